@@ -1,0 +1,31 @@
+import type { Counters } from './counters.ts';
+import type { MailboxHub } from './mailbox.ts';
+import type { RandomStream } from './random.ts';
+
+/** `assumed`: completed is durable. `flush`: visible when completed, durable after a FLUSH of it. */
+export type Durability = 'assumed' | 'flush';
+
+export type FabricKind = 'sim' | 'shared' | 'verbs';
+
+/**
+ * Everything a program knows of the platform: its only clock, its only dice, its node's mailboxes. A
+ * protocol that takes time or randomness from anywhere else cannot be replayed.
+ */
+export interface NodeContext {
+  readonly node: number;
+  readonly fabric: FabricKind;
+  readonly durability: Durability;
+  readonly hub: MailboxHub;
+  /** Counters of the program that is running now. */
+  readonly counters: Counters;
+  /**
+   * An upper bound that this fabric's operator vouches for on how long a verb may stay in flight. It is
+   * what protocols that "need timing bounds" wait for; `shared` makes it large, since the operating
+   * system may deschedule a worker in the middle of a copy.
+   */
+  readonly verbBoundNs: number;
+  /** Nanoseconds since the run began; fractions are allowed. */
+  nowNs(): number;
+  /** The node's stream for that purpose: equal (seed, node, purpose), equal draws. */
+  random(purpose: string): RandomStream;
+}

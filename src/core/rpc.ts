@@ -1,0 +1,77 @@
+import type { NodeContext } from './context.ts';
+import { compute, type Program, receive } from './effect.ts';
+import { FarsideError } from './errors.ts';
+import { type Message, messageFlags, type Port } from './message.ts';
+
+/**
+ * Remote procedure calls over mailboxes, once, here. A call is one round trip plus what the server
+ * waits for. A caller has one call outstanding; it owns the port that its replies come to.
+ */
+export class RpcCaller {
+  readonly #context: NodeContext;
+  readonly #replies: Port;
+  #request = 0;
+
+  constructor(context: NodeContext) {
+    this.#context = context;
+    this.#replies = context.hub.openPort();
+  }
+
+  /**
+   * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been served,
+   * and a reply that comes later is dropped by its request number.
+   */
+  *call(
+    node: number,
+    port: number,
+    body: Uint8Array,
+    timeoutNs = Number.POSITIVE_INFINITY,
+  ): Program<Uint8Array> {
+    const request = (this.#request = (this.#request + 1) >>> 0);
+    yield* compute('rpcSend');
+    yield* this.#context.hub.send(
+      { node, port, replyPort: this.#replies.id, request, flags: 0 },
+      body,
+      this.#context.counters,
+    );
+    for (;;) {
+      const reply = yield* receive(this.#replies, { timeoutNs });
+      if (reply === undefined) {
+        throw new FarsideError(
+          'FARSIDE_TIMEOUT',
+          `node ${node} did not answer within ${timeoutNs} ns: the outcome is unknown`,
+        );
+      }
+      if (reply.request === request) {
+        yield* compute('rpcReceive');
+        return reply.body;
+      }
+    }
+  }
+}
+
+/** Takes requests from `port` one at a time, for ever; `handle` gives the reply's body. */
+export function* serve(
+  context: NodeContext,
+  port: Port,
+  handle: (request: Message) => Program<Uint8Array>,
+): Program<never> {
+  for (;;) {
+    const request = yield* receive(port);
+    if (request === undefined) continue;
+    yield* compute('rpcReceive');
+    const body = yield* handle(request);
+    yield* compute('rpcSend');
+    yield* context.hub.send(
+      {
+        node: request.from,
+        port: request.replyPort,
+        replyPort: port.id,
+        request: request.request,
+        flags: messageFlags.reply,
+      },
+      body,
+      context.counters,
+    );
+  }
+}

@@ -1,0 +1,55 @@
+import { assert } from '../core/errors.ts';
+import { ringShape } from '../core/mailbox.ts';
+import { ClusterMap, type NodeSpec } from '../memory/cluster.ts';
+import type { StoreShape, System, SystemLayout } from './system.ts';
+
+/** The cluster that a system needs for a shape: memory nodes first, then servers, then compute nodes. */
+export function assembleCluster<C>(system: System<C>, shape: StoreShape, config: C): ClusterMap {
+  assert(
+    shape.replicas <= shape.memoryNodes,
+    () => `${shape.replicas} replicas need as many memory nodes; there are ${shape.memoryNodes}`,
+    'FARSIDE_USAGE',
+  );
+  const layout = system.layout(shape, config);
+  return new ClusterMap(
+    nodeSpecs(layout, shape),
+    ringShape(layout.messageSlots, layout.messageBytesMax),
+  );
+}
+
+function nodeSpecs(layout: SystemLayout, shape: StoreShape): NodeSpec[] {
+  const memory = count(shape.memoryNodes).map(
+    (i): NodeSpec => ({
+      name: `mn${i}`,
+      role: 'memory',
+      cores: 0,
+      regions: layout.memoryRegions,
+      peers: [],
+    }),
+  );
+  const computeNames = count(shape.computeNodes).map((i) => `cn${i}`);
+  const serverNames = layout.servers.map((server) => server.name);
+  const servers = layout.servers.map(
+    (server): NodeSpec => ({
+      name: server.name,
+      role: server.role,
+      cores: server.cores,
+      regions: server.regions,
+      peers: [...serverNames.filter((name) => name !== server.name), ...computeNames],
+    }),
+  );
+  const compute = computeNames.map(
+    (name): NodeSpec => ({
+      name,
+      role: 'compute',
+      cores: shape.clientsPerNode,
+      regions: [],
+      peers: serverNames,
+    }),
+  );
+  return [...memory, ...servers, ...compute];
+}
+
+function count(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
