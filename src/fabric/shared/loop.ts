@@ -1,5 +1,43 @@
 import { FarsideError } from '../../core/errors.ts';
+import { type ControlBlock, stopReason } from './control.ts';
 import type { SharedNode } from './node.ts';
+
+/** A timer due sooner than this is spun for: going to sleep and waking costs about as much. */
+const spinBelowNs = 50_000;
+/** A sleeping node looks around this often, whatever happens. */
+const sleepNsMax = 50_000_000;
+
+/**
+ * Runs one node in the calling thread until the run stops. Where all programs wait it looks for
+ * `spinTurnsMax` turns, then sleeps on its doorbell until a peer rings it or its next timer is due.
+ * `onFinished` is called once, when no foreground program is left (there may have been none); daemons
+ * go on, because other nodes may still need them.
+ */
+export function runUntilStopped(
+  node: SharedNode,
+  control: ControlBlock,
+  spinTurnsMax: number,
+  onFinished: () => void,
+): void {
+  const { nowNs } = node.context;
+  const somethingCame = (): boolean => node.poll();
+  let finished = node.foreground === 0;
+  let idleTurns = 0;
+  while (control.stopped === stopReason.none) {
+    if (node.turn()) {
+      idleTurns = 0;
+      if (!finished && node.foreground === 0) {
+        finished = true;
+        onFinished();
+      }
+      continue;
+    }
+    if (++idleTurns < spinTurnsMax) continue;
+    const aheadNs = node.nextTimerNs - nowNs();
+    if (aheadNs < spinBelowNs) continue;
+    control.sleep(node.context.node, somethingCame, Math.min(aheadNs, sleepNsMax));
+  }
+}
 
 /**
  * Runs several nodes of the shared fabric in the calling thread, in turns, until no foreground program

@@ -8,6 +8,8 @@ import { orderVerbs, storesAreOrdered } from './memory-order.ts';
 
 /** Tells a node that may be asleep that a word was WRITTEN into its memory. */
 export interface Doorbells {
+  /** By node id, 1 where somebody may sleep: memory nodes are nobody's thread. */
+  readonly maySleep: Uint8Array;
   ring(node: number): void;
 }
 
@@ -110,7 +112,8 @@ export class VerbExecutor {
     if (buffer !== undefined) checkLocal(buffer);
     const word = buffer === undefined ? verb.operand : loadWord(buffer, 0);
     Atomics.store(target.words, offset / 8, word);
-    if (this.#bells !== undefined && node !== this.#node) this.#bells.ring(node);
+    const bells = this.#bells;
+    if (bells !== undefined && bells.maySleep[node] === 1) bells.ring(node);
   }
 
   /** The CPU's own access: the same copies and atomics, on regions of this node only. */
