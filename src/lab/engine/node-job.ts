@@ -4,7 +4,13 @@ import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, SystemStatistics } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource } from '../../workload/workload.ts';
-import { type ClientSeat, closedLoop, loader, type Measuring, openLoop } from '../driver/clients.ts';
+import {
+  type ClientSeat,
+  closedLoop,
+  loader,
+  type Measuring,
+  openLoop,
+} from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -29,10 +35,11 @@ export class NodeJob {
     const { spec, system, config, workload } = prepared;
     const node = system.openNode(siteOf(prepared, runtime), config);
     this.statistics = node.statistics;
-    for (const [i, program] of node.background.entries()) {
-      runtime.start(program, { daemon: true, background: true, label: 'background', thread: i });
-    }
     const { clients, outstanding } = spec.cluster;
+    for (const program of node.background) {
+      const thread = clients;
+      runtime.start(program, { daemon: true, background: true, label: 'background', thread });
+    }
     for (let client = 0; client < clients; client++) {
       const seats: ClientSeat[] = [];
       for (let seat = 0; seat < outstanding; seat++) {
