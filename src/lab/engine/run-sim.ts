@@ -35,7 +35,11 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   });
 
   const load = { done: 0, total: workload.recordCount };
-  for (const job of jobs) startAll(job.runtime, job.loadPrograms(() => load.done++));
+  for (const job of jobs)
+    startAll(
+      job.runtime,
+      job.loadPrograms(() => load.done++),
+    );
   await drive(sim, hooks, () => ({ phase: 'load', ...load }));
 
   const meters = members.map((member) => new Meter(member));
@@ -60,7 +64,7 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   window.close(sim.nowNs);
 
   const parts = meters.map((meter, i) =>
-    meter.part(window, i === 0 ? recorder.toSums() : [], workload.skippedLines),
+    meter.part(window, i === 0 ? recorder.toSums() : [], workload.skippedLines ?? 0),
   );
   recorder.destroy();
   return collect(prepared, parts, {
@@ -76,11 +80,7 @@ function startAll(runtime: NodeRuntime, programs: readonly SeatProgram[]): void 
 }
 
 /** Runs to the end of all foreground programs, giving way to the event loop between slices. */
-async function drive(
-  sim: SimCluster,
-  hooks: RunHooks,
-  progress: () => RunProgress,
-): Promise<void> {
+async function drive(sim: SimCluster, hooks: RunHooks, progress: () => RunProgress): Promise<void> {
   while (sim.runSlice(eventsPerSlice)) {
     hooks.onProgress?.(progress());
     if (hooks.aborted?.()) throw new RunAborted();
