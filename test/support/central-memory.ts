@@ -1,8 +1,8 @@
-import { offsetOf } from '../../src/core/address.ts';
+import { nodeOf, offsetOf } from '../../src/core/address.ts';
 import { recordBytes, recordHead, recordIsWhole } from '../../src/core/record.ts';
 import { loadWord } from '../../src/core/word.ts';
 import type { ClusterMap, Region } from '../../src/memory/cluster.ts';
-import type { ClusterSpace } from '../../src/memory/space.ts';
+import type { ClusterSpace, NodeSpace } from '../../src/memory/space.ts';
 import {
   buffersPerChunk,
   chunkBytes,
@@ -29,7 +29,7 @@ interface FoundRecord {
 
 function regionBytes(space: ClusterSpace, region: Region): Uint8Array {
   const at = offsetOf(region.address);
-  return space.at(region.address, 8).bytes.subarray(at, at + region.sizeBytes);
+  return (space.spaces[region.node] as NodeSpace).bytes.subarray(at, at + region.sizeBytes);
 }
 
 function recordAt(bytes: Uint8Array, at: number): FoundRecord | undefined {
@@ -86,7 +86,10 @@ export function rebuiltFromMap(cluster: ClusterMap, space: ClusterSpace): Conten
     if (state === undefined || state.recordBytes === 0) continue;
     if (state.sequence >= mapHead.field.sequenceLimit.get(map, 0)) throw new Error('limit');
     for (const address of state.addresses) {
-      const record = recordAt(space.at(address, 8).bytes, offsetOf(address));
+      const record = recordAt(
+        (space.spaces[nodeOf(address)] as NodeSpace).bytes,
+        offsetOf(address),
+      );
       if (record?.version !== state.sequence) throw new Error(`slot ${slot} names no record`);
       if (recordBytes(record.key.length, record.value.length) !== state.recordBytes) {
         throw new Error(`slot ${slot} has another length than its record`);

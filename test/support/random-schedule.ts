@@ -15,9 +15,9 @@ import { MailboxHub } from '../../src/core/mailbox.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { type RandomStream, randomStream } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
-import { execute, executeLocal } from '../../src/fabric/shared/verbs.ts';
+import { VerbExecutor } from '../../src/fabric/shared/verbs.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
-import { ClusterSpace } from '../../src/memory/space.ts';
+import { ClusterSpace, type NodeSpace } from '../../src/memory/space.ts';
 import { assembleCluster } from '../../src/systems/assemble.ts';
 import type {
   StoreClient,
@@ -67,6 +67,8 @@ const stepsMax = 3_000_000;
 export class RandomSchedule {
   readonly cluster: ClusterMap;
   readonly space: ClusterSpace;
+  readonly #executor: VerbExecutor;
+  readonly #uncounted = new Counters();
   readonly systemNodes: SystemNode[] = [];
   readonly serverStatistics: SystemStatistics[] = [];
   readonly #dice: RandomStream;
@@ -90,6 +92,7 @@ export class RandomSchedule {
     const config = system.configure(options.settings ?? {}, shape);
     this.cluster = assembleCluster(system, shape, config);
     this.space = new ClusterSpace(ClusterSpace.buffersFor(this.cluster));
+    this.#executor = new VerbExecutor(this.space, 0, undefined);
     this.#dice = randomStream(options.seed, 'schedule');
     const site = (id: number) => ({
       context: this.#node(id, options).context,
@@ -108,6 +111,10 @@ export class RandomSchedule {
       for (const program of opened.background) this.#start(program, id, true);
       this.systemNodes.push(opened);
     }
+  }
+
+  #spaceOf(node: number): NodeSpace {
+    return this.space.spaces[node] as NodeSpace;
   }
 
   get nowNs(): number {
@@ -129,7 +136,7 @@ export class RandomSchedule {
   }
 
   #node(id: number, options: { seed: number; durability?: Durability }): ScheduledNode {
-    const own = this.space.at(this.cluster.node(id).regions[0]?.address ?? 0, 8);
+    const own = this.#spaceOf(id);
     const streams = new Map<string, RandomStream>();
     const hub = new MailboxHub(
       {
@@ -229,7 +236,7 @@ export class RandomSchedule {
         break;
       }
       case effectKind.local:
-        executeLocal(this.space, effect);
+        new VerbExecutor(this.space, actor.node, undefined).executeLocal(effect);
         break;
       case effectKind.spawn:
         this.#actors.push(new Actor(effect.program, actor.node, true, actor.pairs));
@@ -259,7 +266,7 @@ export class RandomSchedule {
     verb.flight = parts;
     const { buffer } = verb;
     if (parts <= 2 && buffer !== undefined && this.#dice.below(2) === 0) {
-      const memory = this.space.at(verb.address, verb.lengthBytes).bytes;
+      const memory = this.#spaceOf(nodeOf(verb.address)).bytes;
       const at = offsetOf(verb.address);
       for (let word = 0; word < buffer.length; word += 8) {
         if (this.#dice.below(2) === 0) continue;
@@ -271,7 +278,8 @@ export class RandomSchedule {
       }
       return;
     }
-    execute(this.space, verb);
+    verb.status = verbStatus.idle; // the executor refuses a verb that is used twice
+    this.#executor.postOne(verb, this.#uncounted);
     pair.shift();
     if (pair.length === 0) this.#pairs.delete(pair);
   }
