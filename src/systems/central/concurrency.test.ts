@@ -56,7 +56,7 @@ function* client(
       if (length !== undefined) value = numberOf(buffer.subarray(0, length));
     } else if (operation === 'delete') {
       result = yield* store.delete(key);
-      const found = rebuiltFromMemoryNodes(schedule.cluster, schedule.space).get(key.text);
+      const found = rebuiltFromMemoryNodes(schedule.cluster, schedule.memory).get(key.text);
       if (result && found !== undefined) {
         ghosts.push({ key: index, value: found[0] as number, deleteInvokedNs: invokedNs });
       }
@@ -68,12 +68,14 @@ function* client(
   }
 }
 
+const small = { keysMax: 2, keyBytesMax: 8, valueBytesMax: 400, valueBytesMean: 200 };
+
 function race(seed: number, scripts: readonly Step[][], replicas: number, durability: Durability) {
   const keys = ['x', 'yy'].map((text) => keyOf(text));
   const schedule = new RandomSchedule(system, {
     seed,
     durability,
-    shape: { memoryNodes: 3, computeNodes: 2, clientsPerNode: 3, replicas, keysMax: 2 },
+    shape: { memoryNodes: 3, computeNodes: 2, clientsPerNode: 3, replicas, ...small },
     settings: { handlers: 4 },
   });
   const histories: KeyOperation[][] = keys.map(() => []);
@@ -130,8 +132,8 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
             expect(origin?.returnedNs).toBeGreaterThan(deleteInvokedNs);
           }
           const left = new Map([...final].map(([key, value]) => [key, numbered(value)]));
-          expect(rebuiltFromMap(schedule.cluster, schedule.space)).toEqual(left);
-          expect(rebuiltFromMemoryNodes(schedule.cluster, schedule.space)).toEqual(left);
+          expect(rebuiltFromMap(schedule.cluster, schedule.memory)).toEqual(left);
+          expect(rebuiltFromMemoryNodes(schedule.cluster, schedule.memory)).toEqual(left);
           const inUse = [...left].map(([key, value]) =>
             classBytes(classOf(recordBytes(key.length, value.length))),
           );
@@ -140,7 +142,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
           );
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 120 },
     );
   });
 });
