@@ -49,8 +49,10 @@ function* client(
   for (const { operation, key: index } of steps) {
     const key = keys[index] as Key;
     const invokedNs = nowNs();
-    let value: number | undefined;
+    let value = operation === 'put' || operation === 'insert' ? nextValue() : undefined;
     let result = true;
+    const pending = { operation, invokedNs, returnedNs: Number.POSITIVE_INFINITY, value };
+    const at = (histories[index] as KeyOperation[]).push(pending) - 1;
     if (operation === 'get') {
       const length = yield* store.get(key, buffer);
       if (length !== undefined) value = numberOf(buffer.subarray(0, length));
@@ -61,16 +63,21 @@ function* client(
         ghosts.push({ key: index, value: found[0] as number, deleteInvokedNs: invokedNs });
       }
     } else {
-      value = nextValue();
-      result = yield* store[operation](key, numbered(value));
+      result = yield* store[operation](key, numbered(value as number));
     }
-    histories[index]?.push({ operation, invokedNs, returnedNs: nowNs(), value, result });
+    (histories[index] as KeyOperation[])[at] = { ...pending, returnedNs: nowNs(), value, result };
   }
 }
 
 const small = { keysMax: 2, keyBytesMax: 8, valueBytesMax: 400, valueBytesMean: 200 };
 
-function race(seed: number, scripts: readonly Step[][], replicas: number, durability: Durability) {
+function race(
+  seed: number,
+  scripts: readonly Step[][],
+  replicas: number,
+  durability: Durability,
+  stepsMax = Number.POSITIVE_INFINITY,
+) {
   const keys = ['x', 'yy'].map((text) => keyOf(text));
   const schedule = new RandomSchedule(system, {
     seed,
@@ -87,6 +94,7 @@ function race(seed: number, scripts: readonly Step[][], replicas: number, durabi
       program: (store: StoreClient) =>
         client(store, steps, keys, schedule, () => ++value, histories, ghosts),
     })),
+    stepsMax,
   );
   return { schedule, histories, keys, ghosts };
 }
@@ -143,6 +151,35 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
         },
       ),
       { numRuns: 120 },
+    );
+  });
+
+  test('after the power is lost at any moment, the persistent map names what was acknowledged', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.array(steps, { minLength: 2, maxLength: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 100, max: 6000 }),
+        (seed, scripts, replicas, stepsMax) => {
+          const { schedule, histories, keys } = race(seed, scripts, replicas, durability, stepsMax);
+          schedule.memory.losePower();
+          const contents = rebuiltFromMap(schedule.cluster, schedule.memory);
+          for (const [index, key] of keys.entries()) {
+            const bytes = contents.get(key.text);
+            const value = bytes === undefined ? undefined : numberOf(bytes);
+            const after = schedule.nowNs + 1;
+            histories[index]?.push({
+              operation: 'get',
+              invokedNs: after,
+              returnedNs: after,
+              value,
+            });
+          }
+          for (const history of histories) expect(isLinearizable(history)).toBe(true);
+        },
+      ),
+      { numRuns: 150 },
     );
   });
 });
