@@ -4,6 +4,7 @@ import { Counters } from '../../src/core/counters.ts';
 import {
   type Effect,
   effectKind,
+  localOp,
   type Program,
   type Ticket,
   type Verb,
@@ -76,6 +77,7 @@ export class RandomSchedule {
   #current: Counters = new Counters();
   #foreground = 0;
   #nowNs = 0;
+  #localWrites = 0;
 
   constructor(
     system: System,
@@ -116,19 +118,21 @@ export class RandomSchedule {
 
   /**
    * Runs one program per entry on that compute node until all have ended, and servers are idle; or stops
-   * for good after `stepsMax` steps, wherever everybody is then.
+   * for good after so many steps, or right after the so-many-th local write, which is when most is at
+   * stake.
    */
   run(
     programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],
-    stepsMax = Number.POSITIVE_INFINITY,
+    stop: { readonly steps?: number; readonly localWrites?: number } = {},
   ): void {
+    const { steps: stepsMax, localWrites = Number.POSITIVE_INFINITY } = stop;
     const ids = this.cluster.withRole('compute').map((node) => node.id);
     for (const { node = 0, program } of programs) {
       const store = (this.systemNodes[node] as SystemNode).openClient();
       this.#start(program(store), ids[node] as number, false);
     }
     for (let steps = 0; this.#foreground > 0; steps++) {
-      if (steps >= stepsMax) return;
+      if (steps === stepsMax || this.#localWrites >= localWrites) return;
       if (steps > stepsLimit) throw new FarsideError('FARSIDE_LIMIT', 'the schedule does not end');
       this.#step();
     }
@@ -239,6 +243,7 @@ export class RandomSchedule {
       }
       case effectKind.local:
         this.memory.local(effect);
+        if (effect.op === localOp.write) this.#localWrites++;
         break;
       case effectKind.spawn:
         this.#actors.push(new Actor(effect.program, actor.node, true, actor.pairs));

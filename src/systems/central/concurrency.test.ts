@@ -76,7 +76,7 @@ function race(
   scripts: readonly Step[][],
   replicas: number,
   durability: Durability,
-  stepsMax = Number.POSITIVE_INFINITY,
+  stop: { readonly steps?: number; readonly localWrites?: number } = {},
 ) {
   const keys = ['x', 'yy'].map((text) => keyOf(text));
   const schedule = new RandomSchedule(system, {
@@ -94,7 +94,7 @@ function race(
       program: (store: StoreClient) =>
         client(store, steps, keys, schedule, () => ++value, histories, ghosts),
     })),
-    stepsMax,
+    stop,
   );
   return { schedule, histories, keys, ghosts };
 }
@@ -160,9 +160,12 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
         fc.nat(),
         fc.array(steps, { minLength: 2, maxLength: 4 }),
         fc.integer({ min: 1, max: 3 }),
-        fc.integer({ min: 100, max: 6000 }),
-        (seed, scripts, replicas, stepsMax) => {
-          const { schedule, histories, keys } = race(seed, scripts, replicas, durability, stepsMax);
+        fc.oneof(
+          fc.record({ steps: fc.integer({ min: 100, max: 6000 }) }),
+          fc.record({ localWrites: fc.integer({ min: 1, max: 12 }) }),
+        ),
+        (seed, scripts, replicas, stop) => {
+          const { schedule, histories, keys } = race(seed, scripts, replicas, durability, stop);
           schedule.memory.losePower();
           const contents = rebuiltFromMap(schedule.cluster, schedule.memory);
           for (const [index, key] of keys.entries()) {
