@@ -7,6 +7,7 @@ import {
   parameterByPath,
   parameters,
   profileNumber,
+  sections,
   ycsbProperty,
 } from './parameters.ts';
 import { type Origin, parseAll, type Setting, shown, usageError } from './setting.ts';
@@ -67,10 +68,6 @@ function assign(written: string, text: string, origin: Origin): Setting {
   // A setting of a system: judged when the system is known.
   return { path, values: elements(text, origin) as ParameterValue[], origin };
 }
-
-const sections: ReadonlySet<string> = new Set(
-  parameters.filter((p) => p.path.includes('.')).map((p) => p.path.split('.')[0] as string),
-);
 
 function canonical(path: string): string {
   if (path === 'workload') return 'workload.file';

@@ -190,7 +190,18 @@ export const parameterByPath: ReadonlyMap<string, Parameter> = new Map(
   parameters.map((parameter) => [parameter.path, parameter]),
 );
 
-/** `default: 4`, or what decides where nothing is given. */
+/** First parts of paths; a system cannot have one of these names. */
+export const sections: ReadonlySet<string> = new Set(
+  parameters.filter(({ path }) => path.includes('.')).map(({ path }) => path.split('.')[0] as string),
+);
+
+/** `clover.cursorsMax`, whatever the system is. */
+export function isSystemSetting(path: string): boolean {
+  const dot = path.lastIndexOf('.');
+  return dot > 0 && !sections.has(path.slice(0, path.indexOf('.')));
+}
+
+/** `4`, or what decides where nothing is given. */
 export function defaultText(parameter: Parameter): string {
   return parameter.default === undefined
     ? (parameter.otherwise ?? 'none')
