@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { FarsideError } from '../../core/errors.ts';
+import type { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
 import {

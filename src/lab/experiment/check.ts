@@ -5,8 +5,8 @@ import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { openProfile } from '../profiles.ts';
 import type { WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
-import { type Plan, type PlannedRun, valueOf } from './expand.ts';
-import { oneLine, said, type Setting, usageError } from './setting.ts';
+import type { Plan, PlannedRun } from './expand.ts';
+import { oneLine, type Setting, said, usageError } from './setting.ts';
 
 /** More than this many lines say no more than the first ones. */
 const problemsMax = 20;

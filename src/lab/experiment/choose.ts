@@ -1,7 +1,7 @@
-import path from 'node:path';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { System, SystemParameter } from '../../systems/system.ts';
+import { systemLabel } from '../output/names.ts';
 import { hintFor } from './assign.ts';
 import type { Draft, NamedSystem } from './draft.ts';
 import { isSystemSetting, sections } from './parameters.ts';
@@ -27,10 +27,12 @@ export async function chooseSystems(
   const chosen: ChosenSystem[] = [];
   const problems: string[] = [];
   for (const { name, origin } of named) {
-    const label = labelOf(name);
+    const label = systemLabel(name);
     const twin = chosen.find((other) => other.label === label);
     if (twin !== undefined) {
-      problems.push(`${origin.label}: ${shown(name)} and ${shown(twin.name)} are both called ${label}`);
+      problems.push(
+        `${origin.label}: ${shown(name)} and ${shown(twin.name)} are both called ${label}`,
+      );
     } else if (sections.has(label)) {
       problems.push(`${origin.label}: a system cannot be called ${label}: rename its file`);
     } else {
@@ -44,11 +46,6 @@ export async function chooseSystems(
   }
   if (problems.length > 0) throw usageError(problems);
   return chosen;
-}
-
-/** `./systems/mine.js` is called `mine`. */
-export function labelOf(name: string): string {
-  return path.basename(name).replace(/\.[a-z]+$/, '');
 }
 
 /**

@@ -1,3 +1,5 @@
+import { systemLabel } from '../output/names.ts';
+import { isSystemSetting } from './parameters.ts';
 import type { Origin, Setting } from './setting.ts';
 
 /**
@@ -38,10 +40,14 @@ export function emptyDraft(): Draft {
   };
 }
 
-/** `over` wins, parameter by parameter; an axis keeps the place in the sweep that `under` gave it. */
+/**
+ * `over` wins, parameter by parameter; an axis keeps the place in the sweep that `under` gave it. Where
+ * `over` names other systems, settings of those it left out go with them.
+ */
 export function merge(under: Draft, over: Draft): Draft {
   const settings = new Map<string, Setting>();
-  for (const setting of [...under.settings, ...over.settings]) settings.set(setting.path, setting);
+  const kept = under.settings.filter(({ path }) => isWanted(path, over.systems));
+  for (const setting of [...kept, ...over.settings]) settings.set(setting.path, setting);
   const seeds = over.seeds ?? under.seeds;
   // `--seed 7` alone replaces all that a file says about seeds, its `seeds: 5` included.
   const seedCount = over.seedCount ?? (over.seeds === undefined ? under.seedCount : undefined);
@@ -57,4 +63,10 @@ export function merge(under: Draft, over: Draft): Draft {
       plots: over.output.plots ?? under.output.plots,
     },
   };
+}
+
+function isWanted(path: string, systems: readonly NamedSystem[] | undefined): boolean {
+  if (systems === undefined || !isSystemSetting(path)) return true;
+  const owner = path.slice(0, path.lastIndexOf('.'));
+  return systems.some(({ name }) => name === owner || systemLabel(name) === owner);
 }

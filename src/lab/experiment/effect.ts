@@ -1,6 +1,6 @@
 import type { FabricKind } from '../../core/context.ts';
 import { parameterByPath } from './parameters.ts';
-import { said, type Setting } from './setting.ts';
+import { type Setting, said } from './setting.ts';
 
 /**
  * Settings that can have no effect. What a user asked for in vain is an error, never silently ignored;

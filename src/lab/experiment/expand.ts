@@ -45,11 +45,13 @@ export function expand(draft: Draft, systems: readonly ChosenSystem[]): Plan {
     });
     const byPath = new Map(here.map((setting) => [setting.path, setting]));
     for (const chosen of systems) {
-      const meant = axes.filter((axis) => concerns(axis.path, chosen, valueOf(byPath, 'fabric')));
+      const meant = axes.filter((axis) =>
+        concerns(axis.path, chosen, chosenValue(byPath, 'fabric')),
+      );
       const isRepeat = axes.some((axis) => !meant.includes(axis) && at.get(axis.path) !== 0);
       if (isRepeat) continue;
       const point = Object.fromEntries(
-        meant.map((axis) => [axis.path, valueOf(byPath, axis.path) as ParameterValue]),
+        meant.map((axis) => [axis.path, chosenValue(byPath, axis.path) as ParameterValue]),
       );
       for (const seed of seeds) {
         runs.push({ spec: specOf(byPath, chosen, seed, point), chosen, settings: byPath });
@@ -116,18 +118,14 @@ function* combinations(lengths: readonly number[]): Generator<number[]> {
   }
 }
 
-function concerns(
-  path: string,
-  chosen: ChosenSystem,
-  fabric: ParameterValue | undefined,
-): boolean {
+function concerns(path: string, chosen: ChosenSystem, fabric: ParameterValue | undefined): boolean {
   if (path.startsWith('profile.')) return fabric === 'sim';
   return !isSystemSetting(path) || path.startsWith(`${chosen.label}.`);
 }
 
 type ByPath = ReadonlyMap<string, Setting>;
 
-export function valueOf(settings: ByPath, path: string): ParameterValue | undefined {
+export function chosenValue(settings: ByPath, path: string): ParameterValue | undefined {
   return settings.get(path)?.values[0];
 }
 
@@ -137,14 +135,14 @@ function specOf(
   seed: number,
   point: Readonly<Record<string, ParameterValue>>,
 ): RunSpec {
-  const fabric = valueOf(settings, 'fabric') as FabricKind;
+  const fabric = chosenValue(settings, 'fabric') as FabricKind;
   return {
     system: chosen.name,
     settings: below(settings, `${chosen.label}.`),
     fabric,
-    profile: valueOf(settings, 'profile.name') as string,
+    profile: chosenValue(settings, 'profile.name') as string,
     profileOverrides: fabric === 'sim' ? profileOverrides(settings) : {},
-    durability: valueOf(settings, 'durability') as Durability,
+    durability: chosenValue(settings, 'durability') as Durability,
     seed,
     cluster: clusterSpec(settings),
     workload: workloadSpec(settings),
@@ -170,39 +168,39 @@ function profileOverrides(settings: ByPath): Record<string, number> {
 }
 
 function clusterSpec(settings: ByPath): ClusterSpec {
-  const number = (name: string) => valueOf(settings, `cluster.${name}`) as number;
+  const number = (name: string) => chosenValue(settings, `cluster.${name}`) as number;
   return {
     computeNodes: number('computeNodes'),
     clients: number('clients'),
     outstanding: number('outstanding'),
     memoryNodes: number('memoryNodes'),
     replicas: number('replicas'),
-    medium: valueOf(settings, 'cluster.medium') as Medium,
-    memoryBytes: valueOf(settings, 'cluster.memoryBytes') as number | undefined,
+    medium: chosenValue(settings, 'cluster.medium') as Medium,
+    memoryBytes: chosenValue(settings, 'cluster.memoryBytes') as number | undefined,
   };
 }
 
 function workloadSpec(settings: ByPath): WorkloadSpec {
   return {
-    file: valueOf(settings, 'workload.file') as string,
-    format: valueOf(settings, 'workload.format') as WorkloadSpec['format'],
+    file: chosenValue(settings, 'workload.file') as string,
+    format: chosenValue(settings, 'workload.format') as WorkloadSpec['format'],
     properties: workloadProperties(settings),
-    skipBadLines: valueOf(settings, 'workload.skipBadLines') as number,
-    dataIntegrity: valueOf(settings, 'workload.dataIntegrity') as boolean,
+    skipBadLines: chosenValue(settings, 'workload.skipBadLines') as number,
+    dataIntegrity: chosenValue(settings, 'workload.dataIntegrity') as boolean,
   };
 }
 
 function phaseSpec(settings: ByPath): PhaseSpec {
-  const durationNs = valueOf(settings, 'phases.duration') as number | undefined;
-  const operations = valueOf(settings, 'phases.operations') as number | undefined;
-  const warmup = valueOf(settings, 'phases.warmup') as number | undefined;
-  const isShipped = isShippedWorkload(valueOf(settings, 'workload.file') as string);
+  const durationNs = chosenValue(settings, 'phases.duration') as number | undefined;
+  const operations = chosenValue(settings, 'phases.operations') as number | undefined;
+  const warmup = chosenValue(settings, 'phases.warmup') as number | undefined;
+  const isShipped = isShippedWorkload(chosenValue(settings, 'workload.file') as string);
   const counted = operations ?? (isShipped && durationNs === undefined ? 100_000 : undefined);
   return {
     warmupOperations: warmup ?? (counted === undefined ? 10_000 : Math.ceil(counted / 10)),
     operations: counted,
     durationNs,
-    targetOpsPerS: valueOf(settings, 'phases.target') as number | undefined,
-    arrivals: valueOf(settings, 'phases.arrivals') as PhaseSpec['arrivals'],
+    targetOpsPerS: chosenValue(settings, 'phases.target') as number | undefined,
+    arrivals: chosenValue(settings, 'phases.arrivals') as PhaseSpec['arrivals'],
   };
 }

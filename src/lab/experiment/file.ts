@@ -81,7 +81,9 @@ function explain(issue: z.core.$ZodIssue, document: SourceDocument, renamed: Ren
   }
   const place = document.at(renamed.written.get(dotted) ?? issue.path);
   if (issue.code === 'custom') return [`${place}: ${dotted} is ${issue.message}`];
-  return [`${place}: ${dotted} is ${shown(valueAt(document.value, issue.path))}: expected a mapping`];
+  return [
+    `${place}: ${dotted} is ${shown(valueAt(document.value, issue.path))}: expected a mapping`,
+  ];
 }
 
 /** The keys that the schema knows at a path; `known here` in messages. */
@@ -155,7 +157,9 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
 function placeOf(document: SourceDocument, systemName: string): string {
   const { systems } = document.value as { systems: unknown };
   if (isMapping(systems)) return document.atKey(['systems'], systemName);
-  return document.at(Array.isArray(systems) ? ['systems', systems.indexOf(systemName)] : ['systems']);
+  return document.at(
+    Array.isArray(systems) ? ['systems', systems.indexOf(systemName)] : ['systems'],
+  );
 }
 
 function systemSettings(name: string, raw: RawSettings, document: SourceDocument): Setting[] {

@@ -80,7 +80,8 @@ const workload: readonly Parameter[] = [
     flag: 'workload',
     kind: { type: 'text' },
     default: 'b',
-    summary: 'a to f (YCSB), or a file: YCSB properties, CacheBench, key file, Twitter or Meta trace',
+    summary:
+      'a to f (YCSB), or a file: YCSB properties, CacheBench, key file, Twitter or Meta trace',
   },
   {
     path: 'workload.format',
@@ -192,7 +193,9 @@ export const parameterByPath: ReadonlyMap<string, Parameter> = new Map(
 
 /** First parts of paths; a system cannot have one of these names. */
 export const sections: ReadonlySet<string> = new Set(
-  parameters.filter(({ path }) => path.includes('.')).map(({ path }) => path.split('.')[0] as string),
+  parameters
+    .filter(({ path }) => path.includes('.'))
+    .map(({ path }) => path.split('.')[0] as string),
 );
 
 /** `clover.cursorsMax`, whatever the system is. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { FarsideError } from '../../core/errors.ts';
-import { chooseSystems, checkSystemSettings, type LoadSystem } from './choose.ts';
+import { checkSystemSettings, chooseSystems, type LoadSystem } from './choose.ts';
 import { type Draft, emptyDraft, merge, type OutputDraft } from './draft.ts';
 import { idleSettings } from './effect.ts';
 import { expand, type Plan, withDefaults } from './expand.ts';
@@ -59,7 +59,10 @@ function readExperimentFile(file: string): Draft {
       code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`;
     throw new FarsideError('FARSIDE_USAGE', `experiment ${file}: ${why}; expected a YAML file`);
   }
-  return readExperiment(text, path.relative('', file).startsWith('..') ? file : path.relative('', file));
+  return readExperiment(
+    text,
+    path.relative('', file).startsWith('..') ? file : path.relative('', file),
+  );
 }
 
 /** A name becomes a folder below `farside-results`, so it may not lead elsewhere. */

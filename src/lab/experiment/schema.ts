@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { defaultText, type Parameter, parameters, profileNumber, ycsbProperty } from './parameters.ts';
+import {
+  defaultText,
+  type Parameter,
+  parameters,
+  profileNumber,
+  ycsbProperty,
+} from './parameters.ts';
 import { isSeedText, seedExpectation } from './seeds.ts';
 import { parseAll, shown } from './setting.ts';
 import { expectation, isScalar, type ValueKind } from './values.ts';
@@ -33,7 +39,12 @@ function leaf(kind: ValueKind, description: string, extra: Record<string, unknow
     .optional();
 }
 
-function refuse(context: Context, value: unknown, expected: string, path: PropertyKey[] = []): void {
+function refuse(
+  context: Context,
+  value: unknown,
+  expected: string,
+  path: PropertyKey[] = [],
+): void {
   context.addIssue({ code: 'custom', message: `${shown(value)}: expected ${expected}`, path });
 }
 
@@ -131,7 +142,12 @@ const systemsSection = z
       if (typeof name !== 'string' || name === '') {
         refuse(context, name, 'the name of a system, or the path of a module', path);
       } else if (systems.has(name)) {
-        refuse(context, name, 'each system once; a list of values for a setting compares two', path);
+        refuse(
+          context,
+          name,
+          'each system once; a list of values for a setting compares two',
+          path,
+        );
       } else {
         const settings = isMapping(raw) ? (raw[name] ?? {}) : {};
         if (isMapping(settings)) systems.set(name, settings);
@@ -205,7 +221,9 @@ function jsonSchemaOf(kind: ValueKind): Record<string, unknown> {
   switch (kind.type) {
     case 'count':
     case 'bytes':
-      return { anyOf: [{ type: 'integer', minimum: kind.minimum, maximum: kind.maximum }, suffixed] };
+      return {
+        anyOf: [{ type: 'integer', minimum: kind.minimum, maximum: kind.maximum }, suffixed],
+      };
     case 'duration':
       return suffixed;
     case 'number':

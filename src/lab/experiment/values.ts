@@ -49,14 +49,14 @@ const nanosecondFactors: Readonly<Record<string, number>> = {
 };
 
 export function parseValue(kind: ValueKind, raw: unknown): Parsed {
-  const value = valueOf(kind, raw);
+  const value = admitted(kind, raw);
   if (value !== undefined) return { value };
   const hint =
     kind.type === 'choice' && typeof raw === 'string' ? didYouMean(raw, kind.choices) : '';
   return { expected: expectation(kind) + hint };
 }
 
-function valueOf(kind: ValueKind, raw: unknown): ParameterValue | undefined {
+function admitted(kind: ValueKind, raw: unknown): ParameterValue | undefined {
   switch (kind.type) {
     case 'count':
       return whole(scaled(raw, decimalFactors), kind);
@@ -84,7 +84,9 @@ function valueOf(kind: ValueKind, raw: unknown): ParameterValue | undefined {
 function scaled(raw: unknown, factors: Readonly<Record<string, number>>): number | undefined {
   if (typeof raw === 'number') return Number.isFinite(raw) ? raw : undefined;
   if (typeof raw !== 'string') return undefined;
-  const match = /^([+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([A-Za-zµ]*)$/.exec(raw.trim());
+  const match = /^([+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([A-Za-zµ]*)$/.exec(
+    raw.trim(),
+  );
   const factor = match === null ? undefined : own(factors, match[2] as string);
   if (match === null || factor === undefined) return undefined;
   const value = Number((match[1] as string).replaceAll('_', '')) * factor;

@@ -17,9 +17,7 @@ const shippedKeys = '100000';
  * What a workload is told over its file, in YCSB's words: `-p` properties, and what `--keys` and
  * `--value-bytes` stand for. A value is one field of that many bytes.
  */
-export function workloadProperties(
-  settings: ReadonlyMap<string, Setting>,
-): Record<string, string> {
+export function workloadProperties(settings: ReadonlyMap<string, Setting>): Record<string, string> {
   const value = (name: string): ParameterValue | undefined =>
     settings.get(`workload.${name}`)?.values[0];
   const properties: Record<string, string> = {};
