@@ -50,11 +50,16 @@ export class RpcCaller {
   }
 }
 
-/** Takes requests from `port` one at a time, for ever; `handle` gives the reply's body. */
+/**
+ * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is copied
+ * before the next request. `afterReply` runs once the reply is on its way: it is where to spawn work
+ * that the caller need not wait for.
+ */
 export function* serve(
   context: NodeContext,
   port: Port,
   handle: (request: Message) => Program<Uint8Array>,
+  afterReply?: () => Program<void>,
 ): Program<never> {
   for (;;) {
     const request = yield* receive(port);
@@ -73,5 +78,6 @@ export function* serve(
       body,
       context.counters,
     );
+    if (afterReply !== undefined) yield* afterReply();
   }
 }

@@ -2,8 +2,8 @@ import { assert } from '../core/errors.ts';
 import type { CostResult } from './result.ts';
 
 /**
- * Prices of Tsai, Shan and Zhang, USENIX ATC 2020, §2 and Table 1. A passive memory node is a network
- * card and persistent memory; whatever runs code is a whole server.
+ * Prices of Tsai, Shan and Zhang, USENIX ATC 2020, §2 and Table 1. A passive memory node is a
+ * network card and persistent memory; whatever runs code is a whole server.
  */
 export const prices = {
   serverUsd: 5000,

@@ -26,7 +26,10 @@ export const smallShape: StoreShape = {
   memoryBytes: undefined,
 };
 
-/** Nodes of a map on the shared fabric, all in this thread, with a clock that ticks per reading. */
+/**
+ * Nodes of a map on the shared fabric, all in this thread, with a clock that ticks per reading and
+ * skips to the next timer when everybody waits.
+ */
 export function inThreadNodes(cluster: ClusterMap, seed = 1): SharedNode[] {
   const buffers = ClusterSpace.buffersFor(cluster);
   let now = 0;
@@ -39,6 +42,9 @@ export function inThreadNodes(cluster: ClusterMap, seed = 1): SharedNode[] {
           seed,
           durability: 'assumed',
           clockNs: () => (now += 10),
+          skipToNs: (timeNs) => {
+            now = Math.max(now, timeNs);
+          },
           verbBoundNs: 1000,
         }),
     );

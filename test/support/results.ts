@@ -11,9 +11,9 @@ import {
 import { LatencyRecorder } from '../../src/lab/statistics/latency.ts';
 
 /**
- * A made-up experiment with the shape and roughly the numbers of a real one: the three systems of the
- * paper on YCSB-B, with 1, 2, 4 and 8 compute nodes and three seeds. Reports are developed and tested
- * against it, so that they need no run.
+ * A made-up experiment with the shape and roughly the numbers of a real one: the three systems of
+ * the paper on YCSB-B, with 1, 2, 4 and 8 compute nodes and three seeds. Reports are developed
+ * and tested against it, so that they need no run.
  */
 export function sampleResult(overrides: Partial<SampleOptions> = {}): ExperimentResult {
   const options = { ...defaults, ...overrides };

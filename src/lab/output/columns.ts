@@ -89,8 +89,11 @@ const perOperation: readonly Column<OperationSummary>[] = [
     cell: (row) => (row.intendedLatencyNs ? formatNs(row.intendedLatencyNs.p99.median) : '–'),
     optional: (row) => row.intendedLatencyNs !== undefined,
   },
-  { head: ['round trips', 'mean'], cell: (row) => significant(row.roundTrips.mean.median) },
-  { head: ['round trips', 'max'], cell: (row) => formatCount(row.roundTrips.max) },
+  {
+    head: ['round trips', 'mean (max)'],
+    cell: ({ roundTrips }) =>
+      `${significant(roundTrips.mean.median)} (${formatCount(roundTrips.max)})`,
+  },
   { head: ['verbs', 'per op'], cell: (row) => significant(row.verbs.median) },
   { head: ['bytes out', 'per op'], cell: (row) => formatCount(row.bytesOut.median) },
   { head: ['bytes in', 'per op'], cell: (row) => formatCount(row.bytesIn.median) },

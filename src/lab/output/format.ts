@@ -1,6 +1,7 @@
 /**
- * Numbers as people read them: three significant digits, and a unit or prefix that keeps them between
- * 1 and 1000. One place, so that a table, a plot and a page never show two forms of one number.
+ * Numbers as people read them: three significant digits, and a unit or prefix that keeps them
+ * between 1 and 1000. One place, so that a table, a plot and a page never show two forms of one
+ * number.
  */
 
 const digits = 3;

@@ -32,8 +32,8 @@ export function pointLabel(point: Readonly<Record<string, ParameterValue>>): str
 const fileNameLengthMax = 120;
 
 /**
- * A file name out of any text: letters, digits, dot, dash, equals and underscore stay. Distinct texts
- * may collide: `uniqueNames` tells them apart.
+ * A file name out of any text: letters, digits, dot, dash, equals and underscore stay. Distinct
+ * texts may collide: `uniqueNames` tells them apart.
  */
 export function fileName(text: string): string {
   const plain = text

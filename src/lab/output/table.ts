@@ -6,7 +6,10 @@ import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
 
 export interface TableOptions {
-  /** Width of the terminal; wider blocks name the point in a line of its own instead of in columns. */
+  /**
+   * Width of the terminal; wider blocks name the point in a line of its own instead of in
+   * columns.
+   */
   readonly columns: number;
   /** Whether to emit escape sequences: `colorWanted(stream)`. */
   readonly color: boolean;
@@ -14,10 +17,13 @@ export interface TableOptions {
 
 /** Escape sequences go to terminals only, and not where the user said NO_COLOR. */
 export function colorWanted(stream: { readonly isTTY?: boolean }): boolean {
-  return stream.isTTY === true && !process.env['NO_COLOR'];
+  return stream.isTTY === true && !process.env.NO_COLOR;
 }
 
-/** The result as text: one block for throughput and cost, one an operation kind, one for resources. */
+/**
+ * The result as text: one block for throughput and cost, one an operation kind, one for
+ * resources.
+ */
 export function renderTable(result: ExperimentResult, options: TableOptions): string {
   const groups = summarize(result);
   const paint = (format: 'bold' | 'dim' | 'red' | 'yellow', text: string): string =>

@@ -15,8 +15,8 @@ function binomialTail(trials: number, chance: number, successes: number): number
 }
 
 /**
- * The bootstrap distribution of an odd sample's median has a closed form (Efron 1979): the resample's
- * median is at most the i-th value iff at least (n + 1) / 2 draws are.
+ * The bootstrap distribution of an odd sample's median has a closed form (Efron 1979): the
+ * resample's median is at most the i-th value iff at least (n + 1) / 2 draws are.
  */
 function exactInterval(sorted: readonly number[]): { low: number; high: number } {
   const count = sorted.length;
@@ -47,7 +47,8 @@ describe('an estimate', () => {
     const sorted = values.toSorted((a, b) => a - b);
     const exact = exactInterval(sorted);
     const { interval } = estimate(values);
-    // Resampling may land on a neighbouring order statistic where the closed form's step is at 2.5 %.
+    // Resampling may land on a neighbouring order statistic where the closed form's step is at
+    // 2.5 %.
     const rankOf = (value: number): number => sorted.findIndex((other) => other >= value);
     expect(Math.abs(rankOf(interval!.low) - rankOf(exact.low))).toBeLessThanOrEqual(1);
     expect(Math.abs(rankOf(interval!.high) - rankOf(exact.high))).toBeLessThanOrEqual(1);

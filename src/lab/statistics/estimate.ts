@@ -38,20 +38,38 @@ export function estimate(values: readonly number[]): Estimate {
 function medianInterval(sorted: Float64Array): Interval | undefined {
   const count = sorted.length;
   if (count < 2) return undefined;
-  const random = randomStream(count, 'bootstrap of the median');
+  const first = sorted[0]!;
+  if (first === sorted[count - 1]) return { low: first, high: first };
+  const ranks = medianRanks(count);
   const medians = new Float64Array(resamples);
-  const ranks = new Uint32Array(count);
   for (let index = 0; index < resamples; index++) {
-    // Ranks of sorted values sort as the values do, and as integers.
-    for (let draw = 0; draw < count; draw++) ranks[draw] = random.below(count);
-    ranks.sort();
-    const upper = sorted[ranks[count >> 1]!]!;
-    const lower = sorted[ranks[(count - 1) >> 1]!]!;
-    medians[index] = (lower + upper) / 2;
+    medians[index] = (sorted[ranks[2 * index]!]! + sorted[ranks[2 * index + 1]!]!) / 2;
   }
   medians.sort();
   const at = (share: number): number => quantileSorted(medians as unknown as number[], share);
   return { low: at(0.025), high: at(0.975) };
+}
+
+const ranksByCount = new Map<number, Uint32Array>();
+
+/**
+ * The ranks of the two middle values of each resample, in pairs; equal where `count` is odd. Which
+ * values a resample takes does not depend on what they are: drawn once for each sample size.
+ */
+function medianRanks(count: number): Uint32Array {
+  const known = ranksByCount.get(count);
+  if (known !== undefined) return known;
+  const random = randomStream(count, 'bootstrap of the median');
+  const pairs = new Uint32Array(2 * resamples);
+  const drawn = new Uint32Array(count);
+  for (let index = 0; index < resamples; index++) {
+    for (let draw = 0; draw < count; draw++) drawn[draw] = random.below(count);
+    drawn.sort();
+    pairs[2 * index] = drawn[(count - 1) >> 1]!;
+    pairs[2 * index + 1] = drawn[count >> 1]!;
+  }
+  ranksByCount.set(count, pairs);
+  return pairs;
 }
 
 /** Estimates of equal meaning, from each of several runs. */

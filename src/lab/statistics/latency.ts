@@ -9,18 +9,19 @@ import { FarsideError } from '../../core/errors.ts';
 import type { LatencyResult } from '../result.ts';
 
 /**
- * Latencies up to an hour, to three significant digits. A longer one counts as an hour in percentiles;
- * `max` and `mean` stay exact.
+ * Latencies up to an hour, to three significant digits. A longer one counts as an hour in
+ * percentiles; `max` and `mean` stay exact.
  */
 export const latencyNsMax = 3_600_000_000_000;
 
 /**
- * Latencies of one operation kind on one thread. Percentiles come from an HdrHistogram (the WebAssembly
- * build: some 25 ns a record, several times faster than the library's JavaScript); least, mean and greatest
- * are kept exactly beside it, since a histogram only knows them to three digits.
+ * Latencies of one operation kind on one thread. Percentiles come from an HdrHistogram (the
+ * WebAssembly build: some 25 ns a record, several times faster than the library's JavaScript);
+ * least, mean and greatest are kept exactly beside it, since a histogram only knows them to three
+ * digits.
  *
- * The histogram lives in WebAssembly memory, which no garbage collector of JavaScript's frees: whoever
- * makes a recorder calls `destroy`.
+ * The histogram lives in WebAssembly memory, which no garbage collector of JavaScript's frees:
+ * whoever makes a recorder calls `destroy`.
  */
 export class LatencyRecorder {
   readonly #histogram: Histogram;
