@@ -19,12 +19,11 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const isQuiet = flags.quiet === true;
   const isTwice = flags.checkDeterminism === true;
   const { loadSystem } = await import('../lab/engine/prepare.ts');
-  const { checkPlan } = await import('../lab/experiment/check.ts');
+  const { openPlan } = await import('../lab/experiment/open.ts');
   const experiment = await planExperiment(source, loadSystem);
-  const specs = experiment.plan.runs.map((run) => run.spec);
+  const { specs, warnings } = openPlan(experiment.plan);
   if (isTwice) refuseRealTime(specs);
-  checkPlan(experiment.plan);
-  if (!isQuiet) for (const note of experiment.notes) say(`note: ${note}`);
+  if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   if (flags.dryRun === true) {
     process.stdout.write(listRuns(experiment));
     return exitCode.done;

@@ -8,7 +8,6 @@ import {
   parameters,
   profileNumber,
   sections,
-  ycsbProperty,
 } from './parameters.ts';
 import { type Origin, parseAll, type Setting, shown, usageError } from './setting.ts';
 import type { ValueKind } from './values.ts';
@@ -80,8 +79,7 @@ function kindOf(path: string): ValueKind | undefined {
   const parameter = parameterByPath.get(path);
   if (parameter !== undefined) return parameter.kind;
   if (path.startsWith('profile.')) return profileNumber;
-  const isProperty = ycsbProperties.some(({ name }) => path === `workload.${name}`);
-  return isProperty ? ycsbProperty : undefined;
+  return ycsbProperties.find(({ name }) => path === `workload.${name}`)?.kind;
 }
 
 /** Every path that `--set` takes whatever the systems are: for hints and for the reference. */

@@ -8,6 +8,7 @@ import {
   type Node,
   type ParsedNode,
   parseDocument,
+  visit,
 } from 'yaml';
 import { oneLine, usageError } from './setting.ts';
 
@@ -39,13 +40,20 @@ export function readDocument(text: string, file: string): SourceDocument {
     lineCounter,
     prettyErrors: false,
     stringKeys: true,
-    logLevel: 'silent',
+    logLevel: 'error',
   });
-  if (document.errors.length > 0) {
-    throw usageError(
-      document.errors.map((error) => `${place(error.pos[0])}: ${syntaxMessage(error)}`),
-    );
-  }
+  const problems = document.errors.map(
+    (error) => `${place(error.pos[0])}: ${syntaxMessage(error)}`,
+  );
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      problems.push(
+        `${place(alias.range?.[0] ?? 0)}: not YAML: nothing is called &${alias.source}`,
+      );
+    },
+  });
+  if (problems.length > 0) throw usageError(problems);
   const value = toPlain(() => document.toJS({ maxAliasCount: 100 }), file);
   const root = document.contents;
   const offsetOf = (node: Node | null | undefined) => node?.range?.[0] ?? 0;
@@ -88,7 +96,7 @@ function toPlain(convert: () => unknown, file: string): unknown {
   try {
     return convert();
   } catch (error) {
-    // Aliases that refer to nothing, or that multiply beyond their bound.
+    // Aliases that multiply beyond their bound.
     throw usageError([`${file}: not YAML: ${(error as Error).message}`]);
   }
 }

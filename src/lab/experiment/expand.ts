@@ -1,13 +1,14 @@
 import type { Durability, FabricKind } from '../../core/context.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { Axis, ParameterValue } from '../result.ts';
-import type { ClusterSpec, PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
+import type { ClusterSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import type { ChosenSystem } from './choose.ts';
 import type { Draft } from './draft.ts';
 import { isSystemSetting, parameters } from './parameters.ts';
+import { decidePhases } from './phases.ts';
 import { seedCountMax, seedMax } from './seeds.ts';
 import { defaultOrigin, listed, type Setting, usageError } from './setting.ts';
-import { isShippedWorkload, workloadProperties } from './workload-properties.ts';
+import { workloadProperties } from './workload-properties.ts';
 
 /** More runs than this are a mistake in a list, not an experiment. */
 export const runsMax = 10_000;
@@ -146,7 +147,7 @@ function specOf(
     seed,
     cluster: clusterSpec(settings),
     workload: workloadSpec(settings),
-    phases: phaseSpec(settings),
+    phases: decidePhases(settings, undefined),
     point,
   };
 }
@@ -187,20 +188,5 @@ function workloadSpec(settings: ByPath): WorkloadSpec {
     properties: workloadProperties(settings),
     skipBadLines: chosenValue(settings, 'workload.skipBadLines') as number,
     dataIntegrity: chosenValue(settings, 'workload.dataIntegrity') as boolean,
-  };
-}
-
-function phaseSpec(settings: ByPath): PhaseSpec {
-  const durationNs = chosenValue(settings, 'phases.duration') as number | undefined;
-  const operations = chosenValue(settings, 'phases.operations') as number | undefined;
-  const warmup = chosenValue(settings, 'phases.warmup') as number | undefined;
-  const isShipped = isShippedWorkload(chosenValue(settings, 'workload.file') as string);
-  const counted = operations ?? (isShipped && durationNs === undefined ? 100_000 : undefined);
-  return {
-    warmupOperations: warmup ?? (counted === undefined ? 10_000 : Math.ceil(counted / 10)),
-    operations: counted,
-    durationNs,
-    targetOpsPerS: chosenValue(settings, 'phases.target') as number | undefined,
-    arrivals: chosenValue(settings, 'phases.arrivals') as PhaseSpec['arrivals'],
   };
 }

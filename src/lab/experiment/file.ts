@@ -28,7 +28,7 @@ export function readExperiment(text: string, file: string): Draft {
   if (!result.success) {
     problems.push(...result.error.issues.flatMap((issue) => explain(issue, document, renamed)));
   }
-  if (!result.success || problems.length > 0) throw usageError(problems);
+  if (!result.success || problems.length > 0) throw usageError(problems.toSorted(byPlace));
   return draftOf(result.data, renamed, document);
 }
 
@@ -179,4 +179,16 @@ function listOf(raw: unknown): unknown[] {
 
 function toSeeds(raw: unknown): number[] {
   return seedsOf(raw) ?? [];
+}
+
+/** In the order in which a reader meets them. */
+function byPlace(a: string, b: string): number {
+  const [lineA = 0, columnA = 0] = placeIn(a);
+  const [lineB = 0, columnB = 0] = placeIn(b);
+  return lineA - lineB || columnA - columnB;
+}
+
+/** The numbers of the first `:line:column:`. */
+function placeIn(message: string): number[] {
+  return (/:(\d+):(\d+): /.exec(message) ?? []).slice(1).map(Number);
 }

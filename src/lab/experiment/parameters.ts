@@ -221,7 +221,6 @@ export function placeholder(kind: ValueKind): string {
 
 /** The kind of a number in a profile (`profile.cpu.postNs`): the profile itself knows its range. */
 export const profileNumber: ValueKind = { type: 'number' };
-export const ycsbProperty: ValueKind = { type: 'property' };
 
 export function expects(parameter: Parameter): string {
   return expectation(parameter.kind);

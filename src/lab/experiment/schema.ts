@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import {
-  defaultText,
-  type Parameter,
-  parameters,
-  profileNumber,
-  ycsbProperty,
-} from './parameters.ts';
+import { defaultText, type Parameter, parameters, profileNumber } from './parameters.ts';
 import { isSeedText, seedExpectation } from './seeds.ts';
 import { parseAll, shown } from './setting.ts';
 import { expectation, isScalar, type ValueKind } from './values.ts';
@@ -85,7 +79,7 @@ const workloadSection = z.preprocess(
   z.strictObject({
     ...section('workload'),
     ...Object.fromEntries(
-      ycsbProperties.map(({ name, summary }) => [name, leaf(ycsbProperty, `YCSB: ${summary}`)]),
+      ycsbProperties.map(({ name, kind, summary }) => [name, leaf(kind, `YCSB: ${summary}`)]),
     ),
   }),
 );

@@ -146,10 +146,14 @@ function countExample(range: Range): string {
   return (range.maximum ?? 0) >= 100_000 ? '8 or 100k' : String(range.minimum ?? 1);
 }
 
-function rangeText({ minimum, maximum }: Range): string {
-  if (minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) {
-    return ` from ${minimum} to ${maximum}`;
-  }
-  if (minimum !== undefined && Number.isFinite(minimum)) return ` of at least ${minimum}`;
-  return maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? ` of at most ${maximum}` : '';
+/** Bounds from here on keep numbers exact and are of no help to a reader. */
+const boundWorthSaying = 1e12;
+
+function rangeText(range: Range): string {
+  const isSaid = (bound: number | undefined) =>
+    bound !== undefined && Math.abs(bound) < boundWorthSaying;
+  const { minimum, maximum } = range;
+  if (isSaid(minimum) && isSaid(maximum)) return ` from ${minimum} to ${maximum}`;
+  if (isSaid(minimum)) return ` of at least ${minimum}`;
+  return isSaid(maximum) ? ` of at most ${maximum}` : '';
 }

@@ -15,7 +15,7 @@ const shippedKeys = '100000';
 
 /**
  * What a workload is told over its file, in YCSB's words: `-p` properties, and what `--keys` and
- * `--value-bytes` stand for. A value is one field of that many bytes.
+ * `--value-bytes` stand for.
  */
 export function workloadProperties(settings: ReadonlyMap<string, Setting>): Record<string, string> {
   const value = (name: string): ParameterValue | undefined =>
@@ -25,10 +25,7 @@ export function workloadProperties(settings: ReadonlyMap<string, Setting>): Reco
   if (keys !== undefined) properties.recordcount = String(keys);
   else if (isShippedWorkload(String(value('file')))) properties.recordcount = shippedKeys;
   const valueBytes = value('valueBytes');
-  if (valueBytes !== undefined) {
-    properties.fieldcount = '1';
-    properties.fieldlength = String(valueBytes);
-  }
+  if (valueBytes !== undefined) properties.valuebytes = String(valueBytes);
   for (const { name } of ycsbProperties) {
     const written = value(name);
     if (written !== undefined) properties[name] = String(written);

@@ -1,33 +1,48 @@
-/**
- * Properties of YCSB's core workload that may stand under `workload:` and behind `-p`. Two others have a
- * place of their own here: `recordcount` is `workload.keys`, `operationcount` is `phases.operations`.
- */
-export const ycsbProperties: readonly { readonly name: string; readonly summary: string }[] = [
-  { name: 'readproportion', summary: 'share of reads' },
-  { name: 'updateproportion', summary: 'share of updates' },
-  { name: 'insertproportion', summary: 'share of inserts' },
-  { name: 'scanproportion', summary: 'share of scans' },
-  { name: 'readmodifywriteproportion', summary: 'share of reads that write back' },
-  {
-    name: 'requestdistribution',
-    summary: 'zipfian, ycsb-scrambled, uniform, latest, hotspot, sequential or exponential',
-  },
-  { name: 'zipfianconstant', summary: 'skew of zipfian, any number from 0' },
-  { name: 'fieldcount', summary: 'fields of an entry' },
-  { name: 'fieldlength', summary: 'bytes of a field' },
-  { name: 'fieldlengthdistribution', summary: 'constant, uniform, zipfian or histogram' },
-  { name: 'insertorder', summary: 'hashed or ordered keys' },
-  { name: 'insertstart', summary: 'number of the first key' },
-  { name: 'zeropadding', summary: 'digits of a key number' },
-  { name: 'maxscanlength', summary: 'longest scan, in entries' },
-  { name: 'scanlengthdistribution', summary: 'uniform or zipfian' },
-  { name: 'hotspotdatafraction', summary: 'share of keys that are hot' },
-  { name: 'hotspotopnfraction', summary: 'share of operations on hot keys' },
-];
+import type { PropertySpec } from '../../workload/properties.ts';
+import { ycsbProperties as declared } from '../../workload/ycsb-properties.ts';
+import type { ValueKind } from './values.ts';
 
-/** YCSB's name of a parameter that has a place of its own: its path here. */
+/**
+ * YCSB's name of a parameter that has a place of its own here: its path. `-p recordcount=5` is
+ * `--keys 5`, in a file as behind `-p`.
+ */
 export const ycsbSynonyms: ReadonlyMap<string, string> = new Map([
   ['recordcount', 'workload.keys'],
+  ['valuebytes', 'workload.valueBytes'],
   ['operationcount', 'phases.operations'],
+  ['target', 'phases.target'],
   ['dataintegrity', 'workload.dataIntegrity'],
 ]);
+
+export interface YcsbProperty {
+  readonly name: string;
+  readonly kind: ValueKind;
+  readonly default: string | undefined;
+  readonly summary: string;
+}
+
+/** What may stand under `workload:` and behind `-p`, as the workload itself declares it. */
+export const ycsbProperties: readonly YcsbProperty[] = declared
+  .filter(({ name }) => !ycsbSynonyms.has(name))
+  .map((spec) => ({
+    name: spec.name,
+    kind: kindOf(spec),
+    default: spec.default,
+    summary: spec.summary,
+  }));
+
+function kindOf(spec: PropertySpec): ValueKind {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.MAX_SAFE_INTEGER } = spec;
+  switch (spec.type) {
+    case 'integer':
+      return { type: 'count', minimum, maximum };
+    case 'number':
+      return { type: 'number', minimum, maximum };
+    case 'choice':
+      return { type: 'choice', choices: spec.choices ?? [] };
+    case 'boolean':
+      return { type: 'boolean' };
+    case 'text':
+      return { type: 'property' };
+  }
+}
