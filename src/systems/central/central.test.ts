@@ -4,7 +4,7 @@ import { InThreadStore } from '../../../test/support/in-thread.ts';
 import type { FarsideError } from '../../core/errors.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import type { System } from '../system.ts';
-import { system as central } from './central.ts';
+import { system as central } from './index.ts';
 
 const system = central as System;
 
