@@ -95,8 +95,8 @@ function unknownPath(path: string, origin: Origin): FarsideError {
 }
 
 /** The nearest path; a bare `replicas` is meant to be `cluster.replicas`. */
-export function hintFor(path: string, more: readonly string[] = []): string {
-  const known = [...knownPaths(), ...more];
+function hintFor(path: string): string {
+  const known = knownPaths();
   const tail = known.find((candidate) => candidate.endsWith(`.${path}`));
   if (tail !== undefined) return `; did you mean ${tail}?`;
   return didYouMean(path, known) || ' (farside list parameters shows them)';

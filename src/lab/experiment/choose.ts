@@ -2,7 +2,7 @@ import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { System, SystemParameter } from '../../systems/system.ts';
 import { systemLabel } from '../output/names.ts';
-import { hintFor } from './assign.ts';
+import { knownPaths } from './assign.ts';
 import type { Draft, NamedSystem } from './draft.ts';
 import { isSystemSetting, sections } from './parameters.ts';
 import { oneLine, parseAll, type Setting, shown, usageError } from './setting.ts';
@@ -135,7 +135,7 @@ function unknownSystem(setting: Setting, systems: readonly ChosenSystem[]): stri
   const labels = systems.map(({ label }) => label).join(', ');
   const prefix = setting.path.slice(0, setting.path.lastIndexOf('.'));
   return (
-    `${setting.origin.label}: ${setting.path} is not a parameter, and ${prefix} is not a system of ` +
-    `this experiment (${labels})${hintFor(setting.path, own)}`
+    `${setting.origin.label}: ${prefix} is not a system of this experiment (${labels})` +
+    didYouMean(setting.path, [...knownPaths(), ...own])
   );
 }
