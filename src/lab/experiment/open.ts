@@ -11,9 +11,6 @@ import type { Plan, PlannedRun } from './expand.ts';
 import { decidePhases } from './phases.ts';
 import { oneLine, type Setting, said, usageError } from './setting.ts';
 
-/** More than this many lines say no more than the first ones. */
-const problemsMax = 20;
-
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
   readonly specs: readonly RunSpec[];
@@ -28,41 +25,38 @@ export interface OpenedPlan {
  * data. One bad run among many refuses the experiment, so that nobody waits an hour for it.
  */
 export function openPlan(plan: Plan): OpenedPlan {
-  const problems = new Set<string>();
+  const problems = new Map<string, string>();
   const warnings = new Set<string>();
   const opener = new Opener();
   const specs: RunSpec[] = [];
   for (const run of plan.runs) {
-    if (problems.size >= problemsMax) break;
-    const problem = checkCluster(run);
-    if (problem !== undefined) {
-      problems.add(problem);
-      continue;
-    }
     try {
+      refuseReplicas(run);
       const { spec, workload } = opener.open(run);
       specs.push(spec);
       for (const warning of workload.warnings ?? []) warnings.add(warning);
     } catch (error) {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
-      problems.add(oneLine(error.message));
+      // The points of a sweep mostly fail alike: one line for each system and each kind of failure.
+      const kind = `${run.chosen.label} ${error.code}`;
+      if (!problems.has(kind)) problems.set(kind, oneLine(error.message));
     }
   }
-  if (problems.size > 0) throw usageError([...problems]);
+  if (problems.size > 0) throw usageError([...new Set(problems.values())]);
   return { specs, warnings: [...warnings] };
 }
 
-function checkCluster({ spec, settings }: PlannedRun): string | undefined {
+function refuseReplicas({ spec, settings }: PlannedRun): void {
   const { replicas, memoryNodes } = spec.cluster;
-  if (replicas <= memoryNodes) return undefined;
+  if (replicas <= memoryNodes) return;
   const setting = settings.get('cluster.replicas') as Setting;
   const nodes = settings.get('cluster.memoryNodes') as Setting;
   // The message begins with what the user wrote, whichever of the two that was.
   const written = setting.origin.source === 'default' ? nodes : setting;
-  return (
+  throw usageError([
     `${said(written)}: ${replicas} replicas need ${replicas} memory nodes and there are ` +
-    `${memoryNodes}; raise memory nodes or lower replicas`
-  );
+      `${memoryNodes}; raise memory nodes or lower replicas`,
+  ]);
 }
 
 /** Opens workloads and lays out clusters, each only once however many seeds and points share it. */
@@ -72,17 +66,19 @@ class Opener {
 
   open(run: PlannedRun): { readonly spec: RunSpec; readonly workload: Workload } {
     const { chosen } = run;
-    refuseFabric(run.spec);
-    const workload = this.#workload(run.spec.workload);
+    refuseFabric(run);
+    const workload = blaming(run, ['workload.file'], () => this.#workload(run.spec.workload));
     const spec = complete(run, workload);
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
-    if (spec.fabric === 'sim') openProfile(spec.profile, spec.profileOverrides);
-    refuseUnserved(chosen.system, workload);
+    if (spec.fabric === 'sim') openProfileOf(run);
+    blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
     const config = chosen.system.configure(spec.settings, shape);
-    refuseTooLarge(spec, assembleCluster(chosen.system, shape, config));
+    blaming(run, ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes'], () =>
+      refuseTooLarge(spec, assembleCluster(chosen.system, shape, config)),
+    );
     return { spec, workload };
   }
 
@@ -96,12 +92,37 @@ class Opener {
   }
 }
 
-function refuseFabric({ fabric }: RunSpec): void {
-  if (fabric !== 'verbs') return;
-  throw new FarsideError(
-    'FARSIDE_UNSUPPORTED',
-    'the verbs fabric is not part of this version: use --fabric sim or --fabric shared',
-  );
+/**
+ * Puts before an error where the first of `paths` that somebody set was written: the checks below know
+ * the value, not its place. Each path is one that can be the cause.
+ */
+function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof FarsideError)) throw error;
+    const culprits = paths.flatMap((path) => run.settings.get(path) ?? []);
+    const label = culprits.find(({ origin }) => origin.source !== 'default')?.origin.label;
+    if (label === undefined) throw error;
+    throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
+  }
+}
+
+function openProfileOf(run: PlannedRun): void {
+  const { profile, profileOverrides } = run.spec;
+  const overridden = Object.keys(profileOverrides).map((number) => `profile.${number}`);
+  blaming(run, ['profile.name'], () => openProfile(profile, {}));
+  blaming(run, overridden, () => openProfile(profile, profileOverrides));
+}
+
+function refuseFabric(run: PlannedRun): void {
+  if (run.spec.fabric !== 'verbs') return;
+  blaming(run, ['fabric'], () => {
+    throw new FarsideError(
+      'FARSIDE_UNSUPPORTED',
+      'RDMA is not part of this version: use --fabric sim or --fabric shared',
+    );
+  });
 }
 
 function complete({ spec, settings }: PlannedRun, workload: Workload): RunSpec {
