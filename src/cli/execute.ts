@@ -7,7 +7,7 @@ import type { RunSpec } from '../lab/spec.ts';
 import { type ExitCode, exitCode, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
 import { interruptible } from './interrupt.ts';
-import { openOutput } from './output.ts';
+import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 
 /**
@@ -24,11 +24,11 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { specs, warnings } = openPlan(experiment.plan);
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
+  const output = await Output.open(experiment, flags);
   if (flags.dryRun === true) {
     process.stdout.write(listRuns(experiment));
     return exitCode.done;
   }
-  const output = openOutput(experiment, flags);
   const rounds = await runRounds(specs, isTwice ? 2 : 1, isQuiet);
   const { runs, partial } = rounds[0] as CompareOutcome;
   await output.write({ startedAt, runs, partial });
