@@ -64,6 +64,11 @@ abstract class EffectBase<T> implements Iterable<Effect, T, void> {
     handBack.value = this.finish();
     return handBack as IteratorReturnResult<T>;
   }
+
+  /** Lets an interpreter throw into the program where it yielded: `program.throw(error)`. */
+  throw(error: unknown): never {
+    throw error;
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
