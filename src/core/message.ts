@@ -1,3 +1,4 @@
+import { align8 } from './address.ts';
 import type { Counters } from './counters.ts';
 import { layout, u16, u32 } from './layout.ts';
 
@@ -47,7 +48,10 @@ export const ringHeadBytes = 64;
 /** Sequence word and header. */
 export const slotHeadBytes = 8 + messageHeader.sizeBytes;
 
-/** A received message. `body` is the receiver's own copy. */
+/**
+ * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver itself
+ * gives the message back (`MailboxHub.release`).
+ */
 export interface Message {
   readonly from: number;
   readonly replyPort: number;
@@ -88,6 +92,6 @@ export function acceptMessage(counters: Counters, message: Message): void {
   // The two WRITEs of the reply itself, which the server could not know when it filled the header.
   counters.verbs += message.verbs + 2;
   counters.doorbells += message.doorbells + 1;
-  counters.bytesOut += message.bytesOut + slotHeadBytes + message.body.length;
+  counters.bytesOut += message.bytesOut + slotHeadBytes + align8(message.body.length);
   counters.bytesIn += message.bytesIn;
 }

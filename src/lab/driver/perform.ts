@@ -60,4 +60,8 @@ export function* perform(
   }
 }
 
-const survivable: ReadonlySet<string> = new Set(['FARSIDE_LIMIT', 'FARSIDE_TIMEOUT', 'FARSIDE_VERB']);
+const survivable: ReadonlySet<string> = new Set([
+  'FARSIDE_LIMIT',
+  'FARSIDE_TIMEOUT',
+  'FARSIDE_VERB',
+]);

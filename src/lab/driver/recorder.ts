@@ -1,7 +1,7 @@
 import type { Counters } from '../../core/counters.ts';
 import type { OperationKind } from '../../workload/workload.ts';
-import type { OperationResult } from '../result.ts';
-import { LatencyRecorder } from '../statistics/latency.ts';
+import type { LatencyResult, OperationResult } from '../result.ts';
+import { LatencyRecorder, mergeLatencies } from '../statistics/latency.ts';
 import type { Outcome } from './perform.ts';
 
 /** Operations by round trips: 0, 1, … and the last entry for all above. */
@@ -43,30 +43,41 @@ export class KindRecord {
   }
 }
 
-/** All kinds of one process. */
+/** All kinds of one process. Whoever makes it calls `destroy`: histograms live outside the heap. */
 export class Recorder {
-  readonly kinds = new Map<OperationKind, KindRecord>();
+  readonly #kinds = new Map<OperationKind, KindRecord>();
 
   of(kind: OperationKind): KindRecord {
-    let record = this.kinds.get(kind);
+    let record = this.#kinds.get(kind);
     if (record === undefined) {
       record = new KindRecord();
-      this.kinds.set(kind, record);
+      this.#kinds.set(kind, record);
     }
     return record;
   }
+
+  toSums(): KindSums[] {
+    return [...this.#kinds].map(([kind, record]) => ({
+      kind,
+      latency: record.latency.toResult(),
+      intended: record.intended.toResult(),
+      roundTripCounts: record.roundTripCounts,
+      roundTripsMin: record.roundTripsMin,
+      roundTripsMax: record.roundTripsMax,
+      sums: Object.fromEntries(summed.map((name) => [name, record[name]])) as Sums,
+    }));
+  }
+
+  destroy(): void {
+    for (const { latency, intended } of this.#kinds.values()) {
+      latency.destroy();
+      intended.destroy();
+    }
+    this.#kinds.clear();
+  }
 }
 
-/** The sums of one kind as they leave a worker: everything plain, histograms encoded. */
-export interface KindSums {
-  readonly kind: OperationKind;
-  readonly latency: string | undefined;
-  readonly intended: string | undefined;
-  readonly numbers: Readonly<Record<KindNumber, number>>;
-  readonly roundTripCounts: readonly number[];
-}
-
-const kindNumbers = [
+const summed = [
   'count',
   'notFound',
   'failed',
@@ -77,4 +88,43 @@ const kindNumbers = [
   'bytesOut',
   'bytesIn',
 ] as const;
-type KindNumber = (typeof kindNumbers)[number] | 'roundTripsMin' | 'roundTripsMax';
+type Sums = Readonly<Record<(typeof summed)[number], number>>;
+
+/** One kind on one process as it leaves a worker: plain data. */
+export interface KindSums {
+  readonly kind: OperationKind;
+  readonly latency: LatencyResult;
+  readonly intended: LatencyResult;
+  readonly roundTripCounts: readonly number[];
+  readonly roundTripsMin: number;
+  readonly roundTripsMax: number;
+  readonly sums: Sums;
+}
+
+/** One kind over all processes, as the result shows it: volumes as means per operation. */
+export function operationResult(parts: readonly KindSums[]): OperationResult {
+  const total = (name: keyof Sums): number => parts.reduce((sum, part) => sum + part.sums[name], 0);
+  const count = total('count');
+  const perOperation = (name: keyof Sums): number => (count === 0 ? 0 : total(name) / count);
+  const intended = mergeLatencies(parts.map((part) => part.intended));
+  return {
+    count,
+    failed: total('failed'),
+    notFound: total('notFound'),
+    corrupt: total('corrupt'),
+    latencyNs: mergeLatencies(parts.map((part) => part.latency)),
+    intendedLatencyNs: intended.count === 0 ? undefined : intended,
+    roundTrips: {
+      mean: perOperation('roundTrips'),
+      min: count === 0 ? 0 : Math.min(...parts.map((part) => part.roundTripsMin)),
+      max: Math.max(0, ...parts.map((part) => part.roundTripsMax)),
+    },
+    roundTripCounts: Array.from({ length: roundTripBuckets }, (_, trips) =>
+      parts.reduce((sum, part) => sum + (part.roundTripCounts[trips] ?? 0), 0),
+    ),
+    verbs: perOperation('verbs'),
+    doorbells: perOperation('doorbells'),
+    bytesOut: perOperation('bytesOut'),
+    bytesIn: perOperation('bytesIn'),
+  };
+}
