@@ -13,7 +13,8 @@ import {
 import { FarsideError } from '../../core/errors.ts';
 import { highHalf, lowHalf } from '../../core/word.ts';
 import type { Geometry } from './geometry.ts';
-import { type SizeClass, sizeClasses } from './size-classes.ts';
+import { noteClaim } from './locate.ts';
+import { type SizeClass, sizeClasses, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
 import { decodeLock, directoryWord, freeWord, lockState, packHead } from './words.ts';
 
@@ -124,14 +125,15 @@ export class SlotAllocator {
     if (this.#context.durability === 'flush') verbs.push(flush(claims, 8));
     yield* batch(...verbs);
     this.#count('extentsClaimed');
+    noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);
     this.#carve(primary, sizeClass, first);
   }
 
   /** Memory starts as zero: the lock word of a slot never used says generation 0, idle. */
   #carve(primary: number, sizeClass: SizeClass, firstExtent: number): void {
     const free = this.#list(primary, sizeClass);
-    const unitsPerSlot = sizeClass.strideBytes / 64;
-    const start = (firstExtent * extentBytes) / 64;
+    const unitsPerSlot = sizeClass.strideBytes / slotUnitBytes;
+    const start = (firstExtent * extentBytes) / slotUnitBytes;
     for (let i = slotsPerRun(sizeClass) - 1; i >= 0; i--) {
       free.push({ slot: start + i * unitsPerSlot, generation: 1 });
     }

@@ -6,7 +6,7 @@ import { keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../system.ts';
 import { direct } from './index.ts';
 
-function valueOf(length: number, fill: number): Uint8Array {
+function filled(length: number, fill: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (fill + i * 7) & 0xff);
 }
 
@@ -30,21 +30,21 @@ test('what was inserted is read, replaced, deleted and inserted again', () => {
   const into = new Uint8Array(4096);
   once(store, function* (client) {
     expect(yield* client.get(key, into)).toBeUndefined();
-    expect(yield* client.put(key, valueOf(10, 1))).toBe(false);
+    expect(yield* client.put(key, filled(10, 1))).toBe(false);
     expect(yield* client.delete(key)).toBe(false);
-    expect(yield* client.insert(key, valueOf(100, 1))).toBe(true);
-    expect(yield* client.insert(key, valueOf(100, 2))).toBe(false);
+    expect(yield* client.insert(key, filled(100, 1))).toBe(true);
+    expect(yield* client.insert(key, filled(100, 2))).toBe(false);
     expect(yield* client.get(key, into)).toBe(100);
-    expect(into.slice(0, 100)).toEqual(valueOf(100, 1));
-    expect(yield* client.put(key, valueOf(90, 3))).toBe(true);
+    expect(into.slice(0, 100)).toEqual(filled(100, 1));
+    expect(yield* client.put(key, filled(90, 3))).toBe(true);
     expect(yield* client.get(key, into)).toBe(90);
-    expect(into.slice(0, 90)).toEqual(valueOf(90, 3));
-    expect(yield* client.put(key, valueOf(4096, 4))).toBe(true);
+    expect(into.slice(0, 90)).toEqual(filled(90, 3));
+    expect(yield* client.put(key, filled(4096, 4))).toBe(true);
     expect(yield* client.get(key, into)).toBe(4096);
-    expect(into).toEqual(valueOf(4096, 4));
+    expect(into).toEqual(filled(4096, 4));
     expect(yield* client.delete(key)).toBe(true);
     expect(yield* client.get(key, into)).toBeUndefined();
-    expect(yield* client.insert(key, valueOf(5, 5))).toBe(true);
+    expect(yield* client.insert(key, filled(5, 5))).toBe(true);
     expect(yield* client.get(key, into)).toBe(5);
   });
 });
@@ -74,7 +74,7 @@ test('three nodes taking turns see one map, whatever they do and wherever they c
       const into = new Uint8Array(4096);
       for (const [i, step] of sequence.entries()) {
         const key = keyOf(`key ${step.key}`);
-        const value = valueOf(step.bytes, i);
+        const value = filled(step.bytes, i);
         const known = model.get(step.key);
         once(
           store,
@@ -109,13 +109,13 @@ test('a get is 1 round trip, a put 4, whatever the replication', () => {
     const into = new Uint8Array(4096);
     const { counters } = (store.nodes[0] as (typeof store.nodes)[0]).context;
     once(store, function* (client) {
-      yield* client.insert(key, valueOf(1000, 1));
+      yield* client.insert(key, filled(1000, 1));
       const context = (store.nodes[0] as (typeof store.nodes)[0]).context;
       context.counters.reset(1);
       yield* client.get(key, into);
       expect(context.counters.roundTrips).toBe(1);
       context.counters.reset(2);
-      yield* client.put(key, valueOf(1000, 2));
+      yield* client.put(key, filled(1000, 2));
       expect(context.counters.roundTrips).toBe(4);
     });
     expect(counters).toBeDefined();
