@@ -18,7 +18,6 @@ export function buildProgram(): Command {
   for (const command of [compareCommand(), runCommand(), doctorCommand(), listCommand()]) {
     program.addCommand(command);
   }
-  program.action(() => program.outputHelp());
   for (const command of [program, ...program.commands]) refuseInOneLine(command);
   return program;
 }
@@ -41,6 +40,10 @@ function complaint(command: Command, error: CommanderError): string {
 function hint(command: Command, error: CommanderError, plain: string): string {
   const name = command.parent === null ? 'farside' : `farside ${command.name()}`;
   const written = plain.split(' ').at(-1) as string;
+  if (error.code === 'commander.unknownCommand') {
+    const names = command.commands.map((known) => known.name());
+    return didYouMean(written, names) || ` (there are: ${names.join(', ')})`;
+  }
   if (error.code === 'commander.unknownOption') {
     const flags = command.options.flatMap((option) => [option.long, option.short]);
     const known = flags.filter((flag) => flag !== undefined && flag !== null);
