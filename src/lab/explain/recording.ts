@@ -13,9 +13,12 @@ export class Recording implements TraceSink {
   readonly locals: LocalTrace[] = [];
   readonly computes: ComputeTrace[] = [];
   #on = false;
+  #fromNs = 0;
 
-  start(): void {
+  /** What was posted earlier and completes later is left out. */
+  start(nowNs: number): void {
     this.#on = true;
+    this.#fromNs = nowNs;
   }
 
   stop(): void {
@@ -23,7 +26,7 @@ export class Recording implements TraceSink {
   }
 
   verb(event: VerbTrace): void {
-    if (this.#on) this.verbs.push(event);
+    if (this.#on && event.postNs >= this.#fromNs) this.verbs.push(event);
   }
 
   message(event: MessageTrace): void {

@@ -16,7 +16,7 @@ export interface Script {
 interface Draft {
   readonly step: Step;
   readonly group: string | undefined;
-  /** Steps of one time keep this order: what was posted, then what completed. */
+  /** Of steps at one time: what ends, then what a CPU does, then what is posted because of it. */
   readonly rank: number;
 }
 
@@ -52,7 +52,7 @@ function verbDraft(performance: Performance, verb: VerbTrace): Draft {
       background: verb.background,
     },
     group: roundTripOf(verb) ?? messageGroup(performance.cluster, verb),
-    rank: 0,
+    rank: 2,
   };
 }
 
@@ -138,7 +138,7 @@ function completions(verbs: readonly VerbTrace[]): Draft[] {
       details: [],
       background: false,
     };
-    return { step, group, rank: 1 };
+    return { step, group, rank: 0 };
   });
 }
 
@@ -155,7 +155,7 @@ function messageDraft(message: MessageTrace): Draft {
       background,
     },
     group: message.reply && !background ? callGroup(message.operation, message.node) : undefined,
-    rank: 1,
+    rank: 0,
   };
 }
 
@@ -172,7 +172,7 @@ function localDraft(performance: Performance, access: LocalTrace): Draft {
       background: access.background,
     },
     group: undefined,
-    rank: 0,
+    rank: 1,
   };
 }
 

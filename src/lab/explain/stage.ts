@@ -78,7 +78,7 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
     sim.runtime(id).start(rehearse(client, options, id === first.id), { thread: 0 });
     sim.run();
   }
-  recording.start();
+  recording.start(sim.nowNs);
   const { context } = sim.runtime(first.id);
   let roundTrips = 0;
   let latencyNs = 0;
