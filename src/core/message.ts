@@ -48,7 +48,10 @@ export const ringHeadBytes = 64;
 /** Sequence word and header. */
 export const slotHeadBytes = 8 + messageHeader.sizeBytes;
 
-/** A received message. `body` is the receiver's own copy. */
+/**
+ * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver itself
+ * gives the message back (`MailboxHub.release`).
+ */
 export interface Message {
   readonly from: number;
   readonly replyPort: number;

@@ -95,6 +95,7 @@ export class CentralClient implements StoreClient {
 
   *#call(body: Uint8Array): Program<Uint8Array> {
     yield* compute('hash');
+    this.#caller.release();
     const { node, handlers } = this.#coordinator;
     const reply = yield* this.#caller.call(node, this.#random.below(handlers), body);
     const status = reply.length < replyHead.sizeBytes ? 0 : replyHead.field.status.get(reply, 0);

@@ -7,13 +7,15 @@ import {
   flush,
   type Program,
   readWord,
+  sleep,
   type Verb,
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { highHalf, lowHalf } from '../../core/word.ts';
 import type { Geometry } from './geometry.ts';
-import { type SizeClass, sizeClasses } from './size-classes.ts';
+import { noteClaim } from './locate.ts';
+import { type SizeClass, sizeClasses, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
 import { decodeLock, directoryWord, freeWord, lockState, packHead } from './words.ts';
 
@@ -29,6 +31,8 @@ export type CountEvent = (name: AllocatorEvent) => void;
 export type AllocatorEvent = 'extentsClaimed' | 'slotsShared' | 'slotsTaken' | 'listRetries';
 
 const listRetriesMax = 10_000;
+/** How often a program looks again whether another of its node has claimed the run it needs. */
+const claimPollNs = 500;
 
 /**
  * Slots of one compute node, by primary and size class, without any server:
@@ -56,6 +60,8 @@ export class SlotAllocator {
   readonly #free: FreeSlot[][][];
   /** Primaries that had no run left for a class of that many extents. */
   readonly #exhausted = new Set<string>();
+  /** Claims under way, by primary and class. */
+  readonly #claiming = new Set<string>();
   /** Strides of slots taken less those given back; over all nodes, the bytes of one copy in use. */
   usedBytes = 0;
 
@@ -72,7 +78,21 @@ export class SlotAllocator {
   *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot> {
     yield* compute('allocate');
     const free = this.#list(primary, sizeClass);
-    if (free.length === 0) yield* this.#claim(primary, sizeClass);
+    // One program claims for all of the node: eight that find the list empty at once would otherwise
+    // take eight runs, and small stores would run out of space that nobody uses.
+    const claim = `${primary} ${sizeClass.index}`;
+    for (let tries = 0; free.length === 0 && this.#claiming.has(claim); tries++) {
+      if (tries >= listRetriesMax) throw listBusy(primary, sizeClass);
+      yield* sleep(claimPollNs);
+    }
+    if (free.length === 0) {
+      this.#claiming.add(claim);
+      try {
+        yield* this.#claim(primary, sizeClass);
+      } finally {
+        this.#claiming.delete(claim);
+      }
+    }
     const slot = free.pop() ?? (yield* this.#take(primary, sizeClass));
     if (slot === undefined) {
       throw new FarsideError(
@@ -124,14 +144,15 @@ export class SlotAllocator {
     if (this.#context.durability === 'flush') verbs.push(flush(claims, 8));
     yield* batch(...verbs);
     this.#count('extentsClaimed');
+    noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);
     this.#carve(primary, sizeClass, first);
   }
 
   /** Memory starts as zero: the lock word of a slot never used says generation 0, idle. */
   #carve(primary: number, sizeClass: SizeClass, firstExtent: number): void {
     const free = this.#list(primary, sizeClass);
-    const unitsPerSlot = sizeClass.strideBytes / 64;
-    const start = (firstExtent * extentBytes) / 64;
+    const unitsPerSlot = sizeClass.strideBytes / slotUnitBytes;
+    const start = (firstExtent * extentBytes) / slotUnitBytes;
     for (let i = slotsPerRun(sizeClass) - 1; i >= 0; i--) {
       free.push({ slot: start + i * unitsPerSlot, generation: 1 });
     }

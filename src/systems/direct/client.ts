@@ -91,7 +91,7 @@ export class DirectClient implements StoreClient {
       if (location === undefined) return false;
       const stamp = this.#node.nextStamp();
       if (yield* this.#writer.lock(location, stamp)) {
-        yield* this.#writer.retire(key, location, stamp, { entryWord: 0n, moved: false });
+        yield* this.#writer.delete(key, location, stamp);
         this.#node.forget(key, location);
         yield* this.#giveBack(this.#writer.release(location));
         return true;
@@ -126,8 +126,7 @@ export class DirectClient implements StoreClient {
     }
     const { fingerprint } = this.#index.placeOf(key);
     const entryWord = packEntry({ ...free, sizeClass: sizeClass.index, fingerprint });
-    const beside = this.#writer.fill(primary, free.slot, free.generation);
-    yield* this.#writer.retire(key, old, stamp, { entryWord, moved: true }, beside);
+    yield* this.#writer.move(key, old, stamp, { ...free, entryWord });
     this.#node.count('reallocations');
     this.#node.remember(key, {
       ...old,

@@ -20,11 +20,13 @@ interface NodePlaces {
  * j lies on the node j places further (paper §4.1), at the same offset of that node's area `copyJ`.
  */
 export class Geometry {
+  readonly cluster: ClusterMap;
   readonly replicas: number;
   readonly sizing: Sizing;
   readonly #nodes: readonly NodePlaces[];
 
   constructor(cluster: ClusterMap, shape: StoreShape, sizing: Sizing) {
+    this.cluster = cluster;
     this.replicas = shape.replicas;
     this.sizing = sizing;
     this.#nodes = cluster.withRole('memory').map((node) => ({

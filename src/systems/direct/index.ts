@@ -1,6 +1,7 @@
 import { FarsideError } from '../../core/errors.ts';
 import type { System } from '../system.ts';
 import { configureDirect, type DirectConfig, directParameters } from './config.ts';
+import { locateAddress } from './locate.ts';
 import { DirectNode } from './node.ts';
 import { directPromises } from './promises.ts';
 import { regionsOf, sizingOf } from './sizing.ts';
@@ -21,6 +22,7 @@ export const direct: System<DirectConfig> = {
     messageSlots: 1,
   }),
   openNode: (site, config) => new DirectNode(site, config),
+  locate: (site, _config, address) => locateAddress(site, address),
   openServer: () => {
     throw new FarsideError('FARSIDE_INTERNAL', 'direct has no servers');
   },

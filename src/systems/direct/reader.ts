@@ -20,6 +20,11 @@ export const movedFlag = 2;
  */
 export type Found = 'mine' | 'deleted' | 'moved' | 'reused' | 'other';
 
+/** The checksum covers a record of that length, but for its own four bytes. */
+export function checksummedBytes(length: number): number {
+  return length - 4;
+}
+
 /** Torn READs before the reader starts to pause: a WRITE in progress ends within one or two. */
 const immediateRetries = 16;
 
@@ -104,7 +109,7 @@ export class RecordReader {
         continue;
       }
       if (needed <= recordBytes) {
-        yield* compute(config.checksumBy, needed);
+        yield* compute(config.checksumBy, checksummedBytes(needed));
         if (recordIsWhole(bytes, lockBytes)) {
           location.recordBytes = needed;
           return this.#classify(key);

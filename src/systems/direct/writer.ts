@@ -14,7 +14,7 @@ import type { Key } from '../../core/key.ts';
 import { encodeRecord, recordFlags, recordHead } from '../../core/record.ts';
 import { storeWord } from '../../core/word.ts';
 import type { DirectNode, Location } from './node.ts';
-import { movedFlag } from './reader.ts';
+import { checksummedBytes, movedFlag } from './reader.ts';
 import { lockBytes, type SizeClass, sizeClassFor } from './size-classes.ts';
 import {
   decodeLock,
@@ -22,17 +22,18 @@ import {
   generationMax,
   heldWord,
   idleWord,
+  lockState,
   retiredWord,
   stampNode,
   versionOf,
 } from './words.ts';
 
-/** A slot on its way from one life to the next, and the index entry that its key has then. */
-export interface Retirement {
-  /** Word that the index entry gets: 0, or the entry of the slot that the key has moved to. */
+/** The slot that a key moves to: filled, and locked, by `SlotWriter.move`. */
+export interface NewPlace {
+  readonly slot: number;
+  readonly generation: number;
+  /** The index entry that names it. */
   readonly entryWord: bigint;
-  /** `moved` says where; absent, the key is deleted. */
-  readonly moved: boolean;
 }
 
 const noValue = new Uint8Array(0);
@@ -82,7 +83,7 @@ export class SlotWriter {
     const version = versionOf(generation, stamp);
     const length = encodeRecord(this.#slotBytes, lockBytes, key, value, version);
     this.#record = viewOf(this.#slotBytes, this.#record, lockBytes, lockBytes + length);
-    yield* compute(this.#node.config.checksumBy, length);
+    yield* compute(this.#node.config.checksumBy, checksummedBytes(length));
   }
 
   get recordBytes(): number {
@@ -103,7 +104,7 @@ export class SlotWriter {
       const old = yield* cas(address, idle, held);
       if (old === idle) return true;
       const found = decodeLock(old);
-      if (found.generation !== generation) return false;
+      if (found.generation !== generation || found.state !== lockState.held) return false;
       this.#node.count('lockRetries');
       yield* this.#node.backOff(tries);
       if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found.low);
@@ -128,31 +129,55 @@ export class SlotWriter {
     return this.#toCopies(primary, slot, 0, bytes);
   }
 
+  /** Deletes the key whose slot is locked: 3 round trips, 2 without redo. */
+  *delete(key: Key, location: Location, stamp: number): Program {
+    yield* this.#retire(key, location, stamp, undefined);
+  }
+
   /**
-   * Ends the life of a slot whose lock is held: 3 round trips. A record that says so takes the place of
-   * the old one, through the redo space like any other, and that is the moment the change happens:
-   * whoever has the location, cached or from the index, reads that record first. The index entry
-   * follows on the same queue pair, and the lock word last, with the next life's generation.
+   * Moves the encoded record to a new slot and frees the old one, whose lock is held: 3 round trips.
    *
-   * `beside` goes with the first step: the record at its new place, which nothing names before the next.
+   * The new slot starts its life locked, until the entry names it. Otherwise a second writer, who
+   * follows the old slot's note to the new one, could delete the key there and clear the entry, all
+   * before the first one's WRITE of the entry takes effect: that WRITE would then bring back an entry
+   * that names a freed slot, for ever.
    */
-  *retire(
+  *move(key: Key, from: Location, stamp: number, to: NewPlace): Program {
+    const lock = this.#node.geometry.slot(from.primary, 0, to.slot);
+    const held = heldWord(to.generation, this.#node.context.incarnation ?? 0, stamp);
+    const before = [...this.fill(from.primary, to.slot, to.generation), writeWord(lock, held)];
+    const after = [writeWord(lock, idleWord(to.generation))];
+    yield* this.#retire(key, from, stamp, to.entryWord, before, after);
+  }
+
+  /**
+   * Ends the life of a slot whose lock is held. A record that says so takes the place of the old one,
+   * through the redo space like any other, and that is the moment the change happens: whoever has the
+   * location, cached or from the index, reads that record first. The index entry follows on the same
+   * queue pair, and the lock word last, with the next life's generation.
+   *
+   * `entryWord` is that of the key's new place, or undefined where it is deleted; `before` goes with
+   * the first step and `after` with the last.
+   */
+  *#retire(
     key: Key,
     location: Location,
     stamp: number,
-    to: Retirement,
-    beside: readonly Verb<unknown>[] = [],
+    entryWord: bigint | undefined,
+    before: readonly Verb<unknown>[] = [],
+    after: readonly Verb<unknown>[] = [],
   ): Program {
-    const { config } = this.#node;
     const { generation, primary, slot } = location;
-    yield* this.#encodeNote(key, versionOf(generation, stamp), to);
-    const first = config.redo ? [...beside, ...this.#redo(location, this.#note)] : beside;
+    yield* this.#encodeNote(key, versionOf(generation, stamp), entryWord);
+    const first = this.#node.config.redo
+      ? [...before, ...this.#redo(location, this.#note)]
+      : before;
     if (first.length > 0) yield* batch(...first);
-    const unlink: Verb<unknown>[] = [writeWord(location.entry, to.entryWord)];
+    const unlink: Verb<unknown>[] = [writeWord(location.entry, entryWord ?? 0n)];
     if (this.#flushes) unlink.push(flush(location.entry, 8));
     yield* batch(...this.#committed(location, this.#note), ...unlink);
     const word = generation < generationMax ? freeWord(generation + 1, 0) : retiredWord();
-    yield* batch(...this.#lockWords(primary, slot, word));
+    yield* batch(...this.#lockWords(primary, slot, word), ...after);
   }
 
   /** WRITEs a lock word to every copy; for slots that no other node can have locked. */
@@ -182,16 +207,18 @@ export class SlotWriter {
     });
   }
 
-  *#encodeNote(key: Key, version: number, to: Retirement): Program {
+  /** A tombstone, or with an entry word the note that says where the key has moved. */
+  *#encodeNote(key: Key, version: number, entryWord: bigint | undefined): Program {
     let value = noValue;
-    if (to.moved) {
-      storeWord(this.#entryWord, 0, to.entryWord);
+    let flags: number = recordFlags.tombstone;
+    if (entryWord !== undefined) {
+      storeWord(this.#entryWord, 0, entryWord);
       value = this.#entryWord;
+      flags = movedFlag;
     }
-    const flags = to.moved ? movedFlag : recordFlags.tombstone;
     const length = encodeRecord(this.#noteBytes, 0, key, value, version, flags);
     this.#note = viewOf(this.#noteBytes, this.#note, 0, length);
-    yield* compute(this.#node.config.checksumBy, length);
+    yield* compute(this.#node.config.checksumBy, checksummedBytes(length));
   }
 
   /**
