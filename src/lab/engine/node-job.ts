@@ -1,9 +1,10 @@
+import type { Program } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, SystemStatistics } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
-import type { OperationSource } from '../../workload/workload.ts';
+import type { OperationSource, Share } from '../../workload/workload.ts';
 import {
   type ClientSeat,
   closedLoop,
@@ -20,9 +21,9 @@ import type { Prepared } from './prepare.ts';
  * with one operation in flight.
  */
 export class NodeJob {
-  readonly statistics: SystemStatistics;
+  readonly statistics: () => SystemStatistics;
   readonly #prepared: Prepared;
-  readonly #runtime: NodeRuntime;
+  readonly runtime: NodeRuntime;
   /** Which of the compute nodes this is, from 0. */
   readonly #index: number;
   /** Seats by client. */
@@ -30,11 +31,11 @@ export class NodeJob {
 
   constructor(prepared: Prepared, runtime: NodeRuntime, index: number) {
     this.#prepared = prepared;
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.#index = index;
     const { spec, system, config, workload } = prepared;
     const node = system.openNode(siteOf(prepared, runtime), config);
-    this.statistics = node.statistics;
+    this.statistics = () => node.statistics;
     const { clients, outstanding } = spec.cluster;
     for (const program of node.background) {
       const thread = clients;
@@ -52,47 +53,52 @@ export class NodeJob {
     }
   }
 
-  startLoad(onLoaded: () => void): void {
+  /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */
+  loadPrograms(onLoaded: () => void): SeatProgram[] {
     const { spec, workload } = this.#prepared;
-    const { computeNodes, clients, outstanding } = spec.cluster;
     const seats = this.#clients.flat();
-    const of = computeNodes * clients * outstanding;
-    for (const [i, seat] of seats.entries()) {
+    const of = spec.cluster.computeNodes * seats.length;
+    return seats.map((seat, i) => {
       const share = { index: this.#index * seats.length + i, of };
       const source = workload.load(share, this.#stream(`load ${share.index}`));
-      const thread = Math.floor(i / outstanding);
-      this.#runtime.start(loader(seat, source, onLoaded), { label: `load ${i}`, thread });
-    }
+      return this.#seatProgram(i, loader(seat, source, onLoaded));
+    });
   }
 
-  startRun(measuring: Measuring): void {
+  /** The run phase, a program a seat in the same order; seats of one client share its source. */
+  runPrograms(measuring: Measuring): SeatProgram[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
-    for (const [thread, seats] of this.#clients.entries()) {
-      const share = { index: this.#index * this.#clients.length + thread, of };
+    const programs = this.#clients.flatMap((seats, client) => {
+      const share = { index: this.#index * this.#clients.length + client, of };
       const source = workload.run(share, this.#stream(`run ${share.index}`));
-      for (const [i, program] of this.#programs(seats, source, share, measuring).entries()) {
-        this.#runtime.start(program, { label: `client ${thread}.${i}`, thread });
-      }
-    }
+      return this.#clientPrograms(seats, source, share, measuring);
+    });
+    return programs.map((program, i) => this.#seatProgram(i, program));
   }
 
-  #programs(
+  #clientPrograms(
     seats: readonly ClientSeat[],
     source: OperationSource,
-    share: { index: number; of: number },
+    share: Share,
     measuring: Measuring,
-  ): ReturnType<typeof closedLoop>[] {
+  ): Program<void>[] {
     const { phases } = this.#prepared.spec;
     const open = phases.targetOpsPerS !== undefined || phases.arrivals === 'as-recorded';
     if (!open) return seats.map((seat) => closedLoop(seat, source, measuring));
     const starts = intendedStarts({
       arrivals: phases.arrivals,
       opsPerS: (phases.targetOpsPerS ?? 0) / share.of,
-      fromNs: this.#runtime.context.nowNs(),
+      fromNs: this.runtime.context.nowNs(),
       random: this.#stream(`arrivals ${share.index}`),
     });
     return seats.map((seat) => openLoop(seat, source, starts, measuring));
+  }
+
+  #seatProgram(seat: number, program: Program<void>): SeatProgram {
+    const { outstanding } = this.#prepared.spec.cluster;
+    const thread = Math.floor(seat / outstanding);
+    return { program, label: `client ${thread}.${seat % outstanding}`, thread };
   }
 
   #stream(purpose: string): ReturnType<typeof randomStream> {
@@ -100,12 +106,19 @@ export class NodeJob {
   }
 }
 
+/** A program with what `NodeRuntime.start` wants to know of it. */
+export interface SeatProgram {
+  readonly program: Program<void>;
+  readonly label: string;
+  readonly thread: number;
+}
+
 export function siteOf(prepared: Prepared, runtime: NodeRuntime): Site {
   return { context: runtime.context, cluster: prepared.cluster, shape: prepared.shape };
 }
 
 /** Opens the server that `runtime` is, and starts its programs, one a core. */
-export function startServer(prepared: Prepared, runtime: NodeRuntime): SystemStatistics {
+export function startServer(prepared: Prepared, runtime: NodeRuntime): () => SystemStatistics {
   const { cluster, system, config } = prepared;
   const node = cluster.node(runtime.context.node);
   const index = cluster.withRole(node.role).indexOf(node);
@@ -114,5 +127,5 @@ export function startServer(prepared: Prepared, runtime: NodeRuntime): SystemSta
   for (const [i, program] of server.programs.entries()) {
     runtime.start(program, { daemon: true, label: `${node.name} ${i}`, thread: i });
   }
-  return server.statistics;
+  return () => server.statistics;
 }

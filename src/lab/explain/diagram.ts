@@ -82,7 +82,7 @@ function laneWidth(lanes: readonly Lane[], steps: readonly Step[], columns: numb
 }
 
 function arrow(lanes: readonly Lane[], step: Step, width: number): string {
-  const cells = Array.from({ length: lanes.length * width }, (_, i) =>
+  const cells: string[] = Array.from({ length: lanes.length * width }, (_, i) =>
     i % width === 0 ? '│' : ' ',
   );
   const from = lanes.findIndex((lane) => lane.node === step.from) * width;

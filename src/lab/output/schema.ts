@@ -3,8 +3,8 @@ import { FarsideError } from '../../core/errors.ts';
 import { type ExperimentResult, resultVersion } from '../result.ts';
 
 /**
- * The schema of `results.json`. It mirrors src/lab/result.ts, which explains every field; the type check
- * at the end of this file fails where the two differ.
+ * The schema of `results.json`. It mirrors src/lab/result.ts, which explains every field; the
+ * type check at the end of this file fails where the two differ.
  */
 const count = z.int().nonnegative();
 const amount = z.number().nonnegative();

@@ -31,7 +31,7 @@ describe('the terminal table', () => {
     }
   });
 
-  test('has a block for throughput and cost, one for each operation kind, one for resources', () => {
+  test('has a block for throughput, one for each operation kind, one for resources', () => {
     const lines = renderTable(sampleResult(), plain).split('\n');
     for (const title of ['throughput and cost', 'read', 'update', 'CPU and memory']) {
       expect(lines).toContain(title);

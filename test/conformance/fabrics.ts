@@ -1,0 +1,38 @@
+import type { Durability } from '../../src/core/context.ts';
+import { InThreadCluster } from '../../src/fabric/in-thread.ts';
+import { openFabric } from '../../src/fabric/index.ts';
+import type { FabricCluster } from '../../src/fabric/job.ts';
+import { runTogether } from '../../src/fabric/shared/loop.ts';
+import type { ClusterMap } from '../../src/memory/cluster.ts';
+import { inThreadNodes } from '../support/in-thread.ts';
+
+/** A fabric as the suite sees it: something that makes a cluster which runs a job. */
+export interface FabricUnderTest {
+  readonly name: string;
+  /** Equal seeds, equal runs. */
+  readonly deterministic: boolean;
+  readonly durabilities: readonly Durability[];
+  open(map: ClusterMap, options: { seed: number; durability: Durability }): FabricCluster;
+}
+
+const noSimulator = (): never => {
+  throw new Error('this adapter opens no simulator');
+};
+
+export const fabrics: readonly FabricUnderTest[] = [
+  {
+    name: 'shared, all nodes in one thread',
+    deterministic: true,
+    durabilities: ['assumed'],
+    open: (map, { seed }) => {
+      const nodes = inThreadNodes(map, seed);
+      return new InThreadCluster(map, nodes, () => runTogether(nodes));
+    },
+  },
+  {
+    name: 'shared, a worker thread for each node',
+    deterministic: false,
+    durabilities: ['assumed'],
+    open: (map, options) => openFabric('shared', map, options, noSimulator),
+  },
+];
