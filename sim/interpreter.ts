@@ -172,7 +172,12 @@ export class Interpreter implements Completions {
     switch (effect.kind) {
       case effectKind.verb:
         task.effect = effect;
-        this.#post(task, [effect], task);
+        this.transport.check(effect);
+        task.pending = 1;
+        task.readyPs = 0;
+        scheduler.localPs += this.#costs.postPs + this.#costs.doorbellPs;
+        task.counters.doorbells++;
+        this.#postOne(task, effect, task);
         return next.wait;
       case effectKind.batch:
         if (effect.verbs.length === 0) return next.go;
@@ -207,7 +212,7 @@ export class Interpreter implements Completions {
   /** Counts and posts; one doorbell for each run of verbs to the same node. */
   #post(task: Task, verbs: readonly Verb<unknown>[], awaitedBy: Task | undefined): void {
     const { scheduler, transport } = this;
-    const { counters, root } = task;
+    const { counters } = task;
     const { postPs, doorbellPs } = this.#costs;
     for (let i = 0; i < verbs.length; i++) transport.check(verbs[i] as Verb<unknown>);
     if (awaitedBy !== undefined) {
@@ -221,15 +226,20 @@ export class Interpreter implements Completions {
       counters.doorbells++;
       scheduler.localPs += (end - first) * postPs + doorbellPs;
       for (; first < end; first++) {
-        const verb = verbs[first] as Verb<unknown>;
-        verb.depth = counters.roundTrips;
-        counters.verbs++;
-        if (verb.op === verbOp.read) counters.bytesIn += verb.lengthBytes;
-        else if (verb.op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
-        if (verb.op === verbOp.cas || verb.op === verbOp.faa) counters.bytesIn += 8;
-        transport.post(verb, root, awaitedBy, scheduler.localPs);
+        this.#postOne(task, verbs[first] as Verb<unknown>, awaitedBy);
       }
     }
+  }
+
+  #postOne(task: Task, verb: Verb<unknown>, awaitedBy: Task | undefined): void {
+    const { counters } = task;
+    const { op } = verb;
+    verb.depth = counters.roundTrips;
+    counters.verbs++;
+    if (op === verbOp.read) counters.bytesIn += verb.lengthBytes;
+    else if (op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
+    if (op === verbOp.cas || op === verbOp.faa) counters.bytesIn += 8;
+    this.transport.post(verb, task.root, awaitedBy, this.scheduler.localPs);
   }
 
   #wait(task: Task, effect: Wait): Next {
