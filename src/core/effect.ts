@@ -46,7 +46,12 @@ const handOver: { done: false; value: Effect } = { done: false, value: undefined
 const handBack: { done: true; value: unknown } = { done: true, value: undefined };
 
 abstract class EffectBase<T> implements Iterable<Effect, T, void> {
-  private yielded = false;
+  /**
+   * Whether the interpreter has had this effect. Every subclass sets it in its own constructor: a field
+   * of the base class would be defined on as many shapes as there are effects, which V8 does in its
+   * runtime, at more than the cost of all the rest of a verb.
+   */
+  protected abstract yielded: boolean;
 
   /** What `yield*` evaluates to; throws where the outcome is an error. */
   protected abstract finish(): T;
@@ -126,6 +131,7 @@ const yields = { nothing: 0, word: 1 } as const;
  */
 export class Verb<T = void> extends EffectBase<T> {
   readonly kind = effectKind.verb;
+  protected override yielded = false;
   readonly op: VerbOp;
   readonly address: Address;
   readonly lengthBytes: number;
@@ -245,6 +251,7 @@ type ResultsOf<V extends readonly Verb<unknown>[]> = {
 /** `post` then `wait` for all, one doorbell per memory node named. */
 export class Batch extends EffectBase<void> {
   readonly kind = effectKind.batch;
+  protected override yielded = false;
   readonly verbs: readonly Verb<unknown>[];
   private readonly throws: boolean;
   /** Interpreter: verbs not yet complete. */
@@ -288,6 +295,7 @@ export function* gather<const V extends readonly Verb<unknown>[]>(
 /** Posts without waiting; gives the verbs back as tickets. */
 export class Post extends EffectBase<readonly Ticket[]> {
   readonly kind = effectKind.post;
+  protected override yielded = false;
   readonly verbs: readonly Verb<unknown>[];
 
   constructor(verbs: readonly Verb<unknown>[]) {
@@ -307,6 +315,7 @@ export function post(...verbs: readonly Verb<unknown>[]): Post {
 /** Until `count` of the tickets have completed (whatever their outcome) or `timeoutNs` has passed. */
 export class Wait extends EffectBase<number> {
   readonly kind = effectKind.wait;
+  protected override yielded = false;
   readonly tickets: readonly Ticket[];
   readonly count: number;
   readonly timeoutNs: number;
@@ -343,6 +352,7 @@ export function wait(
 /** The next message that a peer WROTE to this port, or undefined after `timeoutNs`. */
 export class Receive extends EffectBase<Message | undefined> {
   readonly kind = effectKind.receive;
+  protected override yielded = false;
   readonly port: Port;
   readonly timeoutNs: number;
   /** Interpreter: the message. */
@@ -369,6 +379,7 @@ export type LocalOp = (typeof localOp)[keyof typeof localOp];
 /** The CPU's own access to a region of the program's node: no round trip, CPU and medium cost. */
 export class LocalAccess<T = void> extends EffectBase<T> {
   readonly kind = effectKind.local;
+  protected override yielded = false;
   readonly op: LocalOp;
   readonly address: Address;
   readonly lengthBytes: number;
@@ -448,6 +459,7 @@ export type ComputeKind = (typeof computeKinds)[number];
 
 export class Compute extends EffectBase<void> {
   readonly kind = effectKind.compute;
+  protected override yielded = false;
   readonly work: ComputeKind;
   readonly units: number;
 
@@ -466,6 +478,7 @@ export function compute(work: ComputeKind, units = 1): Compute {
 
 export class Sleep extends EffectBase<void> {
   readonly kind = effectKind.sleep;
+  protected override yielded = false;
   readonly durationNs: number;
 
   constructor(durationNs: number) {
@@ -483,6 +496,7 @@ export function sleep(durationNs: number): Sleep {
 /** Background work of the same node, on the queue pairs of the program that spawns it. */
 export class Spawn extends EffectBase<void> {
   readonly kind = effectKind.spawn;
+  protected override yielded = false;
   readonly program: Program<unknown>;
   readonly label: string;
 
@@ -505,6 +519,7 @@ export function spawn(program: Program<unknown>, label = 'background'): Spawn {
  */
 export class Fence extends EffectBase<void> {
   readonly kind = effectKind.fence;
+  protected override yielded = false;
   readonly node: number;
   readonly incarnation: number;
 
