@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   batch,
@@ -106,6 +107,19 @@ describe.each([{ fabric: 'shared' }, { fabric: 'sim' }] as const)(
       expect(await node.run(count(0))).toBe(300n);
       expect(node.context.nowNs()).toBeGreaterThan(0);
     });
+  },
+);
+
+test.each(['shared', 'sim'] as const)(
+  'a server that fails fails its clients on %s',
+  async (fabric) => {
+    const system = fileURLToPath(
+      new URL('../../../test/support/failing-system.js', import.meta.url),
+    );
+    const store = await openStore({ system, fabric });
+    const message = 'the server found its table in disorder';
+    expect((await failure(store.get('a'))).message).toBe(message);
+    expect((await failure(store.get('b'))).message).toBe(message);
   },
 );
 
