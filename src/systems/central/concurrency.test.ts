@@ -172,7 +172,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
           );
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 80 },
     );
   });
 
@@ -204,7 +204,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
           for (const history of histories) expect(isLinearizable(history)).toBe(true);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });
