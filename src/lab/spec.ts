@@ -64,3 +64,26 @@ export interface PhaseSpec {
   /** Open loop: `as-recorded` takes the trace's own times. */
   readonly arrivals: 'poisson' | 'constant' | 'as-recorded';
 }
+
+/** Every parameter of a run by its path in an experiment file, for tables and the record. */
+export function parametersOf(spec: RunSpec): Record<string, ParameterValue> {
+  const flat: Record<string, ParameterValue> = {};
+  const put = (prefix: string, values: object): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      if (typeof value === 'object' && value !== null) put(`${prefix}${name}.`, value);
+      else flat[`${prefix}${name}`] = value as ParameterValue;
+    }
+  };
+  const { settings, cluster, workload, phases, fabric, durability, seed } = spec;
+  put('', { fabric, durability, seed });
+  if (fabric === 'sim') {
+    put('', { profile: spec.profile });
+    put('profile.', spec.profileOverrides);
+  }
+  put('cluster.', cluster);
+  put('workload.', workload);
+  put('phases.', phases);
+  put(`${spec.system}.`, settings);
+  return flat;
+}

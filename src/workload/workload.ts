@@ -18,10 +18,27 @@ export interface Workload {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   readonly valueBytesMean: number;
+  /** Whether its own properties ask for values that can be judged. */
+  readonly dataIntegrity?: boolean;
+  /** What it asks of the run, for where the command line says nothing. */
+  readonly asked?: WorkloadWishes;
+  /** Lines for the user: properties without effect, clipped values, skipped lines. */
+  readonly warnings?: readonly string[];
+  /** Lines of a trace or key file that did not parse and were tolerated. */
+  readonly skippedLines?: number;
   /** The load phase's inserts that client `share.index` of `share.of` has to do. */
   load(share: Share, random: RandomStream): OperationSource;
   /** The run phase of one client; ends by itself where the workload is finite. */
   run(share: Share, random: RandomStream): OperationSource;
+}
+
+/** `operationcount`, `maxexecutiontime` and `target` of YCSB. */
+export interface WorkloadWishes {
+  /** Operations of all clients together. */
+  readonly operations: number | undefined;
+  readonly durationNs: number | undefined;
+  /** Of all clients together; undefined: closed loop. */
+  readonly targetOpsPerS: number | undefined;
 }
 
 export interface Share {

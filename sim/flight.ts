@@ -1,0 +1,106 @@
+import type { Address } from '../src/core/address.ts';
+import type { Verb, VerbOp, VerbStatus } from '../src/core/effect.ts';
+import type { Machine } from './machine.ts';
+import type { QueuePair } from './queue-pair.ts';
+import type { Task } from './task.ts';
+import type { TraceNote } from './tracer.ts';
+
+/**
+ * One verb on its way: posted ─► (queued at its queue pair) ─► launched ─► acted at the target ─►
+ * completed. Pooled: the record is reused after completion, which is never before the verb's window at
+ * the target's memory has closed.
+ */
+export class Flight {
+  readonly index: number;
+  verb!: Verb<unknown>;
+  queuePair!: QueuePair;
+  target!: Machine;
+  op: VerbOp = 0;
+  /** A hop may rewrite it; otherwise the verb's own. */
+  address: Address = 0;
+  offset = 0;
+  lengthBytes = 0;
+  buffer: Uint8Array | undefined = undefined;
+  /** The whole program waits for it and for the others it posted together (single verb, batch). */
+  awaitedBy: Task | undefined = undefined;
+  /** Programs that named it in a `wait`, with the number of that wait. */
+  waiters: Waiter[] | undefined = undefined;
+  /** Distinguishes this verb from all others of the run; decides how it tears. */
+  seed = 0;
+  sends = 0;
+  postPs = 0;
+  actPs = 0;
+  completePs = 0;
+  status: VerbStatus = 0;
+  /** The target's crashes when it acted: a crash before completion makes the outcome unknown. */
+  crashesAtAct = 0;
+  /** The next flight of the queue pair, in post order, until this one has acted. */
+  next: Flight | undefined = undefined;
+  /** It reached the target while an earlier verb of its queue pair had not acted. */
+  stalled = false;
+  /** It never lands: cut off by a crash or a fence. */
+  dropped = false;
+  /** Lands in part: the last WRITE of a crashed program's prefix. */
+  partial = false;
+  /** An atomic that has its turn at its word. */
+  admitted = false;
+  /** The window at the target's memory, see windows.ts. */
+  windowEndPs = 0;
+  open = false;
+  /** Words (of the verb) that must not land any more: overwritten, lost to an atomic, cut off. */
+  dead: Uint8Array | undefined = undefined;
+  hop = 0;
+  /** A hop answered in the target's place. */
+  answered = false;
+  /** Why its path gave it up; empty: it did not. */
+  lost = '';
+  /** Only where somebody traces. */
+  note: TraceNote | undefined = undefined;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+export interface Waiter {
+  readonly task: Task;
+  readonly wait: number;
+}
+
+/** Reuses flight records, so that a run of any length holds only those in flight. */
+export class FlightPool {
+  readonly #all: Flight[] = [];
+  readonly #free: Flight[] = [];
+
+  at(index: number): Flight {
+    return this.#all[index] as Flight;
+  }
+
+  take(): Flight {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const flight = new Flight(this.#all.length);
+    this.#all.push(flight);
+    return flight;
+  }
+
+  give(flight: Flight): void {
+    flight.buffer = undefined;
+    flight.awaitedBy = undefined;
+    flight.waiters = undefined;
+    flight.next = undefined;
+    flight.dead = undefined;
+    flight.stalled = false;
+    flight.dropped = false;
+    flight.partial = false;
+    flight.admitted = false;
+    flight.sends = 0;
+    flight.answered = false;
+    flight.lost = '';
+    flight.note = undefined;
+    flight.actPs = 0;
+    flight.windowEndPs = 0;
+    flight.hop = 0;
+    this.#free.push(flight);
+  }
+}

@@ -1,0 +1,374 @@
+import { nodeOf, offsetOf } from '../src/core/address.ts';
+import {
+  type Effect,
+  effectKind,
+  type Fence,
+  type LocalAccess,
+  localOp,
+  type Receive,
+  type Verb,
+  verbOp,
+  verbStatus,
+  type Wait,
+} from '../src/core/effect.ts';
+import { assert, FarsideError, unreachable } from '../src/core/errors.ts';
+import { acceptMessage, type Message, type Port } from '../src/core/message.ts';
+import { packWord } from '../src/core/word.ts';
+import type { Costs } from './costs.ts';
+import type { Flight } from './flight.ts';
+import { eventKind, type Kernel } from './kernel.ts';
+import type { SimNode } from './node.ts';
+import { Scheduler } from './scheduler.ts';
+import type { Task } from './task.ts';
+import type { Completions, Transport } from './transport.ts';
+
+/**
+ * How far a program may run ahead of the event clock within one step. The CPU time of a step (polling,
+ * posting, small computations) is added to the program's own clock; beyond this bound it leaves the
+ * event and goes on in one of its own, at its own time.
+ *
+ * Why not always an event: half of all events would be ends of 100 ns of CPU work. Why a bound: what a
+ * program does to the memory of its node (caches, free lists) is seen at once by programs of other
+ * cores, up to this much too early. Half a microsecond is less than any verb or message takes one way
+ * through the fabric and back, so no other node can tell; and FIFO resources are booked so that a
+ * booking ahead of the clock does not hold up others (fifo.ts).
+ */
+const aheadMaxPs = 500_000;
+const effectsPerStepMax = 1_000_000;
+
+/** What becomes of a program after an effect: it goes on, waits, or computes on. */
+const next = { go: 0, wait: 1, compute: 2 } as const;
+type Next = (typeof next)[keyof typeof next];
+
+/** Performs what programs yield, and charges the CPU for it. */
+export class Interpreter implements Completions {
+  readonly scheduler: Scheduler;
+  readonly nodes: readonly (SimNode | undefined)[];
+  transport!: Transport;
+  readonly #kernel: Kernel;
+  readonly #costs: Costs;
+  readonly #receivers = new Map<Port, Task[]>();
+
+  constructor(kernel: Kernel, costs: Costs, nodes: readonly (SimNode | undefined)[]) {
+    this.#kernel = kernel;
+    this.#costs = costs;
+    this.nodes = nodes;
+    this.scheduler = new Scheduler(kernel, (task) => this.#step(task));
+  }
+
+  allComplete(task: Task, atPs: number): void {
+    this.#kernel.schedule(Math.max(atPs, this.#kernel.nowPs), eventKind.ready, task.index);
+  }
+
+  /** A posted verb completes now: whoever waits for it among others may go on. */
+  oneComplete(flight: Flight): void {
+    const { waiters } = flight;
+    this.transport.retire(flight);
+    if (waiters === undefined) return;
+    for (const { task, wait } of waiters) {
+      if (task.wait === wait && !task.dead && --task.needed === 0) this.scheduler.ready(task);
+    }
+  }
+
+  expire(index: number): void {
+    const task = this.scheduler.expire(index);
+    if (task === undefined) return;
+    const { effect } = task;
+    if (effect?.kind === effectKind.receive) {
+      const waiting = this.#receivers.get(effect.port) as Task[];
+      waiting.splice(waiting.indexOf(task), 1);
+    }
+    task.wait++;
+    this.scheduler.ready(task);
+  }
+
+  /** One step of a program: from its resumption until it waits or computes for long. */
+  #step(task: Task): void {
+    const { scheduler } = this;
+    const startPs = this.#kernel.nowPs;
+    scheduler.localPs = startPs;
+    const node = this.nodes[task.root.node] as SimNode;
+    node.current = task.counters;
+    let effect: Effect | undefined;
+    if (task.deferred) {
+      task.deferred = false;
+      effect = task.effect;
+    } else if (task.effect !== undefined) this.#conclude(task, task.effect);
+    effect ??= this.#next(task, task.program.next());
+    let outcome: Next = next.wait;
+    for (let effects = 0; effect !== undefined; effects++) {
+      if (effects > effectsPerStepMax) this.#spins(task);
+      try {
+        outcome = this.#perform(task, effect);
+      } catch (error) {
+        // The program's own mistake, such as a misaligned address: it may catch it.
+        if (!(error instanceof FarsideError)) throw error;
+        effect = this.#next(task, task.program.throw(error));
+        continue;
+      }
+      if (outcome !== next.go) break;
+      effect = this.#next(task, task.program.next());
+    }
+    if (effect === undefined) outcome = next.wait;
+    if (outcome === next.compute) scheduler.keep(task, startPs);
+    else scheduler.leave(task.core, startPs);
+  }
+
+  /** The effect that a program yielded; undefined where it has ended. */
+  #next(task: Task, result: IteratorResult<Effect, unknown>): Effect | undefined {
+    if (result.done !== true) return result.value;
+    this.scheduler.end(task);
+    return undefined;
+  }
+
+  #spins(task: Task): never {
+    throw new FarsideError('FARSIDE_LIMIT', `${task.label} yields without ever waiting`);
+  }
+
+  /** What a wait leaves to do when it is over: outcomes, counters, the CPU time of polling. */
+  #conclude(task: Task, effect: Effect): void {
+    const { counters } = task;
+    task.effect = undefined;
+    switch (effect.kind) {
+      case effectKind.verb:
+        this.transport.retire(effect.flight as Flight);
+        counters.roundTrips = Math.max(counters.roundTrips, effect.depth + 1);
+        this.scheduler.localPs += this.#costs.pollPs;
+        break;
+      case effectKind.batch: {
+        const { verbs } = effect;
+        for (let i = 0; i < verbs.length; i++) {
+          this.transport.retire((verbs[i] as Verb<unknown>).flight as Flight);
+        }
+        counters.roundTrips++;
+        this.scheduler.localPs += verbs.length * this.#costs.pollPs;
+        break;
+      }
+      case effectKind.wait:
+        this.#awaited(task, effect);
+        break;
+      case effectKind.receive:
+        if (effect.message !== undefined) this.#accept(task, effect);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #perform(task: Task, effect: Effect): Next {
+    const { scheduler } = this;
+    if (effect.kind === effectKind.compute) {
+      const startPs = scheduler.localPs;
+      scheduler.localPs += this.#costs.computePs(effect.work, effect.units);
+      this.transport.tracer?.computed(task, effect, startPs, scheduler.localPs);
+      if (scheduler.localPs - this.#kernel.nowPs <= aheadMaxPs) return next.go;
+      task.deferred = true;
+      task.effect = undefined;
+      return next.compute;
+    }
+    if (scheduler.localPs - this.#kernel.nowPs > aheadMaxPs) {
+      task.deferred = true;
+      task.effect = effect;
+      return next.compute;
+    }
+    switch (effect.kind) {
+      case effectKind.verb:
+        task.effect = effect;
+        this.transport.check(effect);
+        task.pending = 1;
+        task.readyPs = 0;
+        scheduler.localPs += this.#costs.postPs + this.#costs.doorbellPs;
+        task.counters.doorbells++;
+        this.#postOne(task, effect, true);
+        return next.wait;
+      case effectKind.batch:
+        if (effect.verbs.length === 0) return next.go;
+        task.effect = effect;
+        this.#post(task, effect.verbs, true);
+        return next.wait;
+      case effectKind.post:
+        this.#post(task, effect.verbs, false);
+        return next.go;
+      case effectKind.wait:
+        return this.#wait(task, effect);
+      case effectKind.receive:
+        return this.#receive(task, effect);
+      case effectKind.local:
+        this.#local(task, effect);
+        return next.go;
+      case effectKind.sleep:
+        task.effect = effect;
+        task.wait++;
+        scheduler.timer(task, scheduler.localPs + effect.durationNs * 1000);
+        return next.wait;
+      case effectKind.spawn:
+        (this.nodes[task.root.node] as SimNode).spawn(task, effect.program, effect.label);
+        return next.go;
+      case effectKind.fence:
+        return this.#fence(task, effect);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  /** Counts and posts; one doorbell for each node named, whatever the order of the verbs. */
+  #post(task: Task, verbs: readonly Verb<unknown>[], awaited: boolean): void {
+    const { scheduler, transport } = this;
+    const { counters } = task;
+    const { postPs, doorbellPs } = this.#costs;
+    for (let i = 0; i < verbs.length; i++) transport.check(verbs[i] as Verb<unknown>);
+    if (awaited) {
+      task.pending = verbs.length;
+      task.readyPs = 0;
+    }
+    for (let first = 0; first < verbs.length; first++) {
+      const { address, status } = verbs[first] as Verb<unknown>;
+      if (status !== verbStatus.idle) continue; // posted with an earlier verb of its node
+      const node = nodeOf(address);
+      let sameNode = 0;
+      for (let i = first; i < verbs.length; i++) if (isOn(verbs[i], node)) sameNode++;
+      counters.doorbells++;
+      scheduler.localPs += sameNode * postPs + doorbellPs;
+      for (let i = first; i < verbs.length; i++) {
+        const verb = verbs[i] as Verb<unknown>;
+        if (isOn(verb, node)) this.#postOne(task, verb, awaited);
+      }
+    }
+  }
+
+  #postOne(task: Task, verb: Verb<unknown>, awaited: boolean): void {
+    const { counters } = task;
+    const { op } = verb;
+    verb.depth = counters.roundTrips;
+    counters.verbs++;
+    if (op === verbOp.read) counters.bytesIn += verb.lengthBytes;
+    else if (op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
+    if (op === verbOp.cas || op === verbOp.faa) counters.bytesIn += 8;
+    this.transport.post(verb, task, awaited, this.scheduler.localPs);
+  }
+
+  #wait(task: Task, effect: Wait): Next {
+    let done = 0;
+    for (const ticket of effect.tickets) if (ticket.status >= verbStatus.ok) done++;
+    if (done >= effect.count || effect.timeoutNs <= 0) {
+      this.#awaited(task, effect);
+      return next.go;
+    }
+    task.effect = effect;
+    task.wait++;
+    task.needed = effect.count - done;
+    for (const ticket of effect.tickets) {
+      if (ticket.status !== verbStatus.posted) continue;
+      const flight = ticket.flight as Flight;
+      flight.waiters ??= [];
+      flight.waiters.push({ task, wait: task.wait });
+    }
+    if (Number.isFinite(effect.timeoutNs)) {
+      this.scheduler.timer(task, this.scheduler.localPs + effect.timeoutNs * 1000);
+    }
+    return next.wait;
+  }
+
+  #awaited(task: Task, effect: Wait): void {
+    const { counters } = task;
+    task.wait++;
+    for (const ticket of effect.tickets) {
+      if (ticket.status < verbStatus.ok) continue;
+      counters.roundTrips = Math.max(counters.roundTrips, ticket.depth + 1);
+      this.scheduler.localPs += this.#costs.pollPs;
+    }
+  }
+
+  #receive(task: Task, effect: Receive): Next {
+    const message = effect.port.queue.shift();
+    if (message !== undefined) {
+      effect.message = message;
+      this.#accept(task, effect);
+      return next.go;
+    }
+    if (effect.timeoutNs <= 0) return next.go;
+    let waiting = this.#receivers.get(effect.port);
+    if (waiting === undefined) {
+      const receivers: Task[] = [];
+      waiting = receivers;
+      this.#receivers.set(effect.port, receivers);
+      effect.port.onArrival = () => this.#arrived(effect.port, receivers);
+    }
+    waiting.push(task);
+    task.effect = effect;
+    task.wait++;
+    if (Number.isFinite(effect.timeoutNs)) {
+      this.scheduler.timer(task, this.scheduler.localPs + effect.timeoutNs * 1000);
+    }
+    return next.wait;
+  }
+
+  /** A message is in the port's queue: the program that has waited longest takes it. */
+  #arrived(port: Port, receivers: Task[]): void {
+    let task = receivers.shift();
+    while (task?.dead) task = receivers.shift();
+    if (task === undefined) return;
+    (task.effect as Receive).message = port.queue.shift();
+    task.wait++;
+    this.scheduler.ready(task);
+  }
+
+  #accept(task: Task, effect: Receive): void {
+    acceptMessage(task.counters, effect.message as Message);
+    this.transport.tracer?.received(task, effect, this.scheduler.localPs);
+    this.scheduler.localPs += this.#costs.pollPs;
+  }
+
+  #local(task: Task, access: LocalAccess<unknown>): void {
+    const node = this.nodes[task.root.node] as SimNode;
+    const { memory, node: spec } = node.machine;
+    const offset = offsetOf(access.address);
+    assert(
+      nodeOf(access.address) === spec.id && offset + access.lengthBytes <= spec.spaceBytes,
+      () => `local access to ${access.address} of node ${nodeOf(access.address)} on ${spec.name}`,
+      'FARSIDE_ADDRESS',
+    );
+    const costs = this.#costs;
+    const nowPs = this.#kernel.nowPs;
+    let costPs = costs.localPs + Math.round(access.lengthBytes * costs.localBytePs);
+    switch (access.op) {
+      case localOp.read:
+        memory.readNow(offset, access.buffer as Uint8Array, nowPs);
+        break;
+      case localOp.write:
+        memory.writeNow(offset, access.buffer as Uint8Array, nowPs);
+        break;
+      case localOp.cas: {
+        const old = memory.casNow(offset, access.compare, access.operand, nowPs);
+        access.word = packWord(old.high, old.low);
+        break;
+      }
+      case localOp.persist:
+        memory.windows.advance(nowPs);
+        memory.persist(offset, access.lengthBytes, nowPs);
+        costPs = costs.persistPs + Math.ceil(access.lengthBytes / 64) * costs.persistLinePs;
+        break;
+    }
+    const startPs = this.scheduler.localPs;
+    this.scheduler.localPs += costPs;
+    this.transport.tracer?.local(task, access, startPs, this.scheduler.localPs);
+  }
+
+  /** Through the control path: acts at the memory node after half of its round trip. */
+  #fence(task: Task, effect: Fence): Next {
+    const machine = this.transport.machines[effect.node];
+    assert(machine !== undefined, () => `there is no node ${effect.node}`, 'FARSIDE_ADDRESS');
+    const atPs = this.scheduler.localPs;
+    const halfPs = Math.round(this.#costs.controlPs / 2);
+    task.effect = effect;
+    this.#kernel.call(atPs + halfPs, () => {
+      machine.fence(effect.incarnation, this.#kernel.nowPs);
+    });
+    this.#kernel.schedule(atPs + 2 * halfPs, eventKind.ready, task.index);
+    return next.wait;
+  }
+}
+
+function isOn(verb: Verb<unknown> | undefined, node: number): boolean {
+  return verb !== undefined && nodeOf(verb.address) === node;
+}

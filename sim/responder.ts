@@ -1,0 +1,310 @@
+import { nodeOf, offsetOf } from '../src/core/address.ts';
+import { verbOp, verbStatus } from '../src/core/effect.ts';
+import { assert } from '../src/core/errors.ts';
+import type { RandomStream } from '../src/core/random.ts';
+import type { Costs } from './costs.ts';
+import type { Flight } from './flight.ts';
+import { eventKind, type Kernel } from './kernel.ts';
+import type { Machine } from './machine.ts';
+import type { Transit } from './path.ts';
+import { isReadLike, type Transport } from './transport.ts';
+import { kill } from './windows.ts';
+
+/**
+ * The responder's side of a verb: what it does to the target's memory when it arrives, and what its
+ * answer's way back costs. Everything after the arrival is booked in the arrival's event.
+ */
+export class Responder {
+  readonly #kernel: Kernel;
+  readonly #costs: Costs;
+  readonly #transport: Transport;
+  readonly #dice: RandomStream;
+  /** A WRITE of one word has landed in the mailbox region of a node, and is noticed at `atPs`. */
+  readonly #onMessage: (machine: Machine, address: number, atPs: number) => void;
+
+  constructor(
+    kernel: Kernel,
+    costs: Costs,
+    transport: Transport,
+    dice: RandomStream,
+    onMessage: (machine: Machine, address: number, atPs: number) => void,
+  ) {
+    this.#kernel = kernel;
+    this.#costs = costs;
+    this.#transport = transport;
+    this.#dice = dice;
+    this.#onMessage = onMessage;
+  }
+
+  /** A verb has reached its target, or its atomic has its turn. */
+  arrive(index: number): void {
+    const flight = this.#transport.flights.at(index);
+    const { queuePair } = flight;
+    if (queuePair.head !== flight) {
+      // Only while an earlier verb waits for its turn at a word or is sent again.
+      flight.stalled = true;
+      return;
+    }
+    if (!this.#act(flight)) return;
+    queuePair.shift();
+    for (let next = queuePair.head; next?.stalled; next = queuePair.head) {
+      next.stalled = false;
+      if (!this.#act(next)) return;
+      queuePair.shift();
+    }
+  }
+
+  /** A request passes the next hop of its path. */
+  passHop(index: number): void {
+    const flight = this.#transport.flights.at(index);
+    const kernel = this.#kernel;
+    const hops = this.#transport.hopsOf(flight);
+    const hop = hops?.[flight.hop++];
+    if (hop === undefined || hops === undefined) {
+      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      return;
+    }
+    const { source, target } = flight.queuePair;
+    const transit = {
+      source: source.id,
+      target: target.id,
+      op: flight.op,
+      lengthBytes: flight.lengthBytes,
+      address: flight.address,
+      buffer: flight.buffer,
+    };
+    const verdict = hop.pass(transit, kernel.nowPs / 1000);
+    if (verdict.action === 'drop') {
+      this.#transport.resend(flight);
+      return;
+    }
+    if (verdict.action === 'answer') {
+      flight.verb.low = verdict.low;
+      flight.verb.high = verdict.high;
+      flight.answered = true;
+      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      return;
+    }
+    rewrite(flight, transit);
+    const atPs = kernel.nowPs + Math.round(verdict.delayNs * 1000);
+    kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
+  }
+
+  /** False where the atomic has to wait for its turn; it arrives again then. */
+  #act(flight: Flight): boolean {
+    const { queuePair, target } = flight;
+    const { nowPs } = this.#kernel;
+    // Cut off by its node's crash: nobody waits for it.
+    if (flight.dropped) {
+      this.#transport.flights.give(flight);
+      return true;
+    }
+    if (flight.lost !== '') {
+      this.#end(flight, verbStatus.unknown, nowPs, flight.lost);
+      return true;
+    }
+    if (flight.answered) {
+      flight.actPs = nowPs;
+      flight.crashesAtAct = target.crashes;
+      this.#respond(flight, nowPs, flight.lengthBytes);
+      return true;
+    }
+    if (!target.up) {
+      this.#outcomeLost(flight, 'the node is down');
+      return true;
+    }
+    if (target.fenced.has(queuePair.sourceIncarnation)) {
+      this.#refuse(flight, 'this incarnation is fenced');
+      return true;
+    }
+    if (target.incarnation !== queuePair.targetIncarnation) {
+      this.#refuse(flight, 'the node has started anew since');
+      return true;
+    }
+    flight.crashesAtAct = target.crashes;
+    const atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
+    target.counts.verbsIn++;
+    target.memory.windows.advance(nowPs);
+    switch (flight.op) {
+      case verbOp.read:
+        this.#read(flight, atPs);
+        return true;
+      case verbOp.write:
+      case verbOp.atomicWrite:
+        this.#write(flight, atPs);
+        return true;
+      case verbOp.flush:
+        this.#flush(flight, atPs);
+        return true;
+      default:
+        return this.#atomic(flight, atPs);
+    }
+  }
+
+  #read(flight: Flight, startPs: number): void {
+    const costs = this.#costs;
+    const { nowPs } = this.#kernel;
+    const { queuePair, target, lengthBytes } = flight;
+    const { windows } = target.memory;
+    this.#closeWrite(flight);
+    if (queuePair.openRead !== undefined) windows.closeRead(queuePair.openRead);
+    windows.beginRead(flight, nowPs);
+    queuePair.openRead = flight;
+    const medium = target.memory.medium(flight.offset);
+    const readyPs = startPs + costs.responderPs;
+    const pciePs = Math.round(lengthBytes * costs.pcieReadBytePs);
+    const dataPs = target.pcieRead.book(nowPs, readyPs, pciePs);
+    const mediaPs = Math.round(lengthBytes * medium.readBytePs);
+    const readPs = target.mediaRead.overlap(nowPs, dataPs, mediaPs);
+    this.#respond(flight, readPs + costs.pcieReadPs + medium.readPs, lengthBytes);
+  }
+
+  /** The way back of an answer with a payload. */
+  #respond(flight: Flight, atPs: number, payloadBytes: number): void {
+    const costs = this.#costs;
+    const { nowPs } = this.#kernel;
+    const { source, target } = flight.queuePair;
+    const wirePs = costs.wirePs(payloadBytes);
+    let backPs = target.linkOut.book(nowPs, atPs + costs.responsePs, wirePs) + costs.propagationPs;
+    backPs = source.linkIn.overlap(nowPs, backPs, wirePs);
+    const pciePs = Math.round(payloadBytes * costs.pcieWriteBytePs);
+    backPs = source.pcieWrite.book(nowPs, backPs, pciePs) + costs.completionPs;
+    target.counts.bytesOut += payloadBytes;
+    source.counts.bytesIn += payloadBytes;
+    this.#finish(flight, backPs);
+  }
+
+  #write(flight: Flight, startPs: number): void {
+    const costs = this.#costs;
+    const { nowPs } = this.#kernel;
+    const { queuePair, target, lengthBytes, offset } = flight;
+    this.#closeWrite(flight);
+    if (flight.partial) this.#tearOff(flight);
+    this.#transport.tracer?.acts(flight);
+    target.memory.windows.beginWrite(flight, nowPs);
+    queuePair.openWrite = flight;
+    target.atomics.eachHeld(offset, lengthBytes, nowPs, (at) => {
+      if ((this.#dice.next32() & 1) === 0) kill(flight, at);
+    });
+    const medium = target.memory.medium(offset);
+    const readyPs = startPs + costs.responderPs;
+    const pciePs = Math.round(lengthBytes * costs.pcieWriteBytePs);
+    const dataPs = target.pcieWrite.book(nowPs, readyPs, pciePs);
+    const mediaPs = Math.round(lengthBytes * medium.writeBytePs);
+    const storedPs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
+    target.counts.bytesIn += lengthBytes;
+    if (lengthBytes === 8 && offset >= target.mailboxFrom && offset < target.mailboxTo) {
+      const landedPs = Math.max(storedPs + costs.pcieWritePs, flight.windowEndPs);
+      this.#onMessage(target, flight.address, landedPs + costs.mailboxPollPs);
+    }
+    // The acknowledgement is small and waits for nobody: responses queue among themselves only.
+    this.#finish(flight, storedPs + costs.propagationPs + costs.completionPs);
+  }
+
+  #flush(flight: Flight, startPs: number): void {
+    const costs = this.#costs;
+    const { queuePair, target, offset, lengthBytes } = flight;
+    const { memory } = target;
+    this.#closeWrite(flight);
+    if (queuePair.openRead !== undefined) memory.windows.closeRead(queuePair.openRead);
+    memory.persist(offset, lengthBytes, this.#kernel.nowPs);
+    flight.actPs = this.#kernel.nowPs;
+    flight.windowEndPs = flight.actPs;
+    const atPs = startPs + costs.responderPs + costs.pcieReadPs + memory.medium(offset).flushPs;
+    this.#respond(flight, atPs, 0);
+  }
+
+  #atomic(flight: Flight, startPs: number): boolean {
+    const costs = this.#costs;
+    const kernel = this.#kernel;
+    const { queuePair, target, offset } = flight;
+    const { memory, atomics } = target;
+    if (!flight.admitted) {
+      flight.admitted = true;
+      const actPs = atomics.admit(queuePair, offset, kernel.nowPs);
+      if (actPs > kernel.nowPs) {
+        kernel.schedule(actPs, eventKind.arrive, flight.index);
+        return false;
+      }
+    }
+    this.#closeWrite(flight);
+    const { tracer } = this.#transport;
+    tracer?.acts(flight);
+    if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
+    tracer?.acted(flight);
+    flight.actPs = kernel.nowPs;
+    flight.windowEndPs = kernel.nowPs;
+    const medium = memory.medium(offset);
+    const readPs = costs.responderPs + costs.pcieReadPs + medium.readPs + costs.atomicPs;
+    target.counts.bytesIn += 8;
+    this.#respond(flight, startPs + readPs, 8);
+    return true;
+  }
+
+  /** The earlier WRITE of the queue pair lands before this verb acts. */
+  #closeWrite({ queuePair, target }: Flight): void {
+    const { openWrite } = queuePair;
+    if (openWrite === undefined) return;
+    target.memory.windows.closeWrite(openWrite);
+    queuePair.openWrite = undefined;
+  }
+
+  #finish(flight: Flight, backPs: number): void {
+    this.#end(flight, verbStatus.ok, Math.max(backPs, flight.windowEndPs), '');
+  }
+
+  #end(flight: Flight, status: 2 | 3 | 4, atPs: number, reason: string): void {
+    const { queuePair } = flight;
+    this.#transport.finish(flight, status, atPs, reason);
+    if (!isReadLike(flight.op)) return;
+    queuePair.readCompletes(flight.completePs);
+    if (queuePair.waiting.length > 0) this.#transport.schedulePump(queuePair);
+  }
+
+  /** The target answers that it did nothing. */
+  #refuse(flight: Flight, reason: string): void {
+    const costs = this.#costs;
+    const backPs = costs.responderPs + costs.propagationPs + costs.completionPs;
+    this.#end(flight, verbStatus.failed, this.#kernel.nowPs + backPs, reason);
+  }
+
+  /** Nobody answers: the requester gives up after its retransmissions. */
+  #outcomeLost(flight: Flight, reason: string): void {
+    const costs = this.#costs;
+    const timeoutPs = costs.retransmitPs * (1 + costs.retransmitsMax);
+    this.#end(flight, verbStatus.unknown, this.#kernel.nowPs + timeoutPs, reason);
+  }
+
+  /** Gives up a request that the path has lost too often; what is behind it may go on. */
+  lose(flight: Flight, reason: string): void {
+    flight.lost = reason;
+    this.arrive(flight.index);
+  }
+
+  /** The last WRITE of a crashed program's prefix: any subset of its words lands. */
+  #tearOff(flight: Flight): void {
+    for (let at = flight.offset; at < flight.offset + flight.lengthBytes; at += 8) {
+      if ((this.#dice.next32() & 1) === 0) kill(flight, at);
+    }
+  }
+}
+
+function rewrite(flight: Flight, transit: Transit): void {
+  if (transit.address !== flight.address) {
+    assert(
+      nodeOf(transit.address) === flight.target.id,
+      () => `a hop rewrote an address to node ${nodeOf(transit.address)}, another than the target`,
+      'FARSIDE_ADDRESS',
+    );
+    flight.address = transit.address;
+    flight.offset = offsetOf(transit.address);
+  }
+  if (transit.buffer !== flight.buffer) {
+    assert(
+      transit.buffer?.length === flight.lengthBytes,
+      'a hop replaced a payload by one of another length',
+      'FARSIDE_ALIGNMENT',
+    );
+    flight.buffer = transit.buffer;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Core } from './cpu.ts';
+import { eventKind, type Kernel } from './kernel.ts';
+import type { Task } from './task.ts';
+
+/**
+ * Which program runs next. A program that waits holds no core. When what it waits for has happened it
+ * queues for its core; it keeps the core through one step, however long that computes.
+ */
+export class Scheduler {
+  readonly tasks: (Task | undefined)[] = [];
+  readonly cores: Core[] = [];
+  /** Programs that are neither daemons nor finished. */
+  foreground = 0;
+  /** The running program's own clock, ahead of the kernel's by the CPU time of its step. */
+  localPs = 0;
+  readonly #freeTasks: number[] = [];
+  readonly #timers: { task: Task; wait: number }[] = [];
+  readonly #freeTimers: number[] = [];
+  readonly #kernel: Kernel;
+  readonly #step: (task: Task) => void;
+  #running = false;
+
+  constructor(kernel: Kernel, step: (task: Task) => void) {
+    this.#kernel = kernel;
+    this.#step = step;
+  }
+
+  /** The index that the next program added will have. */
+  nextIndex(): number {
+    return this.#freeTasks.pop() ?? this.tasks.length;
+  }
+
+  add(task: Task): void {
+    this.tasks[task.index] = task;
+    if (!task.daemon) this.foreground++;
+    this.ready(task);
+  }
+
+  end(task: Task): void {
+    if (!task.daemon) this.foreground--;
+    task.dead = true;
+    task.wait++;
+    this.tasks[task.index] = undefined;
+    this.#freeTasks.push(task.index);
+  }
+
+  /** A crash: it is never resumed. Its index stays taken, since events that name it may be due. */
+  kill(task: Task): void {
+    if (task.dead) return;
+    if (!task.daemon) this.foreground--;
+    task.dead = true;
+    task.wait++;
+  }
+
+  /** What the program waited for has happened, now. */
+  ready(task: Task): void {
+    const { core } = task;
+    if (!this.#running && core.idle(this.#kernel.nowPs)) {
+      this.#run(task, core);
+      return;
+    }
+    core.enqueue(task);
+    if (core.holder === undefined) this.#dispatchAt(core, core.freePs);
+  }
+
+  readyAt(index: number): void {
+    const task = this.tasks[index];
+    if (task !== undefined && !task.dead) this.ready(task);
+  }
+
+  /** It goes on after computing, on the core that it kept. */
+  resume(index: number): void {
+    const task = this.tasks[index];
+    if (task !== undefined && !task.dead) this.#run(task, task.core);
+  }
+
+  dispatch(index: number): void {
+    const core = this.cores[index] as Core;
+    core.dispatchDue = false;
+    if (core.holder !== undefined) return;
+    let task = core.dequeue();
+    while (task?.dead) task = core.dequeue();
+    if (task !== undefined) this.#run(task, core);
+  }
+
+  #run(task: Task, core: Core): void {
+    core.holder = task;
+    this.#running = true;
+    this.#step(task);
+    this.#running = false;
+  }
+
+  /** The step is over at `localPs`, and the program leaves its core. */
+  leave(core: Core, startPs: number): void {
+    core.holder = undefined;
+    core.usefulPs += this.localPs - startPs;
+    core.freePs = this.localPs;
+    if (core.queued > 0) this.#dispatchAt(core, core.freePs);
+  }
+
+  /** The program keeps its core until `localPs`, and goes on then. */
+  keep(task: Task, startPs: number): void {
+    task.core.usefulPs += this.localPs - startPs;
+    task.core.freePs = this.localPs;
+    this.#kernel.schedule(this.localPs, eventKind.resume, task.index);
+  }
+
+  #dispatchAt(core: Core, atPs: number): void {
+    if (core.dispatchDue) return;
+    core.dispatchDue = true;
+    this.#kernel.schedule(Math.max(atPs, this.#kernel.nowPs), eventKind.dispatch, core.index);
+  }
+
+  /** Resumes the program at that time, unless its present wait has ended before. */
+  timer(task: Task, atPs: number): void {
+    const index = this.#freeTimers.pop() ?? this.#timers.length;
+    this.#timers[index] = { task, wait: task.wait };
+    this.#kernel.schedule(Math.round(atPs), eventKind.timer, index);
+  }
+
+  expire(index: number): Task | undefined {
+    const { task, wait } = this.#timers[index] as { task: Task; wait: number };
+    this.#freeTimers.push(index);
+    return task.wait === wait && !task.dead ? task : undefined;
+  }
+}
