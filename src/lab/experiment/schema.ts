@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defaultText, type Parameter, parameters, profileNumber } from './parameters.ts';
+import { workloadProperties } from './properties.ts';
 import { isSeedText, seedExpectation } from './seeds.ts';
 import { parseAll, shown } from './setting.ts';
 import { expectation, isScalar, type ValueKind } from './values.ts';
-import { ycsbProperties } from './ycsb-properties.ts';
 
 /**
  * The schema of an experiment file. It is built from the parameter table, checks a parsed document, and
@@ -79,7 +79,10 @@ const workloadSection = z.preprocess(
   z.strictObject({
     ...section('workload'),
     ...Object.fromEntries(
-      ycsbProperties.map(({ name, kind, summary }) => [name, leaf(kind, `YCSB: ${summary}`)]),
+      workloadProperties.map(({ name, kind, summary, of }) => [
+        name,
+        leaf(kind, `${of.join(', ')}: ${summary}`),
+      ]),
     ),
   }),
 );
