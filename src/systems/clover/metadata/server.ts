@@ -87,7 +87,15 @@ export class MetadataServer implements SystemServer {
   }
 
   #handle(port: Port): Program<never> {
-    return serve(this.#site.context, port, (request) => this.#answer(request));
+    const { context } = this.#site;
+    return serve(
+      context,
+      port,
+      (request) => this.#answer(request),
+      function* (request) {
+        context.hub.release(request);
+      },
+    );
   }
 
   *#answer(request: Message): Program<Uint8Array> {
