@@ -25,8 +25,8 @@ export interface NamedSystem {
 
 export interface OutputDraft {
   readonly dir: string | undefined;
-  readonly format: string | undefined;
-  readonly plots: readonly string[] | undefined;
+  readonly format: 'table' | 'json' | 'ycsb' | undefined;
+  readonly plots: 'png' | 'svg' | undefined;
 }
 
 export function emptyDraft(): Draft {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
 import { type Path, readDocument, type SourceDocument } from './document.ts';
-import { type Draft, emptyDraft, type NamedSystem } from './draft.ts';
+import { type Draft, emptyDraft, type NamedSystem, type OutputDraft } from './draft.ts';
 import { propertySynonyms } from './properties.ts';
 import { experimentSchema, isMapping, type RawSettings } from './schema.ts';
 import { seedsOf } from './seeds.ts';
@@ -148,8 +148,8 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
     seedCount: content.seeds as number | undefined,
     output: {
       dir: content.output?.dir as string | undefined,
-      format: content.output?.format as string | undefined,
-      plots: content.output?.plots as string[] | undefined,
+      format: content.output?.format as OutputDraft['format'],
+      plots: content.output?.plots as OutputDraft['plots'],
     },
   };
 }

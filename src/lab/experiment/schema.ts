@@ -202,7 +202,7 @@ export const experimentSchema = z
       .strictObject({
         dir: single({ type: 'text' }, 'folder for results'),
         format: single({ type: 'choice', choices: outputFormats }, 'what stdout gets'),
-        plots: leaf({ type: 'choice', choices: plotFormats }, 'also write the plots as files'),
+        plots: single({ type: 'choice', choices: plotFormats }, 'also write the plots as files'),
       })
       .optional(),
   })
