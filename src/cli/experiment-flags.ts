@@ -1,14 +1,13 @@
 import { type Command, Option } from 'commander';
 import { FarsideError } from '../core/errors.ts';
 import { elements, fromFlag, fromProperty, fromSet } from '../lab/experiment/assign.ts';
-import { type Draft, emptyDraft } from '../lab/experiment/draft.ts';
+import { type Draft, emptyDraft, outputFormats, plotFormats } from '../lab/experiment/draft.ts';
 import {
   defaultText,
   type Parameter,
   parameters,
   placeholder,
 } from '../lab/experiment/parameters.ts';
-import { outputFormats, plotFormats } from '../lab/experiment/schema.ts';
 import { seedExpectation, seedsOf } from '../lab/experiment/seeds.ts';
 import { type Origin, type Setting, usageError } from '../lab/experiment/setting.ts';
 import { parseValue } from '../lab/experiment/values.ts';

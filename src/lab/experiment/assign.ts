@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import type { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
@@ -115,21 +114,10 @@ function parsed(kind: ValueKind, text: string, origin: Origin): ParameterValue[]
 
 /** `1,2,4` and `[1, 2, 4]`; elements stay text, so that each kind reads its own suffixes. */
 export function elements(text: string, origin: Origin): string[] {
-  const trimmed = text.trim();
-  const isFlow = trimmed.startsWith('[') && trimmed.endsWith(']');
-  const list = isFlow ? flowSequence(trimmed) : trimmed.split(',').map((part) => part.trim());
-  if (list === undefined || list.length === 0 || list.includes('')) {
+  const bracketed = /^\[(.*)\]$/.exec(text.trim());
+  const list = (bracketed?.[1] ?? text).split(',').map((part) => part.trim());
+  if (list.includes('')) {
     throw usageError([`${origin.label}: expected a value, or a list such as 1,2,4`]);
   }
   return list;
-}
-
-function flowSequence(text: string): string[] | undefined {
-  try {
-    const list: unknown = parse(text, { schema: 'failsafe' });
-    const isTexts = Array.isArray(list) && list.every((element) => typeof element === 'string');
-    return isTexts ? list : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { outputFormats, plotFormats } from './draft.ts';
 import { defaultText, type Parameter, parameters, profileNumber } from './parameters.ts';
 import { workloadProperties } from './properties.ts';
 import { isSeedText, seedExpectation } from './seeds.ts';
@@ -181,9 +182,6 @@ const seedSection = z
     default: 1,
   })
   .optional();
-
-export const plotFormats = ['png', 'svg'] as const;
-export const outputFormats = ['table', 'json', 'ycsb'] as const;
 
 export const experimentSchema = z
   .strictObject({
