@@ -7,7 +7,6 @@ import type { RunSpec } from '../lab/spec.ts';
 import { type ExitCode, exitCode, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
 import { interruptible } from './interrupt.ts';
-import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 
 /**
@@ -24,6 +23,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { specs, warnings } = openPlan(experiment.plan);
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
+  const { Output } = await import('./output.ts');
   const output = await Output.open(experiment, flags);
   if (flags.dryRun === true) {
     process.stdout.write(listRuns(experiment));

@@ -10,7 +10,9 @@ async function main(): Promise<void> {
     process.exit(exitCode.internal);
   });
   try {
-    await buildProgram().parseAsync(process.argv);
+    const program = buildProgram();
+    if (process.argv.length <= 2) program.outputHelp();
+    else await program.parseAsync(process.argv);
   } catch (error) {
     process.exitCode = explainError(error);
   }

@@ -4,6 +4,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { farsideVersion } from '../lab/package.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
 
@@ -15,10 +16,16 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
     .addHelpText('after', '\nExample:\n  farside compare');
-  for (const command of [compareCommand(), runCommand(), doctorCommand(), listCommand()]) {
+  const commands = [
+    compareCommand(),
+    runCommand(),
+    explainCommand(),
+    doctorCommand(),
+    listCommand(),
+  ];
+  for (const command of commands) {
     program.addCommand(command);
   }
-  program.action(() => program.outputHelp());
   for (const command of [program, ...program.commands]) refuseInOneLine(command);
   return program;
 }
@@ -41,6 +48,10 @@ function complaint(command: Command, error: CommanderError): string {
 function hint(command: Command, error: CommanderError, plain: string): string {
   const name = command.parent === null ? 'farside' : `farside ${command.name()}`;
   const written = plain.split(' ').at(-1) as string;
+  if (error.code === 'commander.unknownCommand') {
+    const names = command.commands.map((known) => known.name());
+    return didYouMean(written, names) || ` (there are: ${names.join(', ')})`;
+  }
   if (error.code === 'commander.unknownOption') {
     const flags = command.options.flatMap((option) => [option.long, option.short]);
     const known = flags.filter((flag) => flag !== undefined && flag !== null);

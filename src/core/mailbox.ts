@@ -45,12 +45,12 @@ const sendRetriesMax = 50_000_000;
 
 class PeerState {
   readonly peer: MailboxPeer;
-  /** Messages sent, and how many of them the peer has said it consumed (modulo 2^32). */
-  sent = 0;
-  acknowledged = 0;
+  /** Messages sent, and how many of them the peer has said it consumed. */
+  sent: number;
+  acknowledged: number;
   /** Messages received, and how many of those the peer has been told. */
-  received = 0;
-  told = 0;
+  received: number;
+  told: number;
   /**
    * The slots of the next messages. They are counted apart from the sequence numbers, because 2^32 need
    * not be a multiple of the slots: at the wrap, message 2^32 would fall into a slot out of turn.
@@ -62,8 +62,9 @@ class PeerState {
   /** Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight. */
   readonly staging: (Uint8Array | undefined)[];
 
-  constructor(peer: MailboxPeer) {
+  constructor(peer: MailboxPeer, firstMessage: number) {
     this.peer = peer;
+    this.sent = this.acknowledged = this.received = this.told = firstMessage;
     this.staging = new Array<Uint8Array | undefined>(peer.shape.slots).fill(undefined);
   }
 }
@@ -91,10 +92,14 @@ export class MailboxHub {
   /** Peers whose `crediting` was set and whose credit WRITE nobody has taken on yet. */
   #owed: PeerState[] = [];
 
-  constructor(memory: MailboxMemory, peers: readonly MailboxPeer[]) {
+  /**
+   * Counting starts at `firstMessage` on all sides. Other than 0 it serves to test the wrap, and must then
+   * leave a ring's length before it: a slot that was never used looks like message 2^32.
+   */
+  constructor(memory: MailboxMemory, peers: readonly MailboxPeer[], firstMessage = 0) {
     this.#memory = memory;
     for (const peer of [...peers].sort((a, b) => a.inbound - b.inbound)) {
-      const state = new PeerState(peer);
+      const state = new PeerState(peer, firstMessage);
       this.#peers.push(state);
       this.#byNode.set(peer.node, state);
     }
@@ -123,7 +128,7 @@ export class MailboxHub {
       'FARSIDE_LIMIT',
     );
     if (isFull(state)) yield* this.#awaitCredit(state);
-    const sequence = (state.sent = (state.sent + 1) >>> 0);
+    const sequence = ++state.sent >>> 0;
     const slot = state.sendSlot;
     state.sendSlot = slot + 1 === shape.slots ? 0 : slot + 1;
     const bytes = this.#stage(state, slot, body, envelope, counters);
@@ -133,7 +138,7 @@ export class MailboxHub {
 
   *#awaitCredit(state: PeerState): Program<void> {
     for (let tries = 0; ; tries++) {
-      this.#learn(state, this.#memory.loadLow(state.peer.inbound));
+      this.#learnFromCreditWord(state);
       if (!isFull(state)) return;
       if (tries >= sendRetriesMax) {
         throw new FarsideError('FARSIDE_TIMEOUT', `node ${state.peer.node} takes no messages`);
@@ -170,7 +175,7 @@ export class MailboxHub {
     f.doorbells.set(bytes, 0, counters.doorbells);
     f.bytesOut.set(bytes, 0, counters.bytesOut);
     f.bytesIn.set(bytes, 0, counters.bytesIn);
-    f.consumed.set(bytes, 0, state.received);
+    f.consumed.set(bytes, 0, state.received >>> 0);
     state.told = state.received;
     bytes.set(body, messageHeader.sizeBytes);
     return bytes;
@@ -185,17 +190,18 @@ export class MailboxHub {
 
   /** As `poll`, for the ring that contains `address`; for fabrics that know where a WRITE landed. */
   pollAt(address: Address): boolean {
-    let low = 0;
-    let high = this.#peers.length;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.#peers[middle] as PeerState).peer.inbound <= address) low = middle;
-      else high = middle;
-    }
-    const state = this.#peers[low];
+    const first = this.#peers[0]?.peer;
+    if (first === undefined) return false;
+    // The rings of a node are equal and lie one after another, in the order of its peers.
+    const bytes = ringBytes(first.shape);
+    const state = this.#peers[Math.floor((address - first.inbound) / bytes)];
     if (state === undefined) return false;
-    const { inbound, shape } = state.peer;
-    return address >= inbound && address < inbound + ringBytes(shape) && this.#pollPeer(state);
+    const { inbound } = state.peer;
+    assert(
+      address >= inbound && address < inbound + bytes,
+      () => `the ring of node ${state.peer.node} is not where the order of peers puts it`,
+    );
+    return this.#pollPeer(state);
   }
 
   /**
@@ -229,9 +235,9 @@ export class MailboxHub {
       );
       const message = this.#pool.take(node, lengthBytes);
       this.#memory.copyOut(at + 8, message.bytes);
-      state.received = expected;
+      state.received++;
       state.receiveSlot = state.receiveSlot + 1 === shape.slots ? 0 : state.receiveSlot + 1;
-      this.#learn(state, messageHeader.field.consumed.get(message.bytes, 0));
+      learn(state, messageHeader.field.consumed.get(message.bytes, 0));
       const portId = messageHeader.field.port.get(message.bytes, 0);
       const port = this.#ports[portId];
       assert(port !== undefined, () => `a message of node ${node} for port ${portId}: not open`);
@@ -246,10 +252,15 @@ export class MailboxHub {
     }
   }
 
-  /** Counts only grow; an older one arriving late changes nothing. */
-  #learn(state: PeerState, consumed: number): void {
-    const step = (consumed - state.acknowledged) >>> 0;
-    if (step <= state.peer.shape.slots) state.acknowledged = consumed >>> 0;
+  /**
+   * The credit word holds the whole count, not its low half: it can be as old as the ring, and a count
+   * of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the word changes
+   * in between, the count read is the new one, or (where the high half grew) more than was ever sent.
+   */
+  #learnFromCreditWord(state: PeerState): void {
+    const low = this.#memory.loadLow(state.peer.inbound);
+    const consumed = low + this.#memory.loadHigh(state.peer.inbound) * 2 ** 32;
+    if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
   }
 
   /** Peers that have been told of too few of their messages; the fabric runs `returnCredits`. */
@@ -270,7 +281,12 @@ export class MailboxHub {
       while (owes(state)) {
         state.crediting = true;
         state.told = state.received;
-        yield* batch(writeWord(state.peer.outbound, packWord(0, state.received)));
+        yield* batch(
+          writeWord(
+            state.peer.outbound,
+            packWord(Math.floor(state.received / 2 ** 32), state.received % 2 ** 32),
+          ),
+        );
         state.crediting = false;
       }
     }
@@ -283,11 +299,17 @@ export class MailboxHub {
   }
 }
 
+/** From a header, modulo 2^32. Counts only grow; an older one arriving late changes nothing. */
+function learn(state: PeerState, consumed: number): void {
+  const step = (consumed - state.acknowledged) >>> 0;
+  if (step <= state.sent - state.acknowledged) state.acknowledged += step;
+}
+
 function isFull(state: PeerState): boolean {
-  return (state.sent - state.acknowledged) >>> 0 >= state.peer.shape.slots;
+  return state.sent - state.acknowledged >= state.peer.shape.slots;
 }
 
 function owes(state: PeerState): boolean {
   if (state.crediting) return false;
-  return (state.received - state.told) >>> 0 >= Math.max(1, state.peer.shape.slots >>> 1);
+  return state.received - state.told >= Math.max(1, state.peer.shape.slots >>> 1);
 }

@@ -17,24 +17,26 @@ import type { RandomStream } from '../../src/core/random.ts';
 export interface InterleaveOptions {
   /** READs and WRITEs are torn into pieces of at most this many bytes, in any order. */
   readonly pieceBytes?: number;
-  /** Bound of the pause before each verb, in ns of the runner's clock. */
+  /** Bound of the pause before each verb and piece, in ns of the runner's clock. */
   readonly pauseNsMax?: number;
-  /** The program is never resumed after so many verbs: its node has crashed. */
-  readonly verbsMax?: number;
+  /** The program is never resumed after so many verbs, or pieces of verbs: its node has crashed. */
+  readonly stepsMax?: number;
+  /** A memory node that answers nothing: verbs to it end `failed`. */
+  readonly lostNode?: number;
 }
 
 /**
- * Runs `program` as nastily as the contract allows on a fabric that completes verbs at once: a pause
+ * Runs `program` on a fabric that completes verbs at once, with what that fabric never does: a pause
  * before each verb, in which other programs run; the verbs of a batch one by one, in post order on each
- * queue pair and in any order across them; and the bytes of one verb in pieces. Round trips are
- * meaningless under it. Gives undefined where the program "crashed".
+ * queue pair and in any order across them; the bytes of one verb in pieces; a crash at any of these; a
+ * lost node. Round trips are meaningless under it. Gives undefined where the program "crashed".
  */
 export function* interleaved<T>(
   program: Program<T>,
   random: RandomStream,
   options: InterleaveOptions = {},
 ): Program<T | undefined> {
-  const state = { verbs: 0, ...options, random };
+  const state: State = { ...options, steps: 0, random };
   for (;;) {
     const step = program.next();
     if (step.done === true) return step.value;
@@ -57,7 +59,7 @@ export function* interleaved<T>(
 
 interface State extends InterleaveOptions {
   readonly random: RandomStream;
-  verbs: number;
+  steps: number;
 }
 
 /** Picks a queue pair at random and performs its next verb, until all are done. */
@@ -77,36 +79,32 @@ function* slowlyAll(batch: Batch, state: State): Program<boolean> {
   return true;
 }
 
+/** False where the program crashed before all of the verb was done. */
 function* slowly(verb: Verb<unknown>, state: State): Program<boolean> {
-  if (state.verbs++ >= (state.verbsMax ?? Number.POSITIVE_INFINITY)) return false;
-  yield* pause(state);
-  const { pieceBytes } = state;
-  const tears = verb.op === verbOp.read || verb.op === verbOp.write;
-  if (!tears || verb.buffer === undefined || pieceBytes === undefined) {
-    yield verb;
+  if (nodeOf(verb.address) === state.lostNode) {
+    verb.status = verbStatus.failed;
     return true;
   }
-  const pieces = piecesOf(verb, pieceBytes);
+  const pieces = piecesOf(verb, state.pieceBytes ?? Number.POSITIVE_INFINITY);
   while (pieces.length > 0) {
+    if (state.steps++ >= (state.stepsMax ?? Number.POSITIVE_INFINITY)) return false;
+    yield* sleep(state.random.below((state.pauseNsMax ?? 400) + 1));
     const [piece] = pieces.splice(state.random.below(pieces.length), 1);
-    yield* piece as Verb;
-    yield* pause(state);
+    yield piece as Effect;
   }
   verb.status = verbStatus.ok;
   return true;
 }
 
-function piecesOf(verb: Verb<unknown>, pieceBytes: number): Verb[] {
-  const buffer = verb.buffer as Uint8Array;
-  const pieces: Verb[] = [];
+function piecesOf(verb: Verb<unknown>, pieceBytes: number): Verb<unknown>[] {
+  const { buffer } = verb;
+  const tears = verb.op === verbOp.read || verb.op === verbOp.write;
+  if (!tears || buffer === undefined || buffer.length <= pieceBytes) return [verb];
+  const pieces: Verb<unknown>[] = [];
   for (let at = 0; at < buffer.length; at += pieceBytes) {
     const part = buffer.subarray(at, Math.min(at + pieceBytes, buffer.length));
     const address = verb.address + at;
     pieces.push(verb.op === verbOp.read ? read(address, part) : write(address, part));
   }
   return pieces;
-}
-
-function* pause({ random, pauseNsMax = 400 }: State): Program {
-  yield* sleep(random.below(pauseNsMax + 1));
 }

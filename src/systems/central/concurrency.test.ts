@@ -31,6 +31,7 @@ interface Ghost {
   readonly key: number;
   readonly value: number;
   readonly deleteInvokedNs: number;
+  readonly deleteReturnedNs: number;
 }
 
 type Step = { readonly operation: KeyOperation['operation']; readonly key: number };
@@ -60,7 +61,12 @@ function* client(
       result = yield* store.delete(key);
       const found = rebuiltFromMemoryNodes(schedule.cluster, schedule.memory).get(key.text);
       if (result && found !== undefined) {
-        ghosts.push({ key: index, value: found[0] as number, deleteInvokedNs: invokedNs });
+        ghosts.push({
+          key: index,
+          value: found[0] as number,
+          deleteInvokedNs: invokedNs,
+          deleteReturnedNs: nowNs(),
+        });
       }
     } else {
       result = yield* store[operation](key, numbered(value as number));
@@ -99,6 +105,26 @@ function race(
   return { schedule, histories, keys, ghosts };
 }
 
+/**
+ * Whether a crash at that moment may bring this value back: an insert has taken the key meanwhile, or the
+ * value's own operation was under way and may count as done. A put that finds the key deleted, and
+ * answers so, may not.
+ */
+function isExplained(ghost: Ghost, histories: readonly KeyOperation[][]): boolean {
+  const history = histories[ghost.key] as KeyOperation[];
+  const reinserted = history.some(
+    (o) =>
+      o.operation === 'insert' &&
+      o.result === true &&
+      o.returnedNs > ghost.deleteInvokedNs &&
+      o.invokedNs < ghost.deleteReturnedNs,
+  );
+  if (reinserted) return true;
+  const origin = history.find((o) => o.operation !== 'get' && o.value === ghost.value);
+  if (origin === undefined || origin.returnedNs < ghost.deleteInvokedNs) return false;
+  return origin.operation === 'insert' || origin.result === true;
+}
+
 const steps = fc.array(
   fc.record({
     operation: fc.constantFrom('get', 'put', 'put', 'insert', 'delete'),
@@ -134,11 +160,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
             },
           ]);
           for (const history of histories) expect(isLinearizable(history)).toBe(true);
-          for (const { key, value, deleteInvokedNs } of ghosts) {
-            const origin = histories[key]?.find((o) => o.operation !== 'get' && o.value === value);
-            expect(origin?.operation === 'put' && origin.result === false).toBe(false);
-            expect(origin?.returnedNs).toBeGreaterThan(deleteInvokedNs);
-          }
+          for (const ghost of ghosts) expect(isExplained(ghost, histories)).toBe(true);
           const left = new Map([...final].map(([key, value]) => [key, numbered(value)]));
           expect(rebuiltFromMap(schedule.cluster, schedule.memory)).toEqual(left);
           expect(rebuiltFromMemoryNodes(schedule.cluster, schedule.memory)).toEqual(left);
@@ -150,7 +172,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
           );
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 80 },
     );
   });
 
@@ -182,7 +204,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
           for (const history of histories) expect(isLinearizable(history)).toBe(true);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });

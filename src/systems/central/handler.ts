@@ -165,20 +165,21 @@ export class Handler {
     const { table, config, map } = coordinator;
     const record = body.subarray(requestHead.sizeBytes);
     table.pin(entry);
+    // Before anything else can run: a delete that flips the map between our look at the entry and our
+    // WRITE must know that a record is to come, or it would be acknowledged before that record is whole.
+    (table.unsettled[entry] as number)++;
+    let buffers: Address[] = [];
     try {
-      const buffers = yield* coordinator.allocate(record.length);
-      (table.unsettled[entry] as number)++;
-      try {
-        const sequence = yield* map.nextSequence();
-        yield* compute(config.checksumBy, record.length);
-        sealRecord(record, 0, sequence);
-        yield* coordinator.writeCopies(buffers, record);
-        const half = { sequence, recordBytes: record.length, addresses: buffers };
-        return yield* this.#commit(entry, half, inserts);
-      } catch (error) {
-        this.#leave({ entry, buffers });
-        throw error;
-      }
+      buffers = yield* coordinator.allocate(record.length);
+      const sequence = yield* map.nextSequence();
+      yield* compute(config.checksumBy, record.length);
+      sealRecord(record, 0, sequence);
+      yield* coordinator.writeCopies(buffers, record);
+      const half = { sequence, recordBytes: record.length, addresses: buffers };
+      return yield* this.#commit(entry, half, inserts);
+    } catch (error) {
+      this.#leave({ entry, buffers });
+      throw error;
     } finally {
       table.unpin(entry);
     }

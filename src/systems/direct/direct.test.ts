@@ -1,52 +1,85 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
-import type { Program } from '../../core/effect.ts';
+import { once, patterned } from '../../../test/support/values.ts';
 import { keyOf } from '../../core/key.ts';
-import type { StoreClient } from '../system.ts';
 import { direct } from './index.ts';
 
-function filled(length: number, fill: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (fill + i * 7) & 0xff);
-}
-
-/** Runs one program on one client and gives what it returns. */
-function once<T>(store: InThreadStore, program: (client: StoreClient) => Program<T>, node = 0): T {
-  let result: T | undefined;
-  store.run([
-    {
-      node,
-      program: function* (client) {
-        result = yield* program(client);
-      },
-    },
-  ]);
-  return result as T;
-}
+const into = new Uint8Array(32 * 1024);
 
 test('what was inserted is read, replaced, deleted and inserted again', () => {
   const store = new InThreadStore(direct, { replicas: 2 });
   const key = keyOf('user1');
-  const into = new Uint8Array(4096);
   once(store, function* (client) {
     expect(yield* client.get(key, into)).toBeUndefined();
-    expect(yield* client.put(key, filled(10, 1))).toBe(false);
+    expect(yield* client.put(key, patterned(10, 1))).toBe(false);
     expect(yield* client.delete(key)).toBe(false);
-    expect(yield* client.insert(key, filled(100, 1))).toBe(true);
-    expect(yield* client.insert(key, filled(100, 2))).toBe(false);
+    expect(yield* client.insert(key, patterned(100, 1))).toBe(true);
+    expect(yield* client.insert(key, patterned(100, 2))).toBe(false);
     expect(yield* client.get(key, into)).toBe(100);
-    expect(into.slice(0, 100)).toEqual(filled(100, 1));
-    expect(yield* client.put(key, filled(90, 3))).toBe(true);
+    expect(into.slice(0, 100)).toEqual(patterned(100, 1));
+    expect(yield* client.put(key, patterned(90, 3))).toBe(true);
     expect(yield* client.get(key, into)).toBe(90);
-    expect(into.slice(0, 90)).toEqual(filled(90, 3));
-    expect(yield* client.put(key, filled(4096, 4))).toBe(true);
-    expect(yield* client.get(key, into)).toBe(4096);
-    expect(into).toEqual(filled(4096, 4));
+    expect(into.slice(0, 90)).toEqual(patterned(90, 3));
     expect(yield* client.delete(key)).toBe(true);
     expect(yield* client.get(key, into)).toBeUndefined();
-    expect(yield* client.insert(key, filled(5, 5))).toBe(true);
+    expect(yield* client.insert(key, patterned(5, 5))).toBe(true);
     expect(yield* client.get(key, into)).toBe(5);
   });
+});
+
+test('keys are any 1 to 255 bytes and values 1 to 32 KiB', () => {
+  const store = new InThreadStore(direct, {
+    keyBytesMax: 255,
+    valueBytesMax: 32 * 1024,
+    keysMax: 8,
+  });
+  const keys = [keyOf(Uint8Array.of(0)), keyOf(new Uint8Array(255).fill(255)), keyOf('\0\0')];
+  once(store, function* (client) {
+    for (const [i, key] of keys.entries()) {
+      expect(yield* client.insert(key, patterned(1, i))).toBe(true);
+      expect(yield* client.put(key, patterned(32 * 1024, i))).toBe(true);
+      expect(yield* client.get(key, into)).toBe(32 * 1024);
+      expect(into).toEqual(patterned(32 * 1024, i));
+      expect(yield* client.put(key, patterned(1, i + 9))).toBe(true);
+      expect(yield* client.get(key, into)).toBe(1);
+      expect(into[0]).toBe(patterned(1, i + 9)[0]);
+    }
+  });
+});
+
+test('keys and values beyond what the shape allows are refused before any verb', () => {
+  const store = new InThreadStore(direct, {
+    keyBytesMax: 8,
+    valueBytesMax: 64,
+    valueBytesMean: 64,
+  });
+  const refused = (length: number, key: string) => () =>
+    once(store, (client) => client.insert(keyOf(key), new Uint8Array(length)));
+  expect(refused(65, 'k')).toThrow('a value of 65 bytes: this store takes 1 to 64');
+  expect(refused(0, 'k')).toThrow('a value of 0 bytes');
+  expect(refused(8, 'too long a key')).toThrow('this store takes up to 8');
+});
+
+test('a value that outgrows its slot moves, and is counted apart from other puts', () => {
+  const store = new InThreadStore(direct, { computeNodes: 2, replicas: 2 });
+  const key = keyOf('growing');
+  once(store, (client) => client.insert(key, patterned(10, 0)));
+  for (let node = 0; node < 2; node++) once(store, (client) => client.get(key, into), node);
+  const lengths = [20, 40, 300, 290, 1000, 4096, 1, 4096];
+  for (const [i, length] of lengths.entries()) {
+    once(store, (client) => client.put(key, patterned(length, i)), i % 2);
+    for (let node = 0; node < 2; node++) {
+      const got = once(store, (client) => client.get(key, into), node);
+      expect(got).toBe(length);
+      expect(into.slice(0, length)).toEqual(patterned(length, i));
+    }
+  }
+  const events = store.systemNodes.map((node) => node.statistics.events);
+  const reallocations = events.reduce((sum, event) => sum + (event.reallocations as number), 0);
+  // Slots at least double, so the seven growths fit into three moves: 300, 1000 (or 4096), 4096.
+  expect(reallocations).toBeGreaterThanOrEqual(3);
+  expect(reallocations).toBeLessThanOrEqual(4);
 });
 
 type Step = { op: 'insert' | 'get' | 'put' | 'delete'; node: number; key: number; bytes: number };
@@ -61,63 +94,69 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
-test('three nodes taking turns see one map, whatever they do and wherever they cached it', () => {
-  fc.assert(
-    fc.property(steps, fc.integer({ min: 1, max: 3 }), (sequence, replicas) => {
-      const store = new InThreadStore(direct, {
-        memoryNodes: 3,
-        computeNodes: 3,
-        replicas,
-        keysMax: 8,
-      });
-      const model = new Map<number, Uint8Array>();
-      const into = new Uint8Array(4096);
-      for (const [i, step] of sequence.entries()) {
-        const key = keyOf(`key ${step.key}`);
-        const value = filled(step.bytes, i);
-        const known = model.get(step.key);
-        once(
-          store,
-          function* (client) {
-            if (step.op === 'insert') {
-              expect(yield* client.insert(key, value)).toBe(known === undefined);
-              if (known === undefined) model.set(step.key, value);
-            } else if (step.op === 'get') {
-              const length = yield* client.get(key, into);
-              expect(length).toBe(known?.length);
-              if (known !== undefined) expect(into.slice(0, length)).toEqual(known);
-            } else if (step.op === 'put') {
-              expect(yield* client.put(key, value)).toBe(known !== undefined);
-              if (known !== undefined) model.set(step.key, value);
-            } else {
-              expect(yield* client.delete(key)).toBe(known !== undefined);
-              model.delete(step.key);
-            }
-          },
-          step.node,
-        );
-      }
-    }),
-    { numRuns: 60 },
-  );
+test.each(['assumed', 'flush'] as const)(
+  'three nodes taking turns see one map, whatever they do and wherever they cached it (%s)',
+  (durability) => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 3 }), fc.boolean(), (all, replicas, spins) => {
+        const shape = { memoryNodes: 3, computeNodes: 3, replicas, keysMax: 8 };
+        const settings = spins ? { readers: 'spin-on-lock', redo: false } : {};
+        const store = new InThreadStore(direct, shape, settings, durability);
+        const model = new Map<number, Uint8Array>();
+        for (const [i, step] of all.entries()) agrees(store, model, step, i);
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
+
+function agrees(
+  store: InThreadStore,
+  model: Map<number, Uint8Array>,
+  step: Step,
+  seed: number,
+): void {
+  const key = keyOf(`key ${step.key}`);
+  const value = patterned(step.bytes, seed);
+  const known = model.get(step.key);
+  const exists = known !== undefined;
+  const { node } = step;
+  if (step.op === 'insert') {
+    expect(once(store, (client) => client.insert(key, value), node)).toBe(!exists);
+    if (!exists) model.set(step.key, value);
+  } else if (step.op === 'put') {
+    expect(once(store, (client) => client.put(key, value), node)).toBe(exists);
+    if (exists) model.set(step.key, value);
+  } else if (step.op === 'delete') {
+    expect(once(store, (client) => client.delete(key), node)).toBe(exists);
+    model.delete(step.key);
+  } else {
+    const length = once(store, (client) => client.get(key, into), node);
+    expect(length).toBe(known?.length);
+    if (exists) expect(into.slice(0, length)).toEqual(known);
+  }
+}
+
+test('settings are checked by name, type and against each other', () => {
+  const open = (settings: Record<string, unknown>) => () => new InThreadStore(direct, {}, settings);
+  expect(open({ reader: 'spin-on-lock' })).toThrow('did you mean readers?');
+  expect(open({ readers: 'spin' })).toThrow('expected one of ignore-lock, spin-on-lock');
+  expect(open({ redo: 1 })).toThrow('direct.redo is 1: expected true or false');
+  expect(open({ backOffNsMin: 2000, backOffNsMax: 1000 })).toThrow('expected at most backOffNsMax');
 });
 
-test('a get is 1 round trip, a put 4, whatever the replication', () => {
-  for (const replicas of [1, 2, 3]) {
-    const store = new InThreadStore(direct, { memoryNodes: 3, replicas });
-    const key = keyOf('user1');
-    const into = new Uint8Array(4096);
-    const { counters } = (store.nodes[0] as (typeof store.nodes)[0]).context;
-    once(store, function* (client) {
-      yield* client.insert(key, filled(1000, 1));
-      const context = (store.nodes[0] as (typeof store.nodes)[0]).context;
-      context.counters.reset(1);
-      yield* client.get(key, into);
-      expect(context.counters.roundTrips).toBe(1);
-      context.counters.reset(2);
-      yield* client.put(key, filled(1000, 2));
-      expect(context.counters.roundTrips).toBe(4);
-    });
-    expect(counters).toBeDefined();
-  }
+test('statistics say what is in use, and locate says what lies where', () => {
+  const store = new InThreadStore(direct, { memoryNodes: 1 });
+  const keys = Array.from({ length: 10 }, (_, i) => keyOf(`key ${i}`));
+  once(store, function* (client) {
+    for (const key of keys) yield* client.insert(key, patterned(1000, 1));
+  });
+  const node = store.systemNodes[0];
+  const before = node?.statistics;
+  // A record of 16 + 5 + 1000 bytes, rounded to 8, twice, with a lock word, in a class of 2304 B.
+  expect(before?.remote?.dataBytes).toBe(10 * 2304);
+  expect(before?.metadataBytes).toBe(10 * (32 + 5));
+  once(store, (client) => client.delete(keys[0] as (typeof keys)[0]));
+  expect(node?.statistics.remote?.dataBytes).toBe(9 * 2304);
+  expect(node?.statistics.metadataBytes).toBe(9 * (32 + 5));
 });
