@@ -6,7 +6,7 @@ import { isLinearizable, type KeyOperation } from '../../../test/support/lineari
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import { offsetOf } from '../../core/address.ts';
 import type { Durability } from '../../core/context.ts';
-import type { Program } from '../../core/effect.ts';
+import { effectKind, type Program, verbOp } from '../../core/effect.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../system.ts';
 import type { MetadataServer } from './metadata/server.ts';
@@ -193,4 +193,37 @@ test('in flush durability, a loss of power at any moment takes back nothing that
     ),
     { numRuns: 60 },
   );
+});
+
+/** Performs a put up to and with its CAS; its node dies before the FLUSH behind it. */
+function* diesBeforeFlush(put: Program<unknown>): Program<void> {
+  for (;;) {
+    const step = put.next();
+    if (step.done === true) return;
+    const effect = step.value;
+    const swap =
+      effect.kind === effectKind.batch
+        ? effect.verbs.find((verb) => verb.op === verbOp.cas)
+        : undefined;
+    yield swap ?? effect;
+    if (swap !== undefined) return;
+  }
+}
+
+test('a reader flushes the link that it follows: others may write behind what it has seen', () => {
+  for (let seed = 0; seed < 16; seed++) {
+    const race = new Race({ seed, replicas: 1, durability: 'flush' });
+    const [key] = keys as [Key];
+    race.run([[{ operation: 'insert', key: 0 }]]);
+    race.run([[], [{ operation: 'get', key: 0 }]]);
+    const one = (node: number, program: (store: StoreClient) => Program<unknown>): void =>
+      race.schedule.run([{ node, program }]);
+    one(0, (store) => diesBeforeFlush(store.put(key, numbered(50))));
+    one(1, function* (store) {
+      yield* store.get(key, new Uint8Array(400));
+      yield* store.put(key, numbered(60));
+    });
+    race.schedule.memory.losePower();
+    expect(race.chains(true).get(key.text)?.at(-1)?.value).toEqual(numbered(60));
+  }
 });
