@@ -50,7 +50,7 @@ export class RecordLog implements Population {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
         `the run phase inserts more than the ${this.#insertsMax} records that operationcount and ` +
-          'insertproportion foresee: raise operationcount (-p operationcount=N)',
+          'insertproportion foresee: raise operationcount (--operations N)',
       );
     }
     this.#begunCount++;

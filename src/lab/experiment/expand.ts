@@ -181,11 +181,17 @@ function clusterSpec(settings: ByPath): ClusterSpec {
   };
 }
 
+/** All operations of a run, where a number ends it: a workload with inserts sizes the store by it. */
+function operationCount(settings: ByPath): Record<string, string> {
+  const { operations, warmupOperations } = decidePhases(settings, undefined);
+  return operations === undefined ? {} : { operationcount: String(operations + warmupOperations) };
+}
+
 function workloadSpec(settings: ByPath): WorkloadSpec {
   return {
     file: chosenValue(settings, 'workload.file') as string,
     format: chosenValue(settings, 'workload.format') as WorkloadSpec['format'],
-    properties: workloadProperties(settings),
+    properties: { ...operationCount(settings), ...workloadProperties(settings) },
     skipBadLines: chosenValue(settings, 'workload.skipBadLines') as number,
     dataIntegrity: chosenValue(settings, 'workload.dataIntegrity') as boolean,
   };

@@ -1,5 +1,5 @@
 import type { PropertySpec } from '../../workload/properties.ts';
-import { ycsbProperties as declared } from '../../workload/ycsb-properties.ts';
+import { workloadProperties as declared } from '../../workload/registry.ts';
 import type { ValueKind } from './values.ts';
 
 /**
