@@ -5,8 +5,8 @@ import { readText } from './text-file.ts';
 const commandLine: PropertyOrigin = { where: '-p', code: 'FARSIDE_USAGE' };
 
 /**
- * A Java `.properties` file with the command line's properties over it. Each value remembers where it was
- * written: `workloads/workloada:27`, or `-p`.
+ * A Java `.properties` file with the command line's properties over it. Each value remembers where
+ * it was written: `workloads/workloada:27`, or `-p`.
  */
 export function readProperties(
   file: string,
@@ -34,8 +34,8 @@ export function readProperties(
 }
 
 /**
- * The command line's properties alone, for formats that have none in their files. `operationcount` comes
- * with every run that a number of operations ends, and says nothing to these.
+ * The command line's properties alone, for formats that have none in their files. `operationcount`
+ * comes with every run that a number of operations ends, and says nothing to these.
  */
 export function givenProperties(given: Readonly<Record<string, string>>): PropertySet {
   const { operationcount: _, ...values } = given;

@@ -240,7 +240,7 @@ describe('clients that share a trace', () => {
     expect(new Set(keys).size).toBe(30);
   });
 
-  test('never touch a key whose insert or delete has not ended, and keep the order of a key', () => {
+  test('leave keys alone that are being inserted or deleted, and keep the order of a key', () => {
     const words = ['get', 'set', 'delete', 'add', 'incr'];
     const line = fc.tuple(fc.integer({ min: 0, max: 3 }), fc.constantFrom(...words));
     const schedule = fc.array(fc.nat({ max: 5 }), { minLength: 400, maxLength: 400 });

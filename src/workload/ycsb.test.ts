@@ -254,7 +254,8 @@ describe('what is wrong is said', () => {
     expect(warnings).toEqual([
       'property: recordcout is no property of this workload, ignored; did you mean recordcount?',
       'property: measurementtype has no effect: latencies are always HDR histograms',
-      'proportions add up to 4, taken as weights: read 2, update 2, insert 0, scan 0, readmodifywrite 0',
+      'proportions add up to 4, taken as weights: ' +
+        'read 2, update 2, insert 0, scan 0, readmodifywrite 0',
     ]);
   });
 });
