@@ -69,8 +69,8 @@ export class TraceStream {
   #waiting: Waiting[] = [];
   /** Something ended that operations may have waited for. */
   #released = false;
-  /** Keys whose insert or delete has begun, with their slots. */
-  readonly #changing = new Map<Key, number>();
+  /** Inserts and deletes in flight by key: more than one where one could not wait. */
+  readonly #changing = new Map<Key, { readonly slot: number; inFlight: number }>();
   readonly #held: (Key | undefined)[] = new Array<Key | undefined>(keysHeldMax).fill(undefined);
   readonly #heldSlots = new Int32Array(keysHeldMax).fill(-1);
 
@@ -164,17 +164,19 @@ export class TraceStream {
     applyTo(keys, slot, kind);
     if (kind === 'insert' || kind === 'delete') {
       keys.set(slot, keyFlags.changing);
-      this.#changing.set(into.key, slot);
+      const changing = this.#changing.get(into.key);
+      if (changing === undefined) this.#changing.set(into.key, { slot, inFlight: 1 });
+      else changing.inFlight++;
     }
     return true;
   }
 
   #ended({ kind, key }: Operation): void {
     if (kind !== 'insert' && kind !== 'delete') return;
-    const slot = this.#changing.get(key);
-    if (slot === undefined) return;
+    const changing = this.#changing.get(key);
+    if (changing === undefined || --changing.inFlight > 0) return;
     this.#changing.delete(key);
-    this.#keys.clear(slot, keyFlags.changing);
+    this.#keys.clear(changing.slot, keyFlags.changing);
     this.#released = true;
   }
 

@@ -288,7 +288,7 @@ describe('clients that share a trace', () => {
           expect(perKey([...begun, ...rest], key)).toEqual(perKey(expected, key));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 60, seed: 5, interruptAfterTimeLimit: 20_000 },
     );
   });
 
