@@ -71,7 +71,7 @@ test('nothing but a system gives one run with every default', async () => {
       workload: {
         file: 'b',
         format: 'auto',
-        properties: { recordcount: '100000', operationcount: '110000' },
+        properties: { recordcount: '100000' },
         skipBadLines: 0,
         dataIntegrity: false,
       },
