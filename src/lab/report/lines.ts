@@ -2,7 +2,7 @@ import type { CustomSeriesRenderItem } from 'echarts';
 import type { EChartsCoreOption } from 'echarts/core';
 import { significant } from '../output/format.ts';
 import type { Interval } from '../statistics/estimate.ts';
-import { axisStyle, type Chart, fontSizePx, headPx } from './chart.ts';
+import { axisStyle, type Chart, fontSizePx, headPx, textWidthPx } from './chart.ts';
 import type { SystemStyle } from './palette.ts';
 
 export interface LineChartInput {
@@ -34,9 +34,9 @@ export interface ScaleAxis {
   readonly bounds?: readonly [number, number];
 }
 
-const widthPx = 760;
 const heightPx = 400;
-const rightPx = 110;
+/** Of the name at the end of a line; longer ones are cut. */
+const labelPxMax = 220;
 
 /** ECharts would put the ticks of a logarithmic axis at powers of its base and nowhere else. */
 export function positionOf(axis: ScaleAxis, value: number): number {
@@ -91,8 +91,10 @@ export function tickLabel(value: number): string {
 
 /** A line a system with a mark at every measured value, its interval as a whisker; from zero. */
 export function lineChart(input: LineChartInput): Chart {
+  const labelsPx = input.lines.map((line) => textWidthPx(line.label, true));
+  const labelPx = Math.min(labelPxMax, Math.max(0, ...labelsPx));
   const option: EChartsCoreOption = {
-    grid: { left: 64, right: rightPx, top: headPx.legend, bottom: 52 },
+    grid: { left: 64, right: labelPx + 28, top: headPx.legend, bottom: 52 },
     xAxis: scaleOption(input.x),
     yAxis: {
       ...axisStyle,
@@ -106,7 +108,7 @@ export function lineChart(input: LineChartInput): Chart {
     },
     series: input.lines.flatMap((line) => [lineSeries(input.x, line), whiskers(input.x, line)]),
   };
-  return { title: input.title, subtitle: input.subtitle, widthPx, heightPx, option };
+  return { title: input.title, subtitle: input.subtitle, heightPx, option };
 }
 
 function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
@@ -128,6 +130,8 @@ function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
       fontWeight: 600,
       textBorderWidth: 0,
       distance: 10,
+      width: labelPxMax,
+      overflow: 'truncate',
     },
     labelLayout: { moveOverlap: 'shiftY' },
     silent: true,
