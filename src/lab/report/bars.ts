@@ -1,6 +1,7 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Interval } from '../statistics/estimate.ts';
+import { niceScale, tickLabel } from './axes.ts';
 import {
   axisStyle,
   belowLegendPx,
@@ -12,7 +13,6 @@ import {
   pictureWidthPx,
   textWidthPx,
 } from './chart.ts';
-import { tickLabel } from './lines.ts';
 import { type Color, ink } from './palette.ts';
 
 /**
@@ -111,7 +111,6 @@ function legendNames(input: BarChartInput): string[] {
 
 function xAxis(panel: BarPanel, index: number): Record<string, unknown> {
   const ends = panel.notes.map((note) => Math.max(note.at, note.interval?.high ?? 0));
-  const interval = niceStep(panel.max ?? Math.max(0, ...ends));
   return {
     ...axisStyle,
     type: 'value',
@@ -120,19 +119,11 @@ function xAxis(panel: BarPanel, index: number): Record<string, unknown> {
     nameLocation: 'middle',
     nameGap: 28,
     min: 0,
-    max: panel.max ?? Math.max(1, Math.ceil(Math.max(0, ...ends) / interval)) * interval,
-    interval,
+    ...niceScale(panel.max ?? Math.max(0, ...ends)),
     // Numbers stand at the bars; lines would run through them.
     splitLine: { show: false },
     axisLabel: { ...axisStyle.axisLabel, formatter: tickLabel, hideOverlap: true },
   };
-}
-
-/** A round distance of ticks, of which at most five lie up to `value`. */
-export function niceStep(value: number): number {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value / 5));
-  return ([1, 2, 2.5, 5, 10].find((step) => step * power * 5 >= value) ?? 10) * power;
 }
 
 function yAxis(rows: readonly BarRow[], index: number, leftPx: number): Record<string, unknown> {

@@ -4,8 +4,9 @@ import { pointLabel, systemLabel } from '../output/names.ts';
 import type { LatencyResult } from '../result.ts';
 import { cumulativeDistribution, mergeLatencies } from '../statistics/latency.ts';
 import { type GroupSummary, kindsOf } from '../statistics/summary.ts';
+import { logarithmicTicks, positionOf, type ScaleAxis, scaleOption } from './axes.ts';
 import { axisStyle, belowLegendPx, type Chart, legendStyle } from './chart.ts';
-import { logarithmicTicks, positionOf, type ScaleAxis, scaleOption } from './lines.ts';
+
 import type { SystemStyle } from './palette.ts';
 import { joined, type Plot, type PlotContext } from './plot.ts';
 
