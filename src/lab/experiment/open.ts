@@ -3,14 +3,15 @@ import { FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
+import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
+import { refuseIdle } from './idle.ts';
 import { decidePhases } from './phases.ts';
 import { oneLine, type Setting, said, usageError } from './setting.ts';
-import { parameterOf } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
@@ -77,7 +78,7 @@ class Opener {
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
-    refuseIdleProperties(run, workload);
+    refuseIdle(run, spec, workload);
     if (spec.fabric === 'sim') openProfileOf(run);
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
@@ -89,20 +90,19 @@ class Opener {
   }
 
   /**
-   * Fills in what the workload's file asks for. One that inserts in its run phase is told how many
-   * operations that will be, warm-up included, so that it makes room for them.
+   * Fills in what the workload's file asks for. A YCSB workload that inserts in its run phase is told how
+   * many operations that will be, warm-up included, so that it makes room for them.
    */
   #complete(run: PlannedRun): Opened {
     const { settings } = run;
     const asIs = this.#workload(run.spec.workload);
     const phases = decidePhases(settings, asIs.asked);
-    const isJudged = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
-    const dataIntegrity = isJudged
-      ? run.spec.workload.dataIntegrity
-      : (asIs.dataIntegrity ?? false);
+    const isSet = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
+    const asked = asIs.dataIntegrity ?? false;
+    const dataIntegrity = isSet ? run.spec.workload.dataIntegrity : asked;
     const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
-    const counts = asIs.asked !== undefined && asIs.kinds.includes('insert');
-    if (!counts || phases.operations === undefined) {
+    const grows = asIs instanceof YcsbWorkload && asIs.kinds.includes('insert');
+    if (!grows || phases.operations === undefined) {
       return { spec: { ...run.spec, workload, phases }, workload: asIs };
     }
     const operationcount = String(phases.operations + phases.warmupOperations);
@@ -152,21 +152,6 @@ function refuseFabric(run: PlannedRun): void {
     );
   });
 }
-
-/** A property that was set for this run and that its workload does not know: not ignored. */
-function refuseIdleProperties(run: PlannedRun, workload: Workload): void {
-  const ignored = (workload.warnings ?? []).filter((warning) => warning.startsWith(setOnTop));
-  const problems = ignored.map((warning) => {
-    const message = warning.slice(setOnTop.length).replace(', ignored', '');
-    const parameter = parameterOf(message.split(' ')[0] as string);
-    const label = run.settings.get(parameter)?.origin.label;
-    return label === undefined ? message : `${label}: ${message}`;
-  });
-  if (problems.length > 0) throw usageError(problems);
-}
-
-/** How warnings begin that are about properties over those of the file. */
-const setOnTop = '-p: ';
 
 /** Shared memory is all there from the start; what a machine does not have would kill the process. */
 function refuseTooLarge(spec: RunSpec, cluster: ClusterMap): void {

@@ -4,8 +4,8 @@ import type { PhaseSpec } from '../spec.ts';
 import type { Setting } from './setting.ts';
 import { isShippedWorkload } from './workload-spec.ts';
 
-/** Measured operations of a shipped workload where nothing else ends it. */
-const shippedOperations = 100_000;
+/** Measured operations where nothing else ends a run. */
+const operationsDefault = 100_000;
 /** Warm-up of a run that ends by time or with its trace. */
 const uncountedWarmup = 10_000;
 
@@ -38,8 +38,7 @@ function countedBy(
   wishes: WorkloadWishes | undefined,
 ): number | undefined {
   if (settings.has('phases.duration')) return undefined;
-  if (!isShippedWorkload(String(settings.get('workload.file')?.values[0]))) {
-    return wishes?.operations;
-  }
-  return wishes?.durationNs === undefined ? shippedOperations : undefined;
+  const isShipped = isShippedWorkload(String(settings.get('workload.file')?.values[0]));
+  const asked = isShipped ? undefined : wishes?.operations;
+  return asked ?? (wishes?.durationNs === undefined ? operationsDefault : undefined);
 }

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { FarsideError } from '../../core/errors.ts';
 import { checkSystemSettings, chooseSystems, type LoadSystem } from './choose.ts';
 import { type Draft, emptyDraft, merge, type OutputDraft } from './draft.ts';
-import { idleSettings } from './effect.ts';
 import { expand, type Plan, withDefaults } from './expand.ts';
+import { idleSettings } from './idle.ts';
 import { usageError } from './setting.ts';
 
 /** An experiment, fully decided: what to run, and where its results go. */
