@@ -10,8 +10,8 @@ import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
 
 /**
- * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine is
- * imported only when it is needed, so that help and mistakes are answered at once.
+ * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine
+ * is imported only when it is needed, so that help and mistakes are answered at once.
  */
 export async function execute(source: ExperimentSource, flags: ExperimentFlags): Promise<ExitCode> {
   const startedAt = new Date();
@@ -86,7 +86,8 @@ function refuseRealTime(specs: readonly RunSpec[]): void {
   const real = specs.find((spec) => spec.fabric !== 'sim');
   if (real === undefined) return;
   throw usageError([
-    `--check-determinism: has no effect on fabric ${real.fabric}, where time is real; use --fabric sim`,
+    `--check-determinism: has no effect on fabric ${real.fabric}, where time is real; ` +
+      'use --fabric sim',
   ]);
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ExperimentResult } from '../../src/lab/result.ts';
 import { runCli, temporaryFolder } from '../support/cli.ts';
 import {
@@ -9,6 +9,8 @@ import {
   plainSystem,
   restlessSystem,
 } from '../support/own-systems.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
 
 let root: ReturnType<typeof temporaryFolder>;
 beforeAll(() => {

@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../src/lab/package.ts';
 
 /**
- * Modules that a user could write, as text: Direct with something changed. Each wraps what Direct gives
- * and replaces one member.
+ * Modules that a user could write, as text: Direct with something changed. Each wraps what Direct
+ * gives and replaces one member.
  */
 const direct = pathToFileURL(path.join(packageRoot, 'dist/src/systems/direct/index.js')).href;
 

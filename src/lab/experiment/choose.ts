@@ -53,15 +53,15 @@ function unfitLabel(
   }
   if (/^[A-Za-z][A-Za-z0-9_-]*$/.test(label) && !sections.has(label)) return undefined;
   return (
-    `${name} calls itself ${shown(label)}: expected letters, digits, dashes and underscores, and none ` +
-    `of ${[...sections].join(', ')}`
+    `${name} calls itself ${shown(label)}: expected letters, digits, dashes and underscores, ` +
+    `and none of ${[...sections].join(', ')}`
   );
 }
 
 /**
- * Settings of systems against what each system declares: unknown names and wrong types, all at once.
- * They were kept as written until now, since only the loaded system knows what they are. Gives the
- * draft with every value parsed and every path beginning with its system's label.
+ * Settings of systems against what each system declares: unknown names and wrong types, all at
+ * once. They were kept as written until now, since only the loaded system knows what they are.
+ * Gives the draft with every value parsed and every path beginning with its system's label.
  */
 export function checkSystemSettings(draft: Draft, systems: readonly ChosenSystem[]): Draft {
   const problems: string[] = [];
@@ -85,8 +85,8 @@ export function checkSystemSettings(draft: Draft, systems: readonly ChosenSystem
 }
 
 /**
- * `./mine.js.window` in a file, behind `--set` also `mine.window` by the file's name, or whatever the
- * system calls itself. The last dot separates the setting.
+ * `./mine.js.window` in a file, behind `--set` also `mine.window` by the file's name, or whatever
+ * the system calls itself. The last dot separates the setting.
  */
 function ownerOf(
   settingPath: string,

@@ -9,9 +9,9 @@ import { type Setting, said, usageError } from './setting.ts';
 import { parameterOf } from './workload-spec.ts';
 
 /**
- * Settings that can have no effect. What a user asked for in vain is an error, never silently ignored;
- * where a flag overrides the file that gave a setting its meaning (`--fabric shared` over a file with a
- * profile), the setting is dropped and a note says so.
+ * Settings that can have no effect. What a user asked for in vain is an error, never silently
+ * ignored; where a flag overrides the file that gave a setting its meaning (`--fabric shared` over
+ * a file with a profile), the setting is dropped and a note says so.
  */
 
 export interface Effects {

@@ -21,13 +21,14 @@ export interface OpenedPlan {
 }
 
 /**
- * Completes the specs with what their workloads' files ask for, and finds everything that can be known
- * to fail before the first run starts: replicas without memory nodes, a profile that does not exist or
- * is incomplete, a workload that does not open or that a system cannot serve, regions too small for the
- * data. One bad run among many refuses the experiment, so that nobody waits an hour for it.
+ * Completes the specs with what their workloads' files ask for, and finds everything that can be
+ * known to fail before the first run starts: replicas without memory nodes, a profile that does not
+ * exist or is incomplete, a workload that does not open or that a system cannot serve, regions too
+ * small for the data. One bad run among many refuses the experiment, so that nobody waits an hour
+ * for it.
  */
 export function openPlan(plan: Plan): OpenedPlan {
-  const problems = new Map<string, string>();
+  const problems = new Map<string, string[]>();
   const warnings = new Set<string>();
   const opener = new Opener();
   const specs: RunSpec[] = [];
@@ -41,11 +42,16 @@ export function openPlan(plan: Plan): OpenedPlan {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
       // The points of a sweep mostly fail alike: one line for each system and each kind of failure.
       const kind = `${run.chosen.label} ${error.code}`;
-      if (!problems.has(kind)) problems.set(kind, oneLine(error.message));
+      if (!problems.has(kind)) problems.set(kind, linesOf(error));
     }
   }
-  if (problems.size > 0) throw usageError([...new Set(problems.values())]);
+  if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
   return { specs, warnings: [...warnings] };
+}
+
+/** A usage error is a list already; the message of any other is made one line. */
+function linesOf(error: FarsideError): string[] {
+  return error.code === 'FARSIDE_USAGE' ? error.message.split('\n') : [oneLine(error.message)];
 }
 
 function refuseReplicas({ spec, settings }: PlannedRun): void {
@@ -90,8 +96,8 @@ class Opener {
   }
 
   /**
-   * Fills in what the workload's file asks for. A YCSB workload that inserts in its run phase is told how
-   * many operations that will be, warm-up included, so that it makes room for them.
+   * Fills in what the workload's file asks for. A YCSB workload that inserts in its run phase is
+   * told how many operations that will be, warm-up included, so that it makes room for them.
    */
   #complete(run: PlannedRun): Opened {
     const { settings } = run;
@@ -121,8 +127,8 @@ class Opener {
 }
 
 /**
- * Puts before an error where the first of `paths` that somebody set was written: the checks below know
- * the value, not its place. Each path is one that can be the cause.
+ * Puts before an error where the first of `paths` that somebody set was written: the checks below
+ * know the value, not its place. Each path is one that can be the cause.
  */
 function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): T {
   try {
@@ -153,7 +159,9 @@ function refuseFabric(run: PlannedRun): void {
   });
 }
 
-/** Shared memory is all there from the start; what a machine does not have would kill the process. */
+/**
+ * Shared memory is all there from the start; what a machine does not have would kill the process.
+ */
 function refuseTooLarge(spec: RunSpec, cluster: ClusterMap): void {
   if (spec.fabric !== 'shared') return;
   const neededBytes = cluster.nodes.reduce((sum, node) => sum + node.spaceBytes, 0);

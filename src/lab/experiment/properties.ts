@@ -3,8 +3,8 @@ import { workloadFormats } from '../../workload/registry.ts';
 import type { ValueKind } from './values.ts';
 
 /**
- * Properties of workloads, under `workload:` in a file and behind `-p`, as the workloads declare them.
- * Which of them a workload knows is said when it is opened.
+ * Properties of workloads, under `workload:` in a file and behind `-p`, as the workloads declare
+ * them. Which of them a workload knows is said when it is opened.
  */
 export interface WorkloadProperty {
   readonly name: string;
