@@ -1,6 +1,6 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { assert } from './errors.ts';
-import { fnv1a32 } from './hash.ts';
+import { fnv1a32, mix32 } from './hash.ts';
 
 /**
  * Seeded dice. One stream per purpose, so that adding a draw in one place moves nothing elsewhere:
@@ -39,5 +39,7 @@ class XoroshiroStream implements RandomStream {
 }
 
 export function randomStream(seed: number, purpose: string): RandomStream {
-  return new XoroshiroStream(fnv1a32(`${purpose}#${seed}`) ^ (seed | 0));
+  // Mixed, because the generator's first draws are nearly linear in its seed: without it, runs with
+  // neighbouring seeds would begin alike.
+  return new XoroshiroStream(mix32(fnv1a32(`${purpose}#${seed}`) ^ (seed | 0)));
 }
