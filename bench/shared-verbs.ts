@@ -16,8 +16,9 @@ import { ClusterMap } from '../src/memory/cluster.ts';
 import { ClusterSpace, type NodeSpace } from '../src/memory/space.ts';
 
 /**
- * What a verb of the shared fabric costs beside the call of `Atomics` or the copy that it stands for, over
- * the same addresses. Both sides take turns within one run, and only their ratio means anything.
+ * What a verb of the shared fabric costs beside the call of `Atomics` or the copy that it stands
+ * for, over the same addresses. Both sides take turns within one run, and only their ratio means
+ * anything.
  *
  *   node dist/bench/shared-verbs.js [pairs]
  */

@@ -56,8 +56,8 @@ export interface OpenStoreOptions {
  *   const value = await store.get('greeting');
  *   await store.close();
  *
- * Throws FARSIDE_USAGE where an option or setting is wrong and FARSIDE_CAPACITY where memory is too small
- * for the shape, both before anything has been started.
+ * Throws FARSIDE_USAGE where an option or setting is wrong and FARSIDE_CAPACITY where memory is too
+ * small for the shape, both before anything has been started.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const setup = {

@@ -45,7 +45,10 @@ export function startServer(opened: OpenedSetup, runtime: NodeRuntime): void {
   }
 }
 
-/** Opens the compute node that `runtime` is; gives as many clients as it may have operations in flight. */
+/**
+ * Opens the compute node that `runtime` is; gives as many clients as it may have operations in
+ * flight.
+ */
 export function openClients(opened: OpenedSetup, runtime: NodeRuntime): StoreClient[] {
   const node = opened.system.openNode(siteOf(opened, runtime), opened.config);
   for (const program of node.background) {

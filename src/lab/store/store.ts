@@ -12,12 +12,16 @@ export type KeyLike = string | Uint8Array | Key;
 const utf8 = new TextEncoder();
 
 /**
- * A key-value store for applications. Operations may overlap; each is linearizable or not, durable or
- * not, exactly as the system promises, whatever awaits it here. Errors reject the operation's promise:
- * FARSIDE_KEY and FARSIDE_VALUE for arguments, FARSIDE_VERB with `outcome` where memory did not answer.
+ * A key-value store for applications. Operations may overlap; each is linearizable or not, durable
+ * or not, exactly as the system promises, whatever awaits it here. Errors reject the operation's
+ * promise: FARSIDE_KEY and FARSIDE_VALUE for arguments, FARSIDE_VERB with `outcome` where memory
+ * did not answer.
  */
 export class Store {
-  /** The compute node that the store runs on: `await store.node.run(program)` runs any program there. */
+  /**
+   * The compute node that the store runs on: `await store.node.run(program)` runs any program
+   * there.
+   */
   readonly node: AsyncNode;
   readonly cluster: ClusterMap;
   readonly #valueBytesMax: number;
@@ -73,8 +77,8 @@ export class Store {
   }
 
   /**
-   * Waits for the operations that have been started, then ends the servers. Until then they keep the
-   * process alive.
+   * Waits for the operations that have been started, then ends the servers. Until then they keep
+   * the process alive.
    */
   close(): Promise<void> {
     this.#closing ??= this.#finish();
