@@ -22,6 +22,8 @@ import type { UnkindMemory } from './unkind-memory.ts';
 export type Contents = Map<string, Uint8Array>;
 
 interface FoundRecord {
+  /** Bytes from the region's start. */
+  readonly at: number;
   readonly key: string;
   readonly value: Uint8Array;
   readonly version: number;
@@ -33,10 +35,15 @@ function recordAt(bytes: Uint8Array, at: number): FoundRecord | undefined {
   const keyAt = at + recordHead.sizeBytes;
   const valueBytes = recordHead.field.valueBytes.get(bytes, at);
   return {
+    at,
     key: String.fromCharCode(...bytes.subarray(keyAt, keyAt + keyBytes)),
     value: bytes.slice(keyAt + keyBytes, keyAt + keyBytes + valueBytes),
     version: recordHead.field.version.get(bytes, at),
   };
+}
+
+export function dataRegion(cluster: ClusterMap, memoryNode: number): Region {
+  return cluster.region(memoryNode, dataRegionName);
 }
 
 /** Every whole record in one memory node's region, found from the region alone. */
@@ -59,7 +66,7 @@ export function wholeRecords(memory: UnkindMemory, region: Region): FoundRecord[
 export function rebuiltFromMemoryNodes(cluster: ClusterMap, memory: UnkindMemory): Contents {
   const newest = new Map<string, FoundRecord>();
   for (const { id } of cluster.withRole('memory')) {
-    for (const record of wholeRecords(memory, cluster.region(id, dataRegionName))) {
+    for (const record of wholeRecords(memory, dataRegion(cluster, id))) {
       if (record.version > (newest.get(record.key)?.version ?? 0)) newest.set(record.key, record);
     }
   }

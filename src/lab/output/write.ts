@@ -1,6 +1,4 @@
-import { reportPage } from '../report/page.ts';
-import { type PlotFormat, plotFiles } from '../report/picture.ts';
-import { requireFont } from '../report/png.ts';
+import type { PlotFormat } from '../report/picture.ts';
 import type { ExperimentResult } from '../result.ts';
 import { csvText } from './csv.ts';
 import { checkFolder, type Files, writeFolder } from './folder.ts';
@@ -26,7 +24,7 @@ export interface WriteOptions {
  * that an hour of measuring does not end in "file exists" or "no font".
  */
 export async function checkOutput(options: WriteOptions): Promise<void> {
-  if (options.plots === 'png') requireFont();
+  if (options.plots === 'png') (await import('../report/png.ts')).requireFont();
   await checkFolder(options.dir, options.force);
 }
 
@@ -38,7 +36,7 @@ export async function writeResults(
   result: ExperimentResult,
   options: WriteOptions,
 ): Promise<string[]> {
-  const files = resultFiles(result, options);
+  const files = await resultFiles(result, options);
   await writeFolder(options.dir, files, options.force);
   return [...files.keys()];
 }
@@ -50,12 +48,17 @@ export async function writePlots(
   format: PlotFormat,
   force = false,
 ): Promise<string[]> {
-  const files = plotFiles(result, format);
+  const files = (await pictures()).plotFiles(result, format);
   await writeFolder(dir, files, force);
   return [...files.keys()];
 }
 
-function resultFiles(result: ExperimentResult, options: WriteOptions): Files {
+/**
+ * Loaded where a picture is wanted, since it brings a chart library that other commands need not.
+ */
+const pictures = () => import('../report/picture.ts');
+
+async function resultFiles(result: ExperimentResult, options: WriteOptions): Promise<Files> {
   const formats = options.formats ?? resultFormats;
   const files = new Map<string, string | Uint8Array>();
   if (formats.includes('json')) files.set('results.json', serializeResult(result));
@@ -67,9 +70,12 @@ function resultFiles(result: ExperimentResult, options: WriteOptions): Files {
       files.set(`hlog/${names[index]}`, hlogText(result, run));
     }
   }
-  if (formats.includes('html')) files.set('report.html', reportPage(result));
+  if (formats.includes('html')) {
+    const { reportPage } = await import('../report/page.ts');
+    files.set('report.html', reportPage(result));
+  }
   if (options.plots !== undefined) {
-    for (const [name, content] of plotFiles(result, options.plots)) {
+    for (const [name, content] of (await pictures()).plotFiles(result, options.plots)) {
       files.set(`plots/${name}`, content);
     }
   }

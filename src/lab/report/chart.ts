@@ -1,18 +1,6 @@
-import { BarChart, CustomChart, LineChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
-import { type EChartsCoreOption, init, setPlatformAPI, use } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import type { EChartsCoreOption } from 'echarts/core';
+import { init, setPlatformAPI } from 'echarts/dist/echarts.esm.min';
 import { gridLine, ink, muted } from './palette.ts';
-
-use([
-  BarChart,
-  CustomChart,
-  LineChart,
-  GridComponent,
-  LegendComponent,
-  TitleComponent,
-  SVGRenderer,
-]);
 
 /**
  * Families without quotation marks, which ECharts would put inside an attribute's own. The last

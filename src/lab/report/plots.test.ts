@@ -6,8 +6,8 @@ import { detailedPointsMax, plotsOf } from './plots.ts';
 import { hasFont, requireFont, svgToPng } from './png.ts';
 import { panelsMax } from './sweep-plots.ts';
 
-const sweep = sampleResult({ samples: 300 });
-const single = sampleResult({ computeNodes: [4], seeds: [1], samples: 300, openLoop: true });
+const sweep = sampleResult({ computeNodes: [1, 8], samples: 200 });
+const single = sampleResult({ computeNodes: [4], seeds: [1], samples: 200, openLoop: true });
 
 function named(result: ExperimentResult, name: string) {
   const plot = plotsOf(result).find((candidate) => candidate.name === name);

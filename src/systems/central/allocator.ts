@@ -75,8 +75,8 @@ class NodePool {
     chunk.used--;
     this.allocatedBytes -= bytes;
     if (chunk.place < 0) this.#list(chunk);
-    // One empty chunk of a class is kept, or a put to a class with one record would open and close a
-    // chunk, and WRITE its class word, each time.
+    // One empty chunk of a class is kept until another class needs it, or a put to a class with one
+    // record would open and close a chunk, and WRITE its class word, each time.
     const roomy = this.#roomy[chunk.classIndex] as Chunk[];
     if (chunk.used === 0 && roomy.length > 1) this.#close(chunk);
   }
@@ -95,6 +95,7 @@ class NodePool {
   }
 
   #open(classIndex: number): Chunk | undefined {
+    if (this.#idle.length === 0 && this.#fresh === this.#chunkCount) this.#closeOneEmpty();
     const number = this.#idle.pop() ?? (this.#fresh < this.#chunkCount ? this.#fresh++ : -1);
     if (number < 0) return undefined;
     const chunk = new Chunk(number, classIndex);
@@ -102,6 +103,16 @@ class NodePool {
     this.chunksInUse++;
     this.#list(chunk);
     return chunk;
+  }
+
+  #closeOneEmpty(): void {
+    for (const roomy of this.#roomy) {
+      const empty = roomy.find((chunk) => chunk.used === 0);
+      if (empty !== undefined) {
+        this.#close(empty);
+        return;
+      }
+    }
   }
 
   #close(chunk: Chunk): void {

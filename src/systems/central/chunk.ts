@@ -1,5 +1,5 @@
 import { lowHalf, packWord } from '../../core/word.ts';
-import { classBytes, classCount, classOf } from './size-class.ts';
+import { classBytes, classBytesMax, classOf } from './size-class.ts';
 
 /**
  * A memory node's data region is cut into chunks, and a chunk into buffers of one size class. The class
@@ -27,8 +27,9 @@ export function chunkWord(classIndex: number): bigint {
 export function chunkClass(word: bigint): number | undefined {
   if (lowHalf(word) !== chunkMagic) return undefined;
   const bytes = Number(word >> 32n);
-  const index = bytes >= 1 && bytes <= classBytes(classCount - 1) ? classOf(bytes) : -1;
-  return index >= 0 && classBytes(index) === bytes ? index : undefined;
+  if (bytes < 1 || bytes > classBytesMax) return undefined;
+  const index = classOf(bytes);
+  return classBytes(index) === bytes ? index : undefined;
 }
 
 export function buffersPerChunk(classIndex: number): number {

@@ -10,9 +10,12 @@ const linearClasses = 8;
 const linearBytesMax = stepBytes * linearClasses;
 const classesPerDoubling = 8;
 
+/** The largest class: 36 KiB, the first that holds the largest record. */
+export const classBytesMax = 36 * 1024;
+
 /** The smallest class whose buffers hold `bytes`. */
 export function classOf(bytes: number): number {
-  assert(bytes >= 1 && bytes <= recordBytesMax, () => `no size class for ${bytes} B`);
+  assert(bytes >= 1 && bytes <= classBytesMax, () => `no size class for ${bytes} B`);
   if (bytes <= linearBytesMax) return Math.ceil(bytes / stepBytes) - 1;
   const doubling = 31 - Math.clz32(bytes - 1) - 9;
   const base = linearBytesMax * 2 ** doubling;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FoundVersion, walkChain } from '../../../test/support/clover-memory.ts';
+import { watchedClover } from '../../../test/support/clover-store.ts';
 import { isLinearizable, type KeyOperation } from '../../../test/support/linearizable.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import { offsetOf } from '../../core/address.ts';
@@ -8,7 +9,6 @@ import type { Durability } from '../../core/context.ts';
 import type { Program } from '../../core/effect.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../system.ts';
-import { system } from './index.ts';
 import type { MetadataServer } from './metadata/server.ts';
 import type { CloverNode } from './node.ts';
 
@@ -45,16 +45,7 @@ class Race {
   #value = 0;
 
   constructor({ seed, replicas, durability = 'assumed', settings = {} }: RaceOptions) {
-    const { servers } = this;
-    const watched: typeof system = {
-      ...system,
-      openServer(site, config, role, index) {
-        const server = system.openServer(site, config, role, index) as MetadataServer;
-        servers.push(server);
-        return server;
-      },
-    };
-    this.schedule = new RandomSchedule(watched, {
+    this.schedule = new RandomSchedule(watchedClover(this.servers), {
       seed,
       durability,
       shape: {

@@ -149,6 +149,7 @@ export class MetadataServer implements SystemServer {
     if (present !== undefined) return this.#describe(statuses.exists, present);
     const refs = entriesAt(body, bodyAt, replicas);
     const chain = this.namer.prepare(key.text, key.hash, refs, sequenceAt(body, bodyAt));
+    if (chain === undefined) return newReply(statuses.full);
     // Named only after its shortcut is there: a put of the named key would WRITE the shortcut as well,
     // and this WRITE could land after that one and take it back to a version already retired.
     yield* this.#writeShortcut(chain, refs, chain.sequence);
