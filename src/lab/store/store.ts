@@ -3,8 +3,8 @@ import { FarsideError } from '../../core/errors.ts';
 import { Key, keyOf } from '../../core/key.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { StoreClient } from '../../systems/system.ts';
+import type { PreparedStore } from '../engine/node-job.ts';
 import type { AsyncNode } from './async-node.ts';
-import type { OpenedSetup } from './setup.ts';
 
 /** A key as an application has it: a string stands for its UTF-8 bytes, 1 to 255 of them. */
 export type KeyLike = string | Uint8Array | Key;
@@ -36,7 +36,7 @@ export class Store {
   /** Made by `openStore`. */
   constructor(
     node: AsyncNode,
-    { cluster, shape }: OpenedSetup,
+    { cluster, shape }: PreparedStore,
     clients: readonly StoreClient[],
     close: () => Promise<void>,
   ) {
