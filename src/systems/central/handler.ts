@@ -116,7 +116,12 @@ export class Handler {
       yield* settle(verb);
       if (verb.status === verbStatus.ok) {
         if (config.verifyReads) yield* compute(config.checksumBy, bytes);
-        if (this.#isRecordOf(entry, record)) return replyWithValue(record);
+        if (this.#isRecordOf(entry, record)) {
+          const reply = replyWithValue(record);
+          // Out of the READ's buffer into the message; a put's record goes out of the message as it is.
+          yield* compute('copy', reply.length);
+          return reply;
+        }
       }
       events.copiesSkipped++;
     }
