@@ -17,7 +17,9 @@ import { smallShape } from './in-thread.ts';
 /** A client program gets its store and the context of its node. */
 export type SimProgram = (store: StoreClient, context: NodeContext) => Program<unknown>;
 
-/** A system without servers in virtual time: `run` starts one program a client and waits for all. */
+/**
+ * A system without servers in virtual time: `run` starts one program a client and waits for all.
+ */
 export class SimStore {
   readonly cluster: ClusterMap;
   readonly sim: SimCluster;

@@ -12,19 +12,20 @@ import { grownClass, SlotWriter } from './writer.ts';
 /**
  * The operations of pDPM-Direct (paper §4.1), with the location cached:
  *
- * | operation          | round trips | what                                                        |
- * |--------------------|-------------|-------------------------------------------------------------|
- * | get                | 1           | READ                                                        |
- * | put                | 4           | CAS lock, WRITE redo, WRITE committed, WRITE unlock         |
- * | put that outgrows  | 4           | CAS lock, WRITE new slot and redo, WRITE moved and entry,   |
- * |                    |             | WRITE free                                                  |
- * | delete             | 4           | CAS lock, WRITE redo, WRITE tombstone and entry, WRITE free |
- * | insert             | 3           | CAS bucket lock and READ buckets, WRITE slot, CAS entry and |
- * |                    |             | WRITE unlock                                                |
+ * | operation         | round trips | what                                                    |
+ * |-------------------|-------------|---------------------------------------------------------|
+ * | get               | 1           | READ                                                    |
+ * | put               | 4           | CAS lock; WRITE redo; WRITE committed; WRITE unlock     |
+ * | put that outgrows | 4           | CAS lock; WRITE new slot and redo; WRITE note and entry;|
+ * |                   |             | WRITE free and unlock                                   |
+ * | delete            | 4           | CAS lock; WRITE redo; WRITE tombstone and entry;        |
+ * |                   |             | WRITE free                                              |
+ * | insert            | 3           | CAS bucket lock, READ buckets; WRITE slot; CAS entry,   |
+ * |                   |             | WRITE unlock                                            |
  *
- * A look-up of a location that is not cached costs 2 more, and no more for a get, since it reads the
- * record with it. Copies are written in parallel. In `flush` durability FLUSHes ride in the doorbells of
- * the WRITEs that they cover and no count changes.
+ * A look-up of a location that is not cached costs 2 more, and no more for a get, since it reads
+ * the record with it. Copies are written in parallel. In `flush` durability FLUSHes ride in the
+ * doorbells of the WRITEs that they cover and no count changes.
  */
 export class DirectClient implements StoreClient {
   readonly #node: DirectNode;
@@ -111,7 +112,9 @@ export class DirectClient implements StoreClient {
     return true;
   }
 
-  /** Moves the key to a larger slot; 4 round trips uncontended, false where the location was stale. */
+  /**
+   * Moves the key to a larger slot; 4 round trips uncontended, false where the location was stale.
+   */
   *#reallocate(key: Key, value: Uint8Array, old: Location, needed: number): Program<boolean> {
     const { allocator, shape } = this.#node;
     const { primary } = old;

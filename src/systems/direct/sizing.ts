@@ -5,12 +5,14 @@ import type { StoreShape } from '../system.ts';
 import { sizeClasses, sizeClassFor, slotUnitBytes } from './size-classes.ts';
 
 /**
- * How many bytes a memory node needs, and how they are divided. Every memory node has the same regions:
+ * How many bytes a memory node needs, and how they are divided. Every memory node has the same
+ * regions:
  *
  *   index   buckets of the hash index of the keys whose primary this node is
  *   pool    the words that slots are allocated by
  *   copy0   slots of the keys whose primary this node is
- *   copy1   slots of the keys whose primary is the node before, at the offsets they have there; copy2 …
+ *   copy1   slots of the keys whose primary is the node before, at the offsets they have there
+ *   copy2   likewise of the node before that
  *
  * Copies mirror the primary's area, so that one allocation, at the primary, places all of them.
  */
@@ -30,7 +32,7 @@ export interface Sizing {
   readonly buckets: number;
   readonly poolBytes: number;
   readonly extentsPerCopy: number;
-  /** Directory words of a copy area, rounded up to whole extents' alignment. */
+  /** Directory words of a copy area, rounded up to the page. */
   readonly directoryBytes: number;
   readonly copyBytes: number;
 }
@@ -64,10 +66,10 @@ export function sizingOf(shape: StoreShape): Sizing {
     if (shape.memoryBytes < neededBytes) {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
-        `${shape.memoryBytes} bytes a memory node do not hold the data: ${shape.keysMax} keys of up to ` +
-          `${shape.keyBytesMax} bytes with values of ${shape.valueBytesMean} bytes on average, ` +
-          `${shape.replicas} times over ${shape.memoryNodes} memory nodes, with redo space, ` +
-          `need ${neededBytes} bytes on each`,
+        `${shape.memoryBytes} bytes a memory node do not hold the data: ${shape.keysMax} keys of ` +
+          `up to ${shape.keyBytesMax} bytes with values of ${shape.valueBytesMean} bytes on ` +
+          `average, ${shape.replicas} times over ${shape.memoryNodes} memory nodes, with redo ` +
+          `space, need ${neededBytes} bytes on each`,
       );
     }
     extents = extentsWithin((shape.memoryBytes - fixedBytes) / shape.replicas);
@@ -101,7 +103,9 @@ export function copyRegion(copy: number): string {
   return `copy${copy}`;
 }
 
-/** Keys are spread by hash, so a node has a binomial share of them: the mean and four deviations. */
+/**
+ * Keys are spread by hash, so a node has a binomial share of them: the mean and four deviations.
+ */
 function keysPerNodeMax(shape: StoreShape): number {
   const mean = shape.keysMax / shape.memoryNodes;
   if (shape.memoryNodes === 1) return shape.keysMax;
