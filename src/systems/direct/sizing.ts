@@ -74,7 +74,15 @@ export function sizingOf(shape: StoreShape): Sizing {
     }
     extents = extentsWithin((shape.memoryBytes - fixedBytes) / shape.replicas);
   }
-  extents = Math.min(extents, Math.floor(areaBytesMax / extentBytes));
+  const extentsMax = Math.floor(areaBytesMax / extentBytes);
+  if (neededExtents > extentsMax) {
+    throw new FarsideError(
+      'FARSIDE_CAPACITY',
+      `${shape.keysMax} keys over ${shape.memoryNodes} memory nodes need ${neededBytes} bytes on ` +
+        `each, and a node addresses ${areaBytesMax} bytes of slots: add memory nodes`,
+    );
+  }
+  extents = Math.min(extents, extentsMax);
   return {
     buckets,
     poolBytes,
@@ -127,11 +135,9 @@ function extentsNeeded(shape: StoreShape, keys: number): number {
  * together no larger than the last: twice the space in all.
  */
 function extentsGenerous(shape: StoreShape, keys: number): number {
-  const { valueBytesMean, valueBytesMax } = shape;
-  if (valueBytesMean >= valueBytesMax) return extentsNeeded(shape, keys);
-  const stride = strideOf(shape, Math.min(valueBytesMax, 2 * valueBytesMean));
-  const most = strideOf(shape, valueBytesMax);
-  return extentsFor(2 * keys * stride, most) + heldExtents(shape, classesUpTo(most), most);
+  if (shape.valueBytesMean >= shape.valueBytesMax) return extentsNeeded(shape, keys);
+  const most = strideOf(shape, shape.valueBytesMax);
+  return extentsFor(2 * keys * most, most) + heldExtents(shape, classesUpTo(most), most);
 }
 
 /** Runs that each compute node has claimed and not filled, and freed slots that it keeps. */
