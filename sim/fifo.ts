@@ -16,10 +16,10 @@ export class Fifo {
 
   /** Books `servicePs` of work that can start at `readyPs`; gives when it ends. */
   book(nowPs: number, readyPs: number, servicePs: number): number {
-    const free = this.freePs > nowPs ? this.freePs : nowPs;
+    const free = Math.max(this.freePs, nowPs);
     this.freePs = free + servicePs;
     this.busyPs += servicePs;
-    return (free > readyPs ? free : readyPs) + servicePs;
+    return Math.max(free, readyPs) + servicePs;
   }
 
   /**
@@ -27,9 +27,9 @@ export class Fifo {
    * here at that moment too, unless earlier work is in the way.
    */
   overlap(nowPs: number, readyPs: number, servicePs: number): number {
-    const free = (this.freePs > nowPs ? this.freePs : nowPs) + servicePs;
+    const free = Math.max(this.freePs, nowPs) + servicePs;
     this.freePs = free;
     this.busyPs += servicePs;
-    return free > readyPs ? free : readyPs;
+    return Math.max(free, readyPs);
   }
 }

@@ -95,7 +95,9 @@ export class Kernel {
     // Two multiplicative hashes over time and event; each carries over into its own high bits.
     const mixed = Math.imul(this.#hashA ^ payload, 0x01000193);
     this.#hashA = mixed ^ (mixed >>> 15);
-    this.#hashB = Math.imul(this.#hashB ^ ((timePs % 0x100000000) | 0), 0x85ebca6b) ^ this.#hashA;
+    // `| 0` takes the low 32 bits of any time; the others change every 4 ms.
+    const high = timePs * 2 ** -32;
+    this.#hashB = Math.imul(this.#hashB ^ (timePs | 0), 0x85ebca6b) ^ mixed ^ (high | 0);
     return true;
   }
 

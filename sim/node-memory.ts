@@ -47,6 +47,10 @@ export class NodeMemory {
     }));
   }
 
+  get touchedBytes(): number {
+    return this.visible.touchedBytes + (this.#durable?.touchedBytes ?? 0);
+  }
+
   /** Costs of the medium that `offset` lies on. */
   medium(offset: number): MediumCosts {
     if (this.#allDram) return this.#dram;
@@ -156,8 +160,8 @@ export class NodeMemory {
 export function checkVerb(verb: Verb<unknown>, offset: number, spaceBytes: number): void {
   const { lengthBytes } = verb;
   if (!(offset + lengthBytes <= spaceBytes)) outside(verb);
-  if (offset % 8 !== 0 || lengthBytes % 8 !== 0 || lengthBytes <= 0) misaligned(verb);
-  if (verb.buffer !== undefined && verb.buffer.byteOffset % 8 !== 0) {
+  if (((offset | lengthBytes) & 7) !== 0 || lengthBytes <= 0) misaligned(verb);
+  if (verb.buffer !== undefined && (verb.buffer.byteOffset & 7) !== 0) {
     assert(false, 'a local buffer is not 8-byte aligned', 'FARSIDE_ALIGNMENT');
   }
 }

@@ -1,5 +1,6 @@
 import type { Flight } from './flight.ts';
 import type { Machine } from './machine.ts';
+import { TimeRing } from './time-ring.ts';
 
 /**
  * A reliable connection of one root program with one node. Verbs act at the target in post order.
@@ -31,7 +32,7 @@ export class QueuePair {
   openWrite: Flight | undefined = undefined;
   /** READs launched whose completion time is not known yet, and the times that are known. */
   #unknown = 0;
-  readonly #known: number[] = [];
+  readonly #known = new TimeRing();
   readonly #outstandingMax: number;
 
   constructor(
@@ -54,8 +55,8 @@ export class QueuePair {
     const { fenced } = flight.verb;
     if (!isRead && !fenced) return true;
     const known = this.#known;
-    while (known.length > 0 && (known[0] as number) <= nowPs) known.shift();
-    const outstanding = this.#unknown + known.length;
+    known.dropUntil(nowPs);
+    const outstanding = this.#unknown + known.count;
     if (fenced && outstanding > 0) return false;
     return !isRead || outstanding < this.#outstandingMax;
   }
@@ -71,7 +72,7 @@ export class QueuePair {
 
   /** The next time at which `mayLaunch` could change; infinity where that is not known yet. */
   get nextCompletionPs(): number {
-    return this.#known[0] ?? Number.POSITIVE_INFINITY;
+    return this.#known.first;
   }
 
   append(flight: Flight): void {

@@ -1,6 +1,7 @@
 import { type Address, formatAddress } from './address.ts';
 import { FarsideError } from './errors.ts';
 import type { Message, Port } from './message.ts';
+import { packWord } from './word.ts';
 
 /**
  * What a program may yield, and no others (docs/architecture.md, "effects").
@@ -169,7 +170,7 @@ export class Verb<T = void> extends EffectBase<T> {
 
   /** The word read or replaced. */
   get word(): bigint {
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    return packWord(this.high, this.low);
   }
 
   /** CAS only: whether it swapped. */

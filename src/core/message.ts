@@ -20,8 +20,8 @@ import { layout, u16, u32 } from './layout.ts';
  *
  * Message k of a pair (counted from 0) lies in slot k mod n with sequence number k + 1 mod 2^32, so a
  * slot's old word is never mistaken for a new one. A sender stops at n messages beyond what the
- * receiver says it has consumed; that count travels in every header going the other way, and in the
- * credit word when there is nothing going the other way.
+ * receiver says it has consumed; that count travels in every header going the other way (modulo 2^32),
+ * and whole in the credit word when there is nothing going the other way.
  */
 export const messageHeader = layout('message header', {
   /** The port it is for, at the receiver; the port that a reply should go to, at the sender. */
@@ -48,7 +48,10 @@ export const ringHeadBytes = 64;
 /** Sequence word and header. */
 export const slotHeadBytes = 8 + messageHeader.sizeBytes;
 
-/** A received message. `body` is the receiver's own copy. */
+/**
+ * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver itself
+ * gives the message back (`MailboxHub.release`).
+ */
 export interface Message {
   readonly from: number;
   readonly replyPort: number;

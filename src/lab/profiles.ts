@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Profile, parseProfile } from '../../sim/index.ts';
+import { adjustProfile, type Profile, parseProfile } from '../../sim/index.ts';
 import { FarsideError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { packageRoot } from './package.ts';
@@ -30,33 +30,18 @@ export function openProfile(
   } catch (error) {
     throw new FarsideError('FARSIDE_INPUT', `profile ${file}: ${(error as Error).message}`);
   }
-  for (const [number, value] of Object.entries(overrides))
-    override(data, number, value, nameOrPath);
-  return parseProfile(data, nameOrPath);
-}
-
-/** Changes one number in place, before the profile is checked as a whole. */
-function override(data: unknown, number: string, value: number, profile: string): void {
-  const paths = numberPaths(data, '');
-  let at = data as Record<string, unknown>;
-  if (!paths.includes(number)) {
-    throw new FarsideError(
-      'FARSIDE_USAGE',
-      `profile.${number}: profile ${profile} has no such number${didYouMean(number, paths)}`,
-    );
+  let profile = parseProfile(data, nameOrPath);
+  const numbers = [...profile.sources.keys()];
+  for (const [number, value] of Object.entries(overrides)) {
+    if (!numbers.includes(number)) {
+      throw new FarsideError(
+        'FARSIDE_USAGE',
+        `profile.${number}: profile ${nameOrPath} has no such number${didYouMean(number, numbers)}`,
+      );
+    }
+    profile = adjustProfile(profile, number, value);
   }
-  for (const key of number.split('.')) at = at[key] as Record<string, unknown>;
-  at.value = value;
-  at.source = 'changed for this run';
-}
-
-/** `cpu.postNs` for every `{ value, unit, source }` in the file. */
-function numberPaths(data: unknown, prefix: string): string[] {
-  if (typeof data !== 'object' || data === null) return [];
-  if ('value' in data) return [prefix];
-  return Object.entries(data).flatMap(([key, child]) =>
-    numberPaths(child, prefix === '' ? key : `${prefix}.${key}`),
-  );
+  return profile;
 }
 
 function profileFile(nameOrPath: string): string {

@@ -1,6 +1,5 @@
 import { type Key, keyOf } from '../core/key.ts';
-import { packWord } from '../core/word.ts';
-import { type Fnv64, ycsbHash } from './distributions/fnv64.ts';
+import { type Fnv64, fnv64Digits, ycsbHash } from './distributions/fnv64.ts';
 
 /** How the number of a record becomes its key, as in YCSB's `CoreWorkload.buildKeyName`. */
 export interface RecordNaming {
@@ -15,11 +14,7 @@ export interface RecordNaming {
 const hash: Fnv64 = { high: 0, low: 0 };
 
 export function recordKey(record: number, naming: RecordNaming): Key {
-  let digits = String(record);
-  if (naming.hashed) {
-    ycsbHash(record, hash);
-    digits = packWord(hash.high, hash.low).toString();
-  }
+  const digits = naming.hashed ? fnv64Digits(ycsbHash(record, hash)) : String(record);
   return keyOf(naming.prefix + digits.padStart(naming.zeroPadding, '0'));
 }
 

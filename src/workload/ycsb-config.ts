@@ -8,6 +8,7 @@ import { Sequential } from './distributions/sequential.ts';
 import { Uniform } from './distributions/uniform.ts';
 import { YcsbScrambled } from './distributions/ycsb-scrambled.ts';
 import { lengthHistogram } from './length-histogram.ts';
+import { type Mix, readMix } from './mix.ts';
 import { PropertyReader, type PropertySet } from './properties.ts';
 import { type RecordNaming, recordKeyBytesMax } from './record-name.ts';
 import {
@@ -18,7 +19,7 @@ import {
   type ValueLength,
   zipfianLength,
 } from './value-length.ts';
-import type { OperationKind, WorkloadWishes } from './workload.ts';
+import type { WorkloadWishes } from './workload.ts';
 import { ycsbProperties } from './ycsb-properties.ts';
 
 export type RequestDistributionName =
@@ -32,8 +33,7 @@ export type RequestDistributionName =
 
 /** A YCSB core workload, decided. */
 export interface YcsbConfig {
-  /** Kinds that come, with their shares of the operations; the shares add up to 1. */
-  readonly mix: readonly { readonly kind: OperationKind; readonly share: number }[];
+  readonly mix: Mix;
   /** Number of the first record that the run phase inserts. */
   readonly recordCount: number;
   readonly loadedFrom: number;
@@ -68,7 +68,13 @@ export function readYcsb(set: PropertySet): YcsbConfig {
   const recordCount = reader.integer('recordcount');
   const loadedFrom = reader.integer('insertstart');
   const loaded = readLoaded(reader, recordCount, loadedFrom);
-  const { mix, warning } = readMix(reader);
+  const { mix, warnings } = readMix(reader, [
+    'read',
+    'update',
+    'insert',
+    'scan',
+    'readmodifywrite',
+  ]);
   const inserts = mix.find(({ kind }) => kind === 'insert')?.share ?? 0;
   const insertsForeseen = Math.floor(reader.integer('operationcount') * inserts * 2);
   const naming = readNaming(reader, recordCount);
@@ -86,7 +92,7 @@ export function readYcsb(set: PropertySet): YcsbConfig {
     requests: readRequests(reader),
     dataIntegrity: reader.flag('dataintegrity'),
     asked: readWishes(reader),
-    warnings: [...reader.warnings, ...warning, ...fieldWarnings(reader)],
+    warnings: [...reader.warnings, ...warnings, ...fieldWarnings(reader)],
   };
 }
 
@@ -128,28 +134,6 @@ function readLoaded(reader: PropertyReader, recordCount: number, loadedFrom: num
     reader.fail('insertcount', `at most recordcount - insertstart = ${recordCount - loadedFrom}`);
   }
   return loaded;
-}
-
-function readMix(reader: PropertyReader): { mix: YcsbConfig['mix']; warning: string[] } {
-  const all = (
-    [
-      ['read', 'readproportion'],
-      ['update', 'updateproportion'],
-      ['insert', 'insertproportion'],
-      ['scan', 'scanproportion'],
-      ['readmodifywrite', 'readmodifywriteproportion'],
-    ] as const
-  ).map(([kind, name]) => ({ kind, weight: reader.number(name) }));
-  const sum = all.reduce((total, { weight }) => total + weight, 0);
-  if (sum === 0) reader.fail('readproportion', 'at least one proportion above 0');
-  const mix = all
-    .filter(({ weight }) => weight > 0)
-    .map(({ kind, weight }) => ({ kind, share: weight / sum }));
-  const given = all.map(({ kind, weight }) => `${kind} ${weight}`).join(', ');
-  const off = Math.abs(sum - 1) > 1e-9;
-  const rounded = Number(sum.toPrecision(6));
-  const warning = off ? [`proportions add up to ${rounded}, taken as weights: ${given}`] : [];
-  return { mix, warning };
 }
 
 function readNaming(reader: PropertyReader, recordCount: number): RecordNaming {

@@ -3,6 +3,7 @@ import { type Key, keyBytesMax } from '../core/key.ts';
 import type { RandomStream } from '../core/random.ts';
 import type { Distribution } from './distributions/distribution.ts';
 import { KeyCache } from './key-cache.ts';
+import { KindChooser, mixSummary } from './mix.ts';
 import type { PropertySet } from './properties.ts';
 import { RecordLog } from './record-log.ts';
 import { recordKey, recordKeyBytesMax } from './record-name.ts';
@@ -98,9 +99,7 @@ class YcsbRun implements OperationSource {
   readonly #requests: Distribution;
   readonly #share: Share;
   readonly #random: RandomStream;
-  readonly #kinds: readonly OperationKind[];
-  /** Upper ends of each kind's part of the 32-bit numbers. */
-  readonly #limits: Float64Array;
+  readonly #kinds: KindChooser;
   readonly #valueLength: ValueLength;
   readonly #scanLength: ValueLength;
   readonly #pending = new Map<Key, number>();
@@ -118,19 +117,13 @@ class YcsbRun implements OperationSource {
     this.#requests = requests;
     this.#share = share;
     this.#random = random;
-    this.#kinds = config.mix.map(({ kind }) => kind);
-    let sum = 0;
-    this.#limits = Float64Array.from(config.mix, ({ share: part }) => (sum += part) * 2 ** 32);
-    this.#limits[this.#limits.length - 1] = 2 ** 32;
+    this.#kinds = new KindChooser(config.mix);
     this.#valueLength = config.valueLength;
     this.#scanLength = config.scanLength;
   }
 
   next(into: Operation): boolean {
-    const draw = this.#random.next32();
-    let i = 0;
-    while (draw >= (this.#limits[i] as number)) i++;
-    const kind = this.#kinds[i] as OperationKind;
+    const kind = this.#kinds.next(this.#random);
     into.kind = kind;
     into.scanLength = 0;
     into.valueBytes = 0;
@@ -178,15 +171,10 @@ class YcsbRun implements OperationSource {
 }
 
 function summaryOf(config: YcsbConfig): string {
-  const mix = config.mix.map(({ kind, share }) => `${percent(share)} ${kind}`).join(', ');
   return (
-    `YCSB: ${mix}; ${config.requests.summary} over ${config.loaded} records; ` +
+    `YCSB: ${mixSummary(config.mix)}; ${config.requests.summary} over ${config.loaded} records; ` +
     `values of ${config.valueLength.summary}`
   );
-}
-
-function percent(share: number): string {
-  return `${Number((share * 100).toPrecision(4))} %`;
 }
 
 function isSet(properties: PropertySet | Record<string, string>): properties is PropertySet {

@@ -2,7 +2,6 @@ import { nodeOf, offsetOf } from '../../src/core/address.ts';
 import { recordBytes, recordHead, recordIsWhole } from '../../src/core/record.ts';
 import { loadWord } from '../../src/core/word.ts';
 import type { ClusterMap, Region } from '../../src/memory/cluster.ts';
-import type { ClusterSpace, NodeSpace } from '../../src/memory/space.ts';
 import {
   buffersPerChunk,
   chunkBytes,
@@ -17,6 +16,7 @@ import {
 } from '../../src/systems/central/persistent-map.ts';
 import { dataRegionName, mapRegionName } from '../../src/systems/central/settings.ts';
 import { classBytes } from '../../src/systems/central/size-class.ts';
+import type { UnkindMemory } from './unkind-memory.ts';
 
 /** What pDPM-Central left in memory, as a recovery would see it: key text -> value. */
 export type Contents = Map<string, Uint8Array>;
@@ -25,11 +25,6 @@ interface FoundRecord {
   readonly key: string;
   readonly value: Uint8Array;
   readonly version: number;
-}
-
-function regionBytes(space: ClusterSpace, region: Region): Uint8Array {
-  const at = offsetOf(region.address);
-  return (space.spaces[region.node] as NodeSpace).bytes.subarray(at, at + region.sizeBytes);
 }
 
 function recordAt(bytes: Uint8Array, at: number): FoundRecord | undefined {
@@ -45,8 +40,8 @@ function recordAt(bytes: Uint8Array, at: number): FoundRecord | undefined {
 }
 
 /** Every whole record in one memory node's region, found from the region alone. */
-export function wholeRecords(space: ClusterSpace, region: Region): FoundRecord[] {
-  const bytes = regionBytes(space, region);
+export function wholeRecords(memory: UnkindMemory, region: Region): FoundRecord[] {
+  const bytes = memory.region(region);
   const found: FoundRecord[] = [];
   for (let chunk = 0; chunk + chunkBytes <= bytes.length; chunk += chunkBytes) {
     const classIndex = chunkClass(loadWord(bytes, chunk));
@@ -61,10 +56,10 @@ export function wholeRecords(space: ClusterSpace, region: Region): FoundRecord[]
 }
 
 /** A standby that lost the coordinator's memory: the newest whole record of each key. */
-export function rebuiltFromMemoryNodes(cluster: ClusterMap, space: ClusterSpace): Contents {
+export function rebuiltFromMemoryNodes(cluster: ClusterMap, memory: UnkindMemory): Contents {
   const newest = new Map<string, FoundRecord>();
   for (const { id } of cluster.withRole('memory')) {
-    for (const record of wholeRecords(space, cluster.region(id, dataRegionName))) {
+    for (const record of wholeRecords(memory, cluster.region(id, dataRegionName))) {
       if (record.version > (newest.get(record.key)?.version ?? 0)) newest.set(record.key, record);
     }
   }
@@ -72,10 +67,10 @@ export function rebuiltFromMemoryNodes(cluster: ClusterMap, space: ClusterSpace)
 }
 
 /** A restarted coordinator: its persistent map, and the record that each slot names, on each copy. */
-export function rebuiltFromMap(cluster: ClusterMap, space: ClusterSpace): Contents {
+export function rebuiltFromMap(cluster: ClusterMap, memory: UnkindMemory): Contents {
   const [coordinator] = cluster.withRole('coordinator');
   const region = cluster.region(coordinator?.id ?? -1, mapRegionName);
-  const map = regionBytes(space, region);
+  const map = memory.region(region);
   const contents: Contents = new Map();
   const replicas = mapHead.field.replicas.get(map, 0);
   const slots = mapHead.field.slots.get(map, 0);
@@ -86,10 +81,7 @@ export function rebuiltFromMap(cluster: ClusterMap, space: ClusterSpace): Conten
     if (state === undefined || state.recordBytes === 0) continue;
     if (state.sequence >= mapHead.field.sequenceLimit.get(map, 0)) throw new Error('limit');
     for (const address of state.addresses) {
-      const record = recordAt(
-        (space.spaces[nodeOf(address)] as NodeSpace).bytes,
-        offsetOf(address),
-      );
+      const record = recordAt(memory.node(nodeOf(address)), offsetOf(address));
       if (record?.version !== state.sequence) throw new Error(`slot ${slot} names no record`);
       if (recordBytes(record.key.length, record.value.length) !== state.recordBytes) {
         throw new Error(`slot ${slot} has another length than its record`);

@@ -4,10 +4,10 @@ import { Counters } from '../../src/core/counters.ts';
 import {
   type Effect,
   effectKind,
+  localOp,
   type Program,
   type Ticket,
   type Verb,
-  verbOp,
   verbStatus,
 } from '../../src/core/effect.ts';
 import { FarsideError } from '../../src/core/errors.ts';
@@ -15,9 +15,7 @@ import { MailboxHub } from '../../src/core/mailbox.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { type RandomStream, randomStream } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
-import { VerbExecutor } from '../../src/fabric/shared/verbs.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
-import { ClusterSpace, type NodeSpace } from '../../src/memory/space.ts';
 import { assembleCluster } from '../../src/systems/assemble.ts';
 import type {
   StoreClient,
@@ -27,6 +25,7 @@ import type {
   SystemStatistics,
 } from '../../src/systems/system.ts';
 import { smallShape } from './in-thread.ts';
+import { UnkindMemory } from './unkind-memory.ts';
 
 /**
  * Runs a system under a scheduler that is as unkind as the contract allows and knows no costs: at each
@@ -62,13 +61,13 @@ interface ScheduledNode {
   readonly hub: MailboxHub;
 }
 
-const stepsMax = 3_000_000;
+const stepsLimit = 3_000_000;
+/** Longer than any back-off sleeps. */
+const idleSteps = 500;
 
 export class RandomSchedule {
   readonly cluster: ClusterMap;
-  readonly space: ClusterSpace;
-  readonly #executor: VerbExecutor;
-  readonly #uncounted = new Counters();
+  readonly memory: UnkindMemory;
   readonly systemNodes: SystemNode[] = [];
   readonly serverStatistics: SystemStatistics[] = [];
   readonly #dice: RandomStream;
@@ -78,6 +77,7 @@ export class RandomSchedule {
   #current: Counters = new Counters();
   #foreground = 0;
   #nowNs = 0;
+  #localWrites = 0;
 
   constructor(
     system: System,
@@ -91,9 +91,8 @@ export class RandomSchedule {
     const shape = { ...smallShape, ...options.shape };
     const config = system.configure(options.settings ?? {}, shape);
     this.cluster = assembleCluster(system, shape, config);
-    this.space = new ClusterSpace(ClusterSpace.buffersFor(this.cluster));
-    this.#executor = new VerbExecutor(this.space, 0, undefined);
     this.#dice = randomStream(options.seed, 'schedule');
+    this.memory = new UnkindMemory(this.cluster, options.durability ?? 'assumed', this.#dice);
     const site = (id: number) => ({
       context: this.#node(id, options).context,
       cluster: this.cluster,
@@ -113,38 +112,43 @@ export class RandomSchedule {
     }
   }
 
-  #spaceOf(node: number): NodeSpace {
-    return this.space.spaces[node] as NodeSpace;
-  }
-
   get nowNs(): number {
     return this.#nowNs;
   }
 
-  /** Runs one program per entry on that compute node until all have ended, and servers are idle. */
-  run(programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[]) {
+  /**
+   * Runs one program per entry on that compute node until all have ended, and servers are idle; or stops
+   * for good after so many steps, or right after the so-many-th local write, which is when most is at
+   * stake.
+   */
+  run(
+    programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],
+    stop: { readonly steps?: number; readonly localWrites?: number } = {},
+  ): void {
+    const { steps: stepsMax, localWrites = Number.POSITIVE_INFINITY } = stop;
     const ids = this.cluster.withRole('compute').map((node) => node.id);
     for (const { node = 0, program } of programs) {
       const store = (this.systemNodes[node] as SystemNode).openClient();
       this.#start(program(store), ids[node] as number, false);
     }
     for (let steps = 0; this.#foreground > 0; steps++) {
-      if (steps > stepsMax) throw new FarsideError('FARSIDE_LIMIT', 'the schedule does not end');
+      if (steps === stepsMax || this.#localWrites >= localWrites) return;
+      if (steps > stepsLimit) throw new FarsideError('FARSIDE_LIMIT', 'the schedule does not end');
       this.#step();
     }
-    for (let idle = 0; idle < 20_000; idle++) this.#step();
+    for (let idle = 0; idle < idleSteps; ) idle = this.#step() ? 0 : idle + 1;
   }
 
   #node(id: number, options: { seed: number; durability?: Durability }): ScheduledNode {
-    const own = this.#spaceOf(id);
+    const own = this.memory.node(id);
     const streams = new Map<string, RandomStream>();
     const hub = new MailboxHub(
       {
-        loadLow: (address) => loadHalf(own.bytes, offsetOf(address)),
-        loadHigh: (address) => loadHalf(own.bytes, offsetOf(address) + 4),
+        loadLow: (address) => loadHalf(own, offsetOf(address)),
+        loadHigh: (address) => loadHalf(own, offsetOf(address) + 4),
         copyOut: (address, into) => {
           const at = offsetOf(address);
-          into.set(own.bytes.subarray(at, at + into.length));
+          into.set(own.subarray(at, at + into.length));
         },
       },
       this.cluster.mailboxPeers(id),
@@ -179,7 +183,8 @@ export class RandomSchedule {
     this.#actors.push(new Actor(program, this.#nodes.get(id) as ScheduledNode, daemon));
   }
 
-  #step(): void {
+  /** True where anything happened but time. */
+  #step(): boolean {
     this.#nowNs += 1 + this.#dice.below(50);
     for (const { hub } of this.#nodes.values()) {
       if (this.#dice.below(4) === 0) hub.poll();
@@ -190,6 +195,7 @@ export class RandomSchedule {
     }
     const able = this.#actors.filter((actor) => actor.waiting?.() ?? true);
     if (able.length > 0) this.#advance(able[this.#dice.below(able.length)] as Actor);
+    return pairs.length > 0 || able.length > 0;
   }
 
   #advance(actor: Actor): void {
@@ -236,7 +242,8 @@ export class RandomSchedule {
         break;
       }
       case effectKind.local:
-        new VerbExecutor(this.space, actor.node, undefined).executeLocal(effect);
+        this.memory.local(effect);
+        if (effect.op === localOp.write) this.#localWrites++;
         break;
       case effectKind.spawn:
         this.#actors.push(new Actor(effect.program, actor.node, true, actor.pairs));
@@ -264,22 +271,11 @@ export class RandomSchedule {
     const verb = pair[0] as Verb<unknown>;
     const parts = ((verb.flight as number | undefined) ?? 0) + 1;
     verb.flight = parts;
-    const { buffer } = verb;
-    if (parts <= 2 && buffer !== undefined && this.#dice.below(2) === 0) {
-      const memory = this.#spaceOf(nodeOf(verb.address)).bytes;
-      const at = offsetOf(verb.address);
-      for (let word = 0; word < buffer.length; word += 8) {
-        if (this.#dice.below(2) === 0) continue;
-        const [to, from, t, f] =
-          verb.op === verbOp.write
-            ? [memory, buffer, at + word, word]
-            : [buffer, memory, word, at + word];
-        for (let i = 0; i < 8; i++) to[t + i] = from[f + i] as number;
-      }
+    if (parts <= 2 && verb.buffer !== undefined && this.#dice.below(2) === 0) {
+      this.memory.actInPart(verb);
       return;
     }
-    verb.status = verbStatus.idle; // the executor refuses a verb that is used twice
-    this.#executor.postOne(verb, this.#uncounted);
+    this.memory.act(verb);
     pair.shift();
     if (pair.length === 0) this.#pairs.delete(pair);
   }

@@ -11,19 +11,19 @@ import type {
   StoreShape,
   System,
   SystemNode,
+  SystemStatistics,
 } from '../../src/systems/system.ts';
 import { smallShape } from './in-thread.ts';
 
 /** A client program gets its store and the context of its node. */
 export type SimProgram = (store: StoreClient, context: NodeContext) => Program<unknown>;
 
-/**
- * A system without servers in virtual time: `run` starts one program a client and waits for all.
- */
+/** A whole system in virtual time: `run` starts one program a client and waits for all. */
 export class SimStore {
   readonly cluster: ClusterMap;
   readonly sim: SimCluster;
   readonly systemNodes: SystemNode[] = [];
+  readonly serverStatistics: SystemStatistics[] = [];
   readonly #computeNodes: readonly number[];
 
   constructor(
@@ -47,10 +47,28 @@ export class SimStore {
       profile: parseProfile(JSON.parse(text), profile),
     });
     this.#computeNodes = this.cluster.withRole('compute').map((node) => node.id);
+    const site = (id: number): Site => ({
+      context: this.sim.runtime(id).context,
+      cluster: this.cluster,
+      shape,
+    });
+    for (const role of ['coordinator', 'metadata'] as const) {
+      for (const [index, { id, name }] of this.cluster.withRole(role).entries()) {
+        const server = system.openServer(site(id), config, role, index);
+        this.serverStatistics.push(server.statistics);
+        for (const [thread, program] of server.programs.entries()) {
+          this.sim.runtime(id).start(program, { daemon: true, label: name, thread });
+        }
+      }
+    }
     for (const id of this.#computeNodes) {
-      const { context } = this.sim.runtime(id);
-      const site: Site = { context, cluster: this.cluster, shape };
-      this.systemNodes.push(system.openNode(site, config));
+      const opened = system.openNode(site(id), config);
+      for (const program of opened.background) {
+        this.sim
+          .runtime(id)
+          .start(program, { daemon: true, background: true, label: 'background' });
+      }
+      this.systemNodes.push(opened);
     }
   }
 

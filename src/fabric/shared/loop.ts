@@ -5,7 +5,7 @@ import type { SharedNode } from './node.ts';
 /** A timer due sooner than this is spun for: going to sleep and waking costs about as much. */
 const spinBelowNs = 50_000;
 /** A sleeping node looks around this often, whatever happens. */
-const sleepNsMax = 50_000_000;
+export const sleepNsMax = 50_000_000;
 
 /**
  * Runs one node in the calling thread until the run stops. Where all programs wait it looks for

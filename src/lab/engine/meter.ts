@@ -10,7 +10,8 @@ import { type Part, volumeBetween, volumeOf } from './collect.ts';
 export interface Member {
   readonly role: Role;
   readonly runtime: NodeRuntime;
-  readonly statistics: SystemStatistics;
+  /** Asked each time: a system may answer with a snapshot. */
+  readonly statistics: () => SystemStatistics;
 }
 
 /** What one node counted inside the measuring window, of counters that run on outside it. */
@@ -38,7 +39,8 @@ export class Meter {
     kinds: readonly KindSums[],
     skippedLines: number,
   ): Part {
-    const { role, statistics } = this.#member;
+    const { role } = this.#member;
+    const { metadataBytes, remote } = this.#member.statistics();
     const events: Record<string, number> = {};
     for (const [name, count] of Object.entries(this.#after.events)) {
       events[name] = count - (this.#before.events[name] ?? 0);
@@ -50,8 +52,8 @@ export class Meter {
       endNs: window.endNs,
       background: volumeBetween(this.#before.background, this.#after.background),
       events,
-      metadataBytes: statistics.metadataBytes,
-      remote: statistics.remote,
+      metadataBytes,
+      remote,
       skippedLines,
     };
   }
@@ -63,7 +65,7 @@ interface Snapshot {
 }
 
 function snapshot({ runtime, statistics }: Member): Snapshot {
-  return { background: volumeOf(runtime.background), events: { ...statistics.events } };
+  return { background: volumeOf(runtime.background), events: { ...statistics().events } };
 }
 
 /** Where a fabric says how long the cores of a node have worked. */

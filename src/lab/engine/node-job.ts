@@ -21,7 +21,7 @@ import type { Prepared } from './prepare.ts';
  * with one operation in flight.
  */
 export class NodeJob {
-  readonly statistics: SystemStatistics;
+  readonly statistics: () => SystemStatistics;
   readonly #prepared: Prepared;
   readonly runtime: NodeRuntime;
   /** Which of the compute nodes this is, from 0. */
@@ -35,7 +35,7 @@ export class NodeJob {
     this.#index = index;
     const { spec, system, config, workload } = prepared;
     const node = system.openNode(siteOf(prepared, runtime), config);
-    this.statistics = node.statistics;
+    this.statistics = () => node.statistics;
     const { clients, outstanding } = spec.cluster;
     for (const program of node.background) {
       const thread = clients;
@@ -118,7 +118,7 @@ export function siteOf(prepared: Prepared, runtime: NodeRuntime): Site {
 }
 
 /** Opens the server that `runtime` is, and starts its programs, one a core. */
-export function startServer(prepared: Prepared, runtime: NodeRuntime): SystemStatistics {
+export function startServer(prepared: Prepared, runtime: NodeRuntime): () => SystemStatistics {
   const { cluster, system, config } = prepared;
   const node = cluster.node(runtime.context.node);
   const index = cluster.withRole(node.role).indexOf(node);
@@ -127,5 +127,5 @@ export function startServer(prepared: Prepared, runtime: NodeRuntime): SystemSta
   for (const [i, program] of server.programs.entries()) {
     runtime.start(program, { daemon: true, label: `${node.name} ${i}`, thread: i });
   }
-  return server.statistics;
+  return () => server.statistics;
 }

@@ -76,7 +76,8 @@ export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
   };
 }
 
-function refuseUnserved(system: System, workload: Workload): void {
+/** FARSIDE_UNSUPPORTED where a workload brings operations that the system does not have. */
+export function refuseUnserved(system: System, workload: Workload): void {
   for (const kind of workload.kinds) {
     const missing = needs[kind].filter((operation) => !system.operations.includes(operation));
     if (missing.length === 0) continue;

@@ -1,6 +1,9 @@
+import { reportPage } from '../report/page.ts';
+import { type PlotFormat, plotFiles } from '../report/picture.ts';
+import { requireFont } from '../report/png.ts';
 import type { ExperimentResult } from '../result.ts';
 import { csvText } from './csv.ts';
-import { type Files, writeFolder } from './folder.ts';
+import { checkFolder, type Files, writeFolder } from './folder.ts';
 import { hlogNames, hlogText } from './hlog.ts';
 import { serializeResult } from './schema.ts';
 import { ycsbText } from './ycsb.ts';
@@ -12,8 +15,19 @@ export interface WriteOptions {
   readonly dir: string;
   /** Replace results in a folder that has some. */
   readonly force: boolean;
+  /** Write the report's plots as files, too, into `plots/`. */
+  readonly plots?: PlotFormat | undefined;
   /** Default: all. */
   readonly formats?: readonly ResultFormat[];
+}
+
+/**
+ * Throws FARSIDE_OUTPUT for what would keep `writeResults` from writing: asked before a run, so
+ * that an hour of measuring does not end in "file exists" or "no font".
+ */
+export async function checkOutput(options: WriteOptions): Promise<void> {
+  if (options.plots === 'png') requireFont();
+  await checkFolder(options.dir, options.force);
 }
 
 /**
@@ -24,12 +38,25 @@ export async function writeResults(
   result: ExperimentResult,
   options: WriteOptions,
 ): Promise<string[]> {
-  const files = resultFiles(result, options.formats ?? resultFormats);
+  const files = resultFiles(result, options);
   await writeFolder(options.dir, files, options.force);
   return [...files.keys()];
 }
 
-function resultFiles(result: ExperimentResult, formats: readonly ResultFormat[]): Files {
+/** Only the plots, as files of a folder: for a result that was read back from `results.json`. */
+export async function writePlots(
+  result: ExperimentResult,
+  dir: string,
+  format: PlotFormat,
+  force = false,
+): Promise<string[]> {
+  const files = plotFiles(result, format);
+  await writeFolder(dir, files, force);
+  return [...files.keys()];
+}
+
+function resultFiles(result: ExperimentResult, options: WriteOptions): Files {
+  const formats = options.formats ?? resultFormats;
   const files = new Map<string, string | Uint8Array>();
   if (formats.includes('json')) files.set('results.json', serializeResult(result));
   if (formats.includes('csv')) files.set('results.csv', csvText(result));
@@ -38,6 +65,12 @@ function resultFiles(result: ExperimentResult, formats: readonly ResultFormat[])
     const names = hlogNames(result);
     for (const [index, run] of result.runs.entries()) {
       files.set(`hlog/${names[index]}`, hlogText(result, run));
+    }
+  }
+  if (formats.includes('html')) files.set('report.html', reportPage(result));
+  if (options.plots !== undefined) {
+    for (const [name, content] of plotFiles(result, options.plots)) {
+      files.set(`plots/${name}`, content);
     }
   }
   return files;

@@ -155,6 +155,7 @@ export class Coordinator {
   }
 
   *invalidate(buffers: readonly Address[]): Program<void> {
+    if (buffers.length === 0) return;
     const words = buffers.map((buffer) => writeWord(buffer, 0n));
     const verbs: Verb<unknown>[] = [];
     for (const word of words) {

@@ -38,6 +38,7 @@ export class Handler {
   #scratch = new Uint8Array(2048);
   /** What this request leaves behind on memory nodes. */
   #remains: Remains[] = [];
+  #failed = false;
 
   constructor(coordinator: Coordinator, port: Port) {
     this.#coordinator = coordinator;
@@ -49,12 +50,14 @@ export class Handler {
       this.#coordinator.site.context,
       this.#port,
       (request) => this.#handle(request),
-      () => this.#retireRemains(),
+      (request) => this.#afterReply(request),
     );
   }
 
-  /** After the reply, and not awaited: neither this caller nor the next one pays a round trip for it. */
-  *#retireRemains(): Program<void> {
+  /** Not awaited: neither this caller nor the next one pays a round trip for what is left behind. */
+  *#afterReply(request: Message): Program<void> {
+    // A WRITE of unknown outcome may still take its bytes from the request.
+    if (!this.#failed) this.#coordinator.site.context.hub.release(request);
     if (this.#remains.length === 0) return;
     const remains = this.#remains;
     this.#remains = [];
@@ -62,6 +65,7 @@ export class Handler {
   }
 
   *#handle(request: Message): Program<Uint8Array> {
+    this.#failed = false;
     try {
       const { operation, hash, keyStart, keyBytes } = openRequest(request.body);
       yield* compute('lookup');
@@ -77,6 +81,7 @@ export class Handler {
           return (yield* this.#delete(entry)) ? yes : no;
       }
     } catch (error) {
+      this.#failed = true;
       // What went wrong is the client's to report; only a broken invariant ends the coordinator.
       if (error instanceof FarsideError && error.code !== 'FARSIDE_INTERNAL') return refusal(error);
       throw error;
@@ -160,20 +165,21 @@ export class Handler {
     const { table, config, map } = coordinator;
     const record = body.subarray(requestHead.sizeBytes);
     table.pin(entry);
+    // Before anything else can run: a delete that flips the map between our look at the entry and our
+    // WRITE must know that a record is to come, or it would be acknowledged before that record is whole.
+    (table.unsettled[entry] as number)++;
+    let buffers: Address[] = [];
     try {
-      const buffers = yield* coordinator.allocate(record.length);
-      (table.unsettled[entry] as number)++;
-      try {
-        const sequence = yield* map.nextSequence();
-        yield* compute(config.checksumBy, record.length);
-        sealRecord(record, 0, sequence);
-        yield* coordinator.writeCopies(buffers, record);
-        const half = { sequence, recordBytes: record.length, addresses: buffers };
-        return yield* this.#commit(entry, half, inserts);
-      } catch (error) {
-        this.#leave({ entry, buffers });
-        throw error;
-      }
+      buffers = yield* coordinator.allocate(record.length);
+      const sequence = yield* map.nextSequence();
+      yield* compute(config.checksumBy, record.length);
+      sealRecord(record, 0, sequence);
+      yield* coordinator.writeCopies(buffers, record);
+      const half = { sequence, recordBytes: record.length, addresses: buffers };
+      return yield* this.#commit(entry, half, inserts);
+    } catch (error) {
+      this.#leave({ entry, buffers });
+      throw error;
     } finally {
       table.unpin(entry);
     }

@@ -7,6 +7,7 @@ import {
   flush,
   type Program,
   readWord,
+  sleep,
   type Verb,
   writeWord,
 } from '../../core/effect.ts';
@@ -30,6 +31,8 @@ export type CountEvent = (name: AllocatorEvent) => void;
 export type AllocatorEvent = 'extentsClaimed' | 'slotsShared' | 'slotsTaken' | 'listRetries';
 
 const listRetriesMax = 10_000;
+/** How often a program looks again whether another of its node has claimed the run it needs. */
+const claimPollNs = 500;
 
 /**
  * Slots of one compute node, by primary and size class, without any server:
@@ -58,6 +61,8 @@ export class SlotAllocator {
   readonly #free: FreeSlot[][][];
   /** Primaries that had no run left for a class of that many extents. */
   readonly #exhausted = new Set<string>();
+  /** Claims under way, by primary and class. */
+  readonly #claiming = new Set<string>();
   /** Strides of slots taken less those given back; over all nodes, the bytes of one copy in use. */
   usedBytes = 0;
 
@@ -74,7 +79,21 @@ export class SlotAllocator {
   *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot> {
     yield* compute('allocate');
     const free = this.#list(primary, sizeClass);
-    if (free.length === 0) yield* this.#claim(primary, sizeClass);
+    // One program claims for all of the node: eight that find the list empty at once would otherwise
+    // take eight runs, and small stores would run out of space that nobody uses.
+    const claim = `${primary} ${sizeClass.index}`;
+    for (let tries = 0; free.length === 0 && this.#claiming.has(claim); tries++) {
+      if (tries >= listRetriesMax) throw listBusy(primary, sizeClass);
+      yield* sleep(claimPollNs);
+    }
+    if (free.length === 0) {
+      this.#claiming.add(claim);
+      try {
+        yield* this.#claim(primary, sizeClass);
+      } finally {
+        this.#claiming.delete(claim);
+      }
+    }
     const slot = free.pop() ?? (yield* this.#take(primary, sizeClass));
     if (slot === undefined) {
       throw new FarsideError(

@@ -44,3 +44,18 @@ export function fnv64Modulo(hash: Fnv64, divisor: number): number {
   rest = (rest * 0x10000 + (hash.low >>> 16)) % divisor;
   return (rest * 0x10000 + (hash.low & 0xffff)) % divisor;
 }
+
+/** The hash in decimal digits: long division by 10^9, 16 bits at a time. */
+export function fnv64Digits(hash: Fnv64): string {
+  const billion = 1_000_000_000;
+  let quotient = 0;
+  let rest = 0;
+  for (let i = 0; i < 4; i++) {
+    const half = i < 2 ? hash.high : hash.low;
+    const part = rest * 0x10000 + ((i & 1) === 0 ? half >>> 16 : half & 0xffff);
+    const digit = Math.floor(part / billion);
+    quotient = quotient * 0x10000 + digit;
+    rest = part - digit * billion;
+  }
+  return quotient === 0 ? String(rest) : quotient + String(rest + billion).slice(1);
+}

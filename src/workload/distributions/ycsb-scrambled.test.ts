@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { packWord } from '../../core/word.ts';
-import { fnv64Modulo, ycsbHash } from './fnv64.ts';
+import { fnv64Digits, fnv64Modulo, ycsbHash } from './fnv64.ts';
 import { YcsbScrambled, ycsbZipfianRank } from './ycsb-scrambled.ts';
 
 /** FNV-1a over the octets of `value` in BigInt arithmetic, and the absolute value as Java takes it. */
@@ -32,6 +32,24 @@ test('the hash in halves is the hash in 64 bits', () => {
       expect(hashed(value)).toBe(referenceHash(BigInt(value)));
     }),
     { numRuns: 2000 },
+  );
+});
+
+test('the digits of a hash are exact', () => {
+  const half = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+  fc.assert(
+    fc.property(half, half, (high, low) => {
+      expect(fnv64Digits({ high, low })).toBe(packWord(high, low).toString());
+    }),
+    {
+      numRuns: 2000,
+      examples: [
+        [0, 0],
+        [0, 999_999_999],
+        [0, 1_000_000_000],
+        [0, 5],
+      ],
+    },
   );
 });
 

@@ -1,0 +1,76 @@
+import type { FabricKind } from '../../core/context.ts';
+import { parameterByPath } from './parameters.ts';
+import { type Setting, said } from './setting.ts';
+
+/**
+ * Settings that can have no effect. What a user asked for in vain is an error, never silently ignored;
+ * where a flag overrides the file that gave a setting its meaning (`--fabric shared` over a file with a
+ * profile), the setting is dropped and a note says so.
+ */
+
+export interface Effects {
+  readonly problems: readonly string[];
+  readonly notes: readonly string[];
+}
+
+interface Rule {
+  readonly path: string;
+  /** Undefined where the setting has an effect; otherwise what makes it idle. */
+  idleBecause(all: Settings): Idle | undefined;
+}
+
+interface Idle {
+  readonly because: string;
+  /** The setting that makes this one idle, where it is one. */
+  readonly culprit?: Setting | undefined;
+  readonly next: string;
+}
+
+/** All settings of an experiment by path, defaults included. */
+export type Settings = ReadonlyMap<string, Setting>;
+
+const rules: readonly Rule[] = [
+  { path: 'profile.name', idleBecause: withoutSim },
+  {
+    path: 'phases.arrivals',
+    idleBecause: (all) => {
+      const arrivals = all.get('phases.arrivals');
+      if (all.has('phases.target') || arrivals?.values.includes('as-recorded')) return undefined;
+      return {
+        because: 'without a target rate: the loop is closed',
+        next: 'add --target',
+      };
+    },
+  },
+];
+
+function withoutSim(all: Settings): Idle | undefined {
+  const fabric = all.get('fabric');
+  if (fabric === undefined || fabric.values.includes('sim')) return undefined;
+  const kinds = fabric.values as readonly FabricKind[];
+  return {
+    because: `with fabric ${kinds.join(' and ')}: only sim has a cost model`,
+    culprit: fabric,
+    next: 'leave it out',
+  };
+}
+
+export function idleSettings(all: Settings): Effects {
+  const problems: string[] = [];
+  const notes: string[] = [];
+  for (const setting of all.values()) {
+    if (setting.origin.source === 'default') continue;
+    const idle = ruleFor(setting.path)?.idleBecause(all);
+    if (idle === undefined) continue;
+    const what = `${said(setting)}: it has no effect ${idle.because}`;
+    const isOverridden = setting.origin.source === 'file' && idle.culprit?.origin.source === 'flag';
+    if (isOverridden) notes.push(what);
+    else problems.push(`${what}; ${idle.next}`);
+  }
+  return { problems, notes };
+}
+
+function ruleFor(path: string): Rule | undefined {
+  if (path.startsWith('profile.') && !parameterByPath.has(path)) return rules[0];
+  return rules.find((rule) => rule.path === path);
+}

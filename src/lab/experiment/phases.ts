@@ -1,0 +1,45 @@
+import type { WorkloadWishes } from '../../workload/workload.ts';
+import type { ParameterValue } from '../result.ts';
+import type { PhaseSpec } from '../spec.ts';
+import type { Setting } from './setting.ts';
+import { isShippedWorkload } from './workload-properties.ts';
+
+/** Measured operations of a shipped workload where nothing else ends it. */
+const shippedOperations = 100_000;
+/** Warm-up of a run that ends by time or with its trace. */
+const uncountedWarmup = 10_000;
+
+/**
+ * How long a run lasts. What the user set comes first; then what the workload's file asks for, except
+ * that an asked count gives way to a duration that the user set. The shipped files ask for 1000
+ * operations, meant for a first try, so they count as asking for nothing.
+ */
+export function decidePhases(
+  settings: ReadonlyMap<string, Setting>,
+  wishes: WorkloadWishes | undefined,
+): PhaseSpec {
+  const set = (name: string): ParameterValue | undefined =>
+    settings.get(`phases.${name}`)?.values[0];
+  const durationNs = (set('duration') as number | undefined) ?? wishes?.durationNs;
+  const operations = (set('operations') as number | undefined) ?? countedBy(settings, wishes);
+  const warmup = set('warmup') as number | undefined;
+  return {
+    warmupOperations:
+      warmup ?? (operations === undefined ? uncountedWarmup : Math.ceil(operations / 10)),
+    operations,
+    durationNs,
+    targetOpsPerS: (set('target') as number | undefined) ?? wishes?.targetOpsPerS,
+    arrivals: set('arrivals') as PhaseSpec['arrivals'],
+  };
+}
+
+function countedBy(
+  settings: ReadonlyMap<string, Setting>,
+  wishes: WorkloadWishes | undefined,
+): number | undefined {
+  if (settings.has('phases.duration')) return undefined;
+  if (!isShippedWorkload(String(settings.get('workload.file')?.values[0]))) {
+    return wishes?.operations;
+  }
+  return wishes?.durationNs === undefined ? shippedOperations : undefined;
+}
