@@ -191,7 +191,8 @@ export class Responder {
     const pciePs = Math.round(lengthBytes * costs.pcieWriteBytePs);
     const dataPs = target.pcieWrite.book(nowPs, readyPs, pciePs);
     const mediaPs = Math.round(lengthBytes * medium.writeBytePs);
-    const storedPs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
+    const mediaFreePs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
+    const storedPs = Math.max(dataPs, mediaFreePs - medium.writeBufferPs);
     target.counts.bytesIn += lengthBytes;
     if (lengthBytes === 8 && offset >= target.mailboxFrom && offset < target.mailboxTo) {
       const landedPs = Math.max(storedPs + costs.pcieWritePs, flight.windowEndPs);

@@ -171,8 +171,12 @@ export class Transport {
       }
     }
     const wirePs = costs.wirePs(payload);
-    atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
-    atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
+    // A packet without payload slips in between those of others: only payloads queue for a port.
+    if (payload === 0) atPs += wirePs + costs.propagationPs;
+    else {
+      atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
+      atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
+    }
     if (atPs < queuePair.arrivalPs) atPs = queuePair.arrivalPs;
     queuePair.arrivalPs = atPs;
     source.counts.verbsOut++;
