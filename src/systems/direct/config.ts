@@ -39,7 +39,7 @@ export const directParameters = [
     name: 'readRetriesMax',
     type: 'integer',
     minimum: 1,
-    default: 10_000,
+    default: 100_000,
     summary: 'torn READs of one copy of a record before a get turns to the next copy, or gives up',
   },
   {
