@@ -25,7 +25,7 @@ export interface Cell {
 
 /** `user00000042`: keys of one length, so that a buffer's fill does not depend on the key. */
 const keyBytes = 12;
-const records = 1000;
+const records = 300;
 
 /** Value bytes for an entry of `sizeBytes`: Clover's column is the whole buffer (pdpm.md §4.2). */
 function valueBytes(system: PaperSystem, sizeBytes: number): number {
@@ -79,7 +79,7 @@ function specOf(shape: Shape): RunSpec {
     },
     phases: {
       // Every compute node has opened every key before measuring starts: cursors are warm.
-      warmupOperations: records * 12 * shape.computeNodes,
+      warmupOperations: records * 10 * shape.computeNodes,
       operations: shape.operations,
       durationNs: undefined,
       targetOpsPerS: undefined,
@@ -102,7 +102,7 @@ function latencyCell(
     column: sizeBytes,
     paper,
     async measure(changes) {
-      const one = { computeNodes: 1, clients: 1, outstanding: 1, operations: 2000 };
+      const one = { computeNodes: 1, clients: 1, outstanding: 1, operations: 500 };
       const result = await runOne(specOf({ system, sizeBytes, readShare, changes, ...one }));
       const operation = result.perOperation[readShare === 1 ? 'read' : 'update'];
       return (operation?.latencyNs.mean ?? Number.NaN) / 1000;
@@ -119,7 +119,7 @@ function throughputCell(system: PaperSystem, nodes: number, paper: number): Cell
     async measure(changes) {
       const shape = { computeNodes: nodes, clients: 8, outstanding: outstanding[system] };
       const result = await runOne(
-        specOf({ system, sizeBytes: 1024, readShare: 1, operations: 40_000, changes, ...shape }),
+        specOf({ system, sizeBytes: 1024, readShare: 1, operations: 20_000, changes, ...shape }),
       );
       return result.throughputOpsPerS / 1e6;
     },

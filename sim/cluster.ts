@@ -1,16 +1,19 @@
-import { nodeOf, offsetOf } from '../src/core/address.ts';
+import { globalAddress, nodeOf, offsetOf } from '../src/core/address.ts';
 import type { Durability } from '../src/core/context.ts';
 import { FarsideError } from '../src/core/errors.ts';
-import { randomStream } from '../src/core/random.ts';
+import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime } from '../src/fabric/fabric.ts';
 import type { ClusterMap } from '../src/memory/cluster.ts';
 import { Costs } from './costs.ts';
+import { crashPrograms, losePower, restart } from './faults.ts';
 import { Interpreter } from './interpreter.ts';
 import { eventKind, Kernel } from './kernel.ts';
 import { Machine } from './machine.ts';
 import { SimNode } from './node.ts';
+import type { Hop } from './path.ts';
 import type { Profile } from './profile.ts';
 import { Responder } from './responder.ts';
+import { nodeStatistics, type SimStatistics } from './statistics.ts';
 import type { TraceSink } from './trace.ts';
 import { Transport } from './transport.ts';
 
@@ -31,12 +34,14 @@ export class SimCluster {
   readonly #interpreter: Interpreter;
   readonly #transport: Transport;
   readonly #responder: Responder;
+  readonly #dice: RandomStream;
   #failure: unknown = undefined;
 
   constructor(cluster: ClusterMap, options: SimOptions) {
     const { seed, durability, profile } = options;
     this.cluster = cluster;
     this.profile = profile;
+    this.#dice = randomStream(seed, 'crashes');
     const kernel = this.#kernel;
     const costs = new Costs(profile);
     this.#machines = cluster.nodes.map(
@@ -45,7 +50,7 @@ export class SimCluster {
     const nodes: (SimNode | undefined)[] = [];
     this.#nodes = nodes;
     this.#interpreter = new Interpreter(kernel, costs, nodes);
-    this.#transport = new Transport(kernel, costs, this.#machines, this.#interpreter, seed);
+    this.#transport = new Transport(kernel, costs, this.#machines, this.#interpreter, options);
     this.#interpreter.transport = this.#transport;
     this.#responder = new Responder(
       kernel,
@@ -110,9 +115,11 @@ export class SimCluster {
     if (this.#failure !== undefined) throw this.#failure;
     const kernel = this.#kernel;
     const { scheduler } = this.#interpreter;
+    const bounded = untilPs < Number.POSITIVE_INFINITY;
     try {
       for (let events = 0; events < eventsMax; events++) {
-        if (scheduler.foreground === 0 || kernel.nextPs > untilPs) return false;
+        if (scheduler.foreground === 0) return false;
+        if (bounded && kernel.nextPs > untilPs) return false;
         if (!kernel.next()) throw this.#stuck();
         this.#handle();
       }
@@ -165,6 +172,57 @@ export class SimCluster {
       `nothing can happen any more, but ${waiting.length} programs wait: ` +
         waiting.slice(0, 5).join(', '),
     );
+  }
+
+  /** Runs `action` at that moment of virtual time: faults, probes. */
+  at(timeNs: number, action: () => void): void {
+    this.#kernel.call(Math.round(timeNs * 1000), action);
+  }
+
+  /** Puts a hop into the path of requests; without `from` or `to`, of all of them. */
+  addHop(hop: Hop, { from, to }: { readonly from?: number; readonly to?: number } = {}): void {
+    const { hops } = this.#transport;
+    const nodes = this.#machines.length;
+    for (let source = from ?? 0; source <= (from ?? nodes - 1); source++) {
+      for (let target = to ?? 0; target <= (to ?? nodes - 1); target++) {
+        const path = hops.get(source * nodes + target) ?? [];
+        hops.set(source * nodes + target, [...path, hop]);
+      }
+    }
+  }
+
+  /** Names the present start of a compute node, for `fence`. */
+  incarnation(nodeId: number): number {
+    return this.#machine(globalAddress(nodeId, 0)).computeIncarnation;
+  }
+
+  /**
+   * The node stops now: its programs are never resumed, a prefix of what they posted lands, and its
+   * own regions lose power.
+   */
+  crashCompute(nodeId: number): void {
+    const machine = this.#machine(globalAddress(nodeId, 0));
+    crashPrograms(machine, this.#interpreter.scheduler, this.#transport.queuePairs, this.#dice);
+    losePower(machine, this.#kernel.nowPs);
+  }
+
+  /** The memory node loses power now. What is outstanding there ends unknown. */
+  crashMemory(nodeId: number): void {
+    losePower(this.#machine(globalAddress(nodeId, 0)), this.#kernel.nowPs);
+  }
+
+  /** It is there again with what its media kept; old queue pairs do not reach it. */
+  restartMemory(nodeId: number): void {
+    restart(this.#machine(globalAddress(nodeId, 0)));
+  }
+
+  statistics(): SimStatistics {
+    return {
+      nowNs: this.nowNs,
+      events: this.#kernel.events,
+      overdueVerbs: this.#transport.overdue,
+      nodes: this.#machines.map((machine) => nodeStatistics(machine, this.#nodes[machine.id])),
+    };
   }
 
   /** What is visible at `address` now; for tests, tools and loading, outside of any program. */

@@ -6,6 +6,7 @@ export interface MediumCosts {
   readonly readPs: number;
   readonly readBytePs: number;
   readonly writeBytePs: number;
+  readonly writeBufferPs: number;
   readonly flushPs: number;
 }
 
@@ -124,6 +125,7 @@ function mediumCosts(medium: Profile['numbers']['dram']): MediumCosts {
     readPs: toPs(medium.readLatencyNs),
     readBytePs: bytePs(medium.readBandwidth),
     writeBytePs: bytePs(medium.writeBandwidth),
+    writeBufferPs: Math.round(medium.writeBufferBytes * bytePs(medium.writeBandwidth)),
     flushPs: toPs(medium.flushNs),
   };
 }

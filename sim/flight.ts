@@ -3,6 +3,7 @@ import type { Verb, VerbOp, VerbStatus } from '../src/core/effect.ts';
 import type { Machine } from './machine.ts';
 import type { QueuePair } from './queue-pair.ts';
 import type { Task } from './task.ts';
+import type { TraceNote } from './tracer.ts';
 
 /**
  * One verb on its way: posted ─► (queued at its queue pair) ─► launched ─► acted at the target ─►
@@ -53,6 +54,8 @@ export class Flight {
   answered = false;
   /** Why its path gave it up; empty: it did not. */
   lost = '';
+  /** Only where somebody traces. */
+  note: TraceNote | undefined = undefined;
 
   constructor(index: number) {
     this.index = index;
@@ -94,6 +97,8 @@ export class FlightPool {
     flight.sends = 0;
     flight.answered = false;
     flight.lost = '';
+    flight.note = undefined;
+    flight.actPs = 0;
     flight.windowEndPs = 0;
     flight.hop = 0;
     this.#free.push(flight);

@@ -148,7 +148,7 @@ export class Interpreter implements Completions {
         this.#awaited(task, effect);
         break;
       case effectKind.receive:
-        if (effect.message !== undefined) this.#accept(task, effect.message);
+        if (effect.message !== undefined) this.#accept(task, effect);
         break;
       default:
         break;
@@ -158,7 +158,9 @@ export class Interpreter implements Completions {
   #perform(task: Task, effect: Effect): Next {
     const { scheduler } = this;
     if (effect.kind === effectKind.compute) {
+      const startPs = scheduler.localPs;
       scheduler.localPs += this.#costs.computePs(effect.work, effect.units);
+      this.transport.tracer?.computed(task, effect, startPs, scheduler.localPs);
       if (scheduler.localPs - this.#kernel.nowPs <= aheadMaxPs) return next.go;
       task.deferred = true;
       task.effect = undefined;
@@ -177,15 +179,15 @@ export class Interpreter implements Completions {
         task.readyPs = 0;
         scheduler.localPs += this.#costs.postPs + this.#costs.doorbellPs;
         task.counters.doorbells++;
-        this.#postOne(task, effect, task);
+        this.#postOne(task, effect, true);
         return next.wait;
       case effectKind.batch:
         if (effect.verbs.length === 0) return next.go;
         task.effect = effect;
-        this.#post(task, effect.verbs, task);
+        this.#post(task, effect.verbs, true);
         return next.wait;
       case effectKind.post:
-        this.#post(task, effect.verbs, undefined);
+        this.#post(task, effect.verbs, false);
         return next.go;
       case effectKind.wait:
         return this.#wait(task, effect);
@@ -209,29 +211,32 @@ export class Interpreter implements Completions {
     }
   }
 
-  /** Counts and posts; one doorbell for each run of verbs to the same node. */
-  #post(task: Task, verbs: readonly Verb<unknown>[], awaitedBy: Task | undefined): void {
+  /** Counts and posts; one doorbell for each node named, whatever the order of the verbs. */
+  #post(task: Task, verbs: readonly Verb<unknown>[], awaited: boolean): void {
     const { scheduler, transport } = this;
     const { counters } = task;
     const { postPs, doorbellPs } = this.#costs;
     for (let i = 0; i < verbs.length; i++) transport.check(verbs[i] as Verb<unknown>);
-    if (awaitedBy !== undefined) {
+    if (awaited) {
       task.pending = verbs.length;
       task.readyPs = 0;
     }
-    for (let first = 0; first < verbs.length; ) {
-      const node = nodeOf((verbs[first] as Verb<unknown>).address);
-      let end = first + 1;
-      while (end < verbs.length && nodeOf((verbs[end] as Verb<unknown>).address) === node) end++;
+    for (let first = 0; first < verbs.length; first++) {
+      const { address, status } = verbs[first] as Verb<unknown>;
+      if (status !== verbStatus.idle) continue; // posted with an earlier verb of its node
+      const node = nodeOf(address);
+      let sameNode = 0;
+      for (let i = first; i < verbs.length; i++) if (isOn(verbs[i], node)) sameNode++;
       counters.doorbells++;
-      scheduler.localPs += (end - first) * postPs + doorbellPs;
-      for (; first < end; first++) {
-        this.#postOne(task, verbs[first] as Verb<unknown>, awaitedBy);
+      scheduler.localPs += sameNode * postPs + doorbellPs;
+      for (let i = first; i < verbs.length; i++) {
+        const verb = verbs[i] as Verb<unknown>;
+        if (isOn(verb, node)) this.#postOne(task, verb, awaited);
       }
     }
   }
 
-  #postOne(task: Task, verb: Verb<unknown>, awaitedBy: Task | undefined): void {
+  #postOne(task: Task, verb: Verb<unknown>, awaited: boolean): void {
     const { counters } = task;
     const { op } = verb;
     verb.depth = counters.roundTrips;
@@ -239,7 +244,7 @@ export class Interpreter implements Completions {
     if (op === verbOp.read) counters.bytesIn += verb.lengthBytes;
     else if (op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
     if (op === verbOp.cas || op === verbOp.faa) counters.bytesIn += 8;
-    this.transport.post(verb, task.root, awaitedBy, this.scheduler.localPs);
+    this.transport.post(verb, task, awaited, this.scheduler.localPs);
   }
 
   #wait(task: Task, effect: Wait): Next {
@@ -278,7 +283,7 @@ export class Interpreter implements Completions {
     const message = effect.port.queue.shift();
     if (message !== undefined) {
       effect.message = message;
-      this.#accept(task, message);
+      this.#accept(task, effect);
       return next.go;
     }
     if (effect.timeoutNs <= 0) return next.go;
@@ -308,8 +313,9 @@ export class Interpreter implements Completions {
     this.scheduler.ready(task);
   }
 
-  #accept(task: Task, message: Message): void {
-    acceptMessage(task.counters, message);
+  #accept(task: Task, effect: Receive): void {
+    acceptMessage(task.counters, effect.message as Message);
+    this.transport.tracer?.received(task, effect, this.scheduler.localPs);
     this.scheduler.localPs += this.#costs.pollPs;
   }
 
@@ -343,7 +349,9 @@ export class Interpreter implements Completions {
         costPs = costs.persistPs + Math.ceil(access.lengthBytes / 64) * costs.persistLinePs;
         break;
     }
+    const startPs = this.scheduler.localPs;
     this.scheduler.localPs += costPs;
+    this.transport.tracer?.local(task, access, startPs, this.scheduler.localPs);
   }
 
   /** Through the control path: acts at the memory node after half of its round trip. */
@@ -359,4 +367,8 @@ export class Interpreter implements Completions {
     this.#kernel.schedule(atPs + 2 * halfPs, eventKind.ready, task.index);
     return next.wait;
   }
+}
+
+function isOn(verb: Verb<unknown> | undefined, node: number): boolean {
+  return verb !== undefined && nodeOf(verb.address) === node;
 }

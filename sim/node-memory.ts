@@ -47,6 +47,10 @@ export class NodeMemory {
     }));
   }
 
+  get touchedBytes(): number {
+    return this.visible.touchedBytes + (this.#durable?.touchedBytes ?? 0);
+  }
+
   /** Costs of the medium that `offset` lies on. */
   medium(offset: number): MediumCosts {
     if (this.#allDram) return this.#dram;

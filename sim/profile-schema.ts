@@ -80,12 +80,16 @@ export const profileSchema = {
     readLatencyNs: 'ns',
     readBandwidth: 'GB/s',
     writeBandwidth: 'GB/s',
+    /** WRITEs are acknowledged before they are stored while no more than this waits to be. */
+    writeBufferBytes: 'B',
     flushNs: 'ns',
   },
   pm: {
     readLatencyNs: 'ns',
     readBandwidth: 'GB/s',
     writeBandwidth: 'GB/s',
+    /** WRITEs are acknowledged before they are stored while no more than this waits to be. */
+    writeBufferBytes: 'B',
     flushNs: 'ns',
   },
   faults: {

@@ -95,12 +95,17 @@ export class Responder {
     const { queuePair, target } = flight;
     const { nowPs } = this.#kernel;
     // Cut off by its node's crash: nobody waits for it.
-    if (flight.dropped) return true;
+    if (flight.dropped) {
+      this.#transport.flights.give(flight);
+      return true;
+    }
     if (flight.lost !== '') {
       this.#end(flight, verbStatus.unknown, nowPs, flight.lost);
       return true;
     }
     if (flight.answered) {
+      flight.actPs = nowPs;
+      flight.crashesAtAct = target.crashes;
       this.#respond(flight, nowPs, flight.lengthBytes);
       return true;
     }
@@ -175,6 +180,7 @@ export class Responder {
     const { queuePair, target, lengthBytes, offset } = flight;
     this.#closeWrite(flight);
     if (flight.partial) this.#tearOff(flight);
+    this.#transport.tracer?.acts(flight);
     target.memory.windows.beginWrite(flight, nowPs);
     queuePair.openWrite = flight;
     target.atomics.eachHeld(offset, lengthBytes, nowPs, (at) => {
@@ -185,7 +191,8 @@ export class Responder {
     const pciePs = Math.round(lengthBytes * costs.pcieWriteBytePs);
     const dataPs = target.pcieWrite.book(nowPs, readyPs, pciePs);
     const mediaPs = Math.round(lengthBytes * medium.writeBytePs);
-    const storedPs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
+    const mediaFreePs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
+    const storedPs = Math.max(dataPs, mediaFreePs - medium.writeBufferPs);
     target.counts.bytesIn += lengthBytes;
     if (lengthBytes === 8 && offset >= target.mailboxFrom && offset < target.mailboxTo) {
       const landedPs = Math.max(storedPs + costs.pcieWritePs, flight.windowEndPs);
@@ -202,7 +209,8 @@ export class Responder {
     this.#closeWrite(flight);
     if (queuePair.openRead !== undefined) memory.windows.closeRead(queuePair.openRead);
     memory.persist(offset, lengthBytes, this.#kernel.nowPs);
-    flight.windowEndPs = this.#kernel.nowPs;
+    flight.actPs = this.#kernel.nowPs;
+    flight.windowEndPs = flight.actPs;
     const atPs = startPs + costs.responderPs + costs.pcieReadPs + memory.medium(offset).flushPs;
     this.#respond(flight, atPs, 0);
   }
@@ -221,7 +229,10 @@ export class Responder {
       }
     }
     this.#closeWrite(flight);
+    const { tracer } = this.#transport;
+    tracer?.acts(flight);
     if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
+    tracer?.acted(flight);
     flight.actPs = kernel.nowPs;
     flight.windowEndPs = kernel.nowPs;
     const medium = memory.medium(offset);

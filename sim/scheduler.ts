@@ -30,10 +30,12 @@ export class Scheduler {
     return this.#freeTasks.pop() ?? this.tasks.length;
   }
 
+  /** A new program: it takes its first step in an event of its own. */
   add(task: Task): void {
     this.tasks[task.index] = task;
     if (!task.daemon) this.foreground++;
-    this.ready(task);
+    task.core.enqueue(task);
+    if (task.core.holder === undefined) this.#dispatchAt(task.core, task.core.freePs);
   }
 
   end(task: Task): void {

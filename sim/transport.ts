@@ -10,6 +10,8 @@ import type { Hop } from './path.ts';
 import { QueuePair } from './queue-pair.ts';
 import type { Responder } from './responder.ts';
 import type { Root, Task } from './task.ts';
+import type { TraceSink } from './trace.ts';
+import { Tracer } from './tracer.ts';
 
 /** What the transport asks of whoever runs the programs. */
 export interface Completions {
@@ -32,6 +34,9 @@ export class Transport {
   readonly machines: readonly Machine[];
   readonly queuePairs: QueuePair[] = [];
   responder!: Responder;
+  readonly tracer: Tracer | undefined;
+  /** Verbs that took longer than `faults.verbBoundNs`. */
+  overdue = 0;
   /** By source × nodes + target; empty almost always. */
   readonly hops = new Map<number, Hop[]>();
   readonly #kernel: Kernel;
@@ -45,13 +50,14 @@ export class Transport {
     costs: Costs,
     machines: readonly Machine[],
     completions: Completions,
-    seed: number,
+    options: { readonly seed: number; readonly trace?: TraceSink | undefined },
   ) {
     this.#kernel = kernel;
     this.#costs = costs;
     this.machines = machines;
     this.#completions = completions;
-    this.#seedBase = Math.imul(seed, 0x9e3779b1);
+    this.#seedBase = Math.imul(options.seed, 0x9e3779b1);
+    this.tracer = options.trace === undefined ? undefined : new Tracer(options.trace);
   }
 
   /** Throws the program's address errors, before anything is posted. */
@@ -66,9 +72,9 @@ export class Transport {
   }
 
   /** Posts one checked verb whose doorbell rings at `atPs`. */
-  post(verb: Verb<unknown>, root: Root, awaitedBy: Task | undefined, atPs: number): void {
+  post(verb: Verb<unknown>, task: Task, awaited: boolean, atPs: number): void {
     const target = this.machines[nodeOf(verb.address)] as Machine;
-    const queuePair = this.#queuePair(root, target);
+    const queuePair = this.#queuePair(task.root, target);
     const flight = this.flights.take();
     flight.verb = verb;
     flight.queuePair = queuePair;
@@ -78,12 +84,13 @@ export class Transport {
     flight.offset = offsetOf(verb.address);
     flight.lengthBytes = verb.lengthBytes;
     flight.buffer = verb.buffer;
-    flight.awaitedBy = awaitedBy;
+    flight.awaitedBy = awaited ? task : undefined;
     flight.seed = (this.#seedBase + Math.imul(++this.#seed, 0x85ebca6b)) | 0;
     flight.postPs = atPs;
     flight.status = verbStatus.posted;
     verb.status = verbStatus.posted;
     verb.flight = flight;
+    if (this.tracer !== undefined) this.tracer.posted(flight, task);
     if (queuePair.broken) {
       this.finish(flight, verbStatus.failed, atPs, 'its queue pair is broken');
       return;
@@ -141,7 +148,7 @@ export class Transport {
   #launch(flight: Flight, atPs: number): void {
     const { queuePair, op } = flight;
     if (isReadLike(op)) queuePair.readLaunched();
-    const issuePs = atPs > queuePair.issueFreePs ? atPs : queuePair.issueFreePs;
+    const issuePs = Math.max(atPs, queuePair.issueFreePs);
     queuePair.issueFreePs = issuePs + this.#costs.queuePairGapPs;
     queuePair.append(flight);
     this.#send(flight, issuePs);
@@ -154,7 +161,8 @@ export class Transport {
     const { queuePair, op } = flight;
     const { source, target } = queuePair;
     let atPs = source.requester.book(nowPs, issuePs, costs.requesterGapPs) + costs.requestPs;
-    let payload = 0;
+    // An atomic carries its operand; READ and FLUSH carry an address only.
+    let payload = op === verbOp.read || op === verbOp.flush ? 0 : 8;
     if (op === verbOp.write) {
       payload = flight.lengthBytes;
       if (payload > costs.inlineBytesMax) {
@@ -163,8 +171,12 @@ export class Transport {
       }
     }
     const wirePs = costs.wirePs(payload);
-    atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
-    atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
+    // A packet without payload slips in between those of others: only payloads queue for a port.
+    if (payload === 0) atPs += wirePs + costs.propagationPs;
+    else {
+      atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
+      atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
+    }
     if (atPs < queuePair.arrivalPs) atPs = queuePair.arrivalPs;
     queuePair.arrivalPs = atPs;
     source.counts.verbsOut++;
@@ -196,7 +208,7 @@ export class Transport {
   /** The outcome is known, and is seen by the requester at `atPs`, in post order of its queue pair. */
   finish(flight: Flight, status: 2 | 3 | 4, atPs: number, reason = ''): void {
     const { queuePair, verb } = flight;
-    const completePs = atPs > queuePair.completionPs ? atPs : queuePair.completionPs;
+    const completePs = Math.max(atPs, queuePair.completionPs);
     queuePair.completionPs = completePs;
     flight.completePs = completePs;
     flight.status = status;
@@ -221,6 +233,8 @@ export class Transport {
       verb.reason = 'the node crashed before it could confirm';
     }
     if (flight.status === verbStatus.unknown) queuePair.broken = true;
+    if (flight.completePs - flight.postPs > this.#costs.verbBoundPs) this.overdue++;
+    if (this.tracer !== undefined) this.tracer.completed(flight);
     verb.status = flight.status;
     verb.flight = undefined;
     this.flights.give(flight);

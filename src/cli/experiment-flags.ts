@@ -1,14 +1,13 @@
 import { type Command, Option } from 'commander';
 import { FarsideError } from '../core/errors.ts';
 import { elements, fromFlag, fromProperty, fromSet } from '../lab/experiment/assign.ts';
-import { type Draft, emptyDraft } from '../lab/experiment/draft.ts';
+import { type Draft, emptyDraft, outputFormats, plotFormats } from '../lab/experiment/draft.ts';
 import {
   defaultText,
   type Parameter,
   parameters,
   placeholder,
 } from '../lab/experiment/parameters.ts';
-import { outputFormats, plotFormats } from '../lab/experiment/schema.ts';
 import { seedExpectation, seedsOf } from '../lab/experiment/seeds.ts';
 import { type Origin, type Setting, usageError } from '../lab/experiment/setting.ts';
 import { parseValue } from '../lab/experiment/values.ts';
@@ -108,7 +107,7 @@ export function draftOfFlags(flags: ExperimentFlags): Draft {
   for (const text of textsOf(flags, 'p')) add(attempt(() => fromProperty(text)));
   const seeds = attempt(() => seedsOfFlag(flags.seed));
   const seedCount = attempt(() => seedCountOf(flags.seeds));
-  const format = attempt(() => choose('format', outputFormats, flags.format)?.[0]);
+  const format = attempt(() => choose('format', outputFormats, flags.format));
   const plots = attempt(() => choose('plots', plotFormats, flags.plots));
   if (problems.length > 0) throw usageError(problems);
   const dir = flags.out as string | undefined;
@@ -145,12 +144,9 @@ function choose<T extends string>(
   flag: string,
   choices: readonly T[],
   given: unknown,
-): T[] | undefined {
+): T | undefined {
   if (typeof given !== 'string') return undefined;
-  const label = `--${flag} ${given}`;
-  return elements(given, { source: 'flag', label }).map((element) => {
-    const parsed = parseValue({ type: 'choice', choices }, element);
-    if ('value' in parsed) return parsed.value as T;
-    throw usageError([`${label}: expected ${parsed.expected}`]);
-  });
+  const parsed = parseValue({ type: 'choice', choices }, given);
+  if ('value' in parsed) return parsed.value as T;
+  throw usageError([`--${flag} ${given}: expected ${parsed.expected}`]);
 }

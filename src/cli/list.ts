@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { errorCodes } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { defaultText, expects, parameters } from '../lab/experiment/parameters.ts';
+import { workloadProperties } from '../lab/experiment/properties.ts';
 import { usageError } from '../lab/experiment/setting.ts';
-import { ycsbProperties } from '../lab/experiment/ycsb-properties.ts';
 
 const help = `
 Examples:
@@ -84,7 +84,7 @@ function workloads(): Rows {
     ['d', 'YCSB D: 95 % reads of the newest, 5 % inserts'],
     ['e', 'YCSB E: 95 % scans, 5 % inserts; for systems that keep keys in order'],
     ['f', 'YCSB F: half reads, half reads that write back'],
-    ...ycsbProperties.map(({ name, summary }) => [`  -p ${name}=`, summary]),
+    ...workloadProperties.map(({ name, summary }) => [`  -p ${name}=`, summary]),
   ];
 }
 

@@ -3,10 +3,9 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { FarsideError } from '../core/errors.ts';
 import type { Experiment } from '../lab/experiment/plan.ts';
-import { checkFolder } from '../lab/output/folder.ts';
 import { serializeResult } from '../lab/output/schema.ts';
 import { colorWanted, renderTable } from '../lab/output/table.ts';
-import { writeResults } from '../lab/output/write.ts';
+import { checkOutput, type WriteOptions, writeResults } from '../lab/output/write.ts';
 import { ycsbText } from '../lab/output/ycsb.ts';
 import { farsideVersion } from '../lab/package.ts';
 import {
@@ -35,23 +34,22 @@ export interface Outcome {
 /** Where results of an experiment go: chosen and tried before the first run, so that none is in vain. */
 export class Output {
   readonly #experiment: Experiment;
-  readonly #dir: string;
-  readonly #isForced: boolean;
+  readonly #folder: WriteOptions;
   readonly #isQuiet: boolean;
 
-  private constructor(experiment: Experiment, dir: string, flags: ExperimentFlags) {
+  private constructor(experiment: Experiment, folder: WriteOptions, isQuiet: boolean) {
     this.#experiment = experiment;
-    this.#dir = dir;
-    this.#isForced = flags['force'] === true;
-    this.#isQuiet = flags['quiet'] === true;
+    this.#folder = folder;
+    this.#isQuiet = isQuiet;
   }
 
   /** FARSIDE_OUTPUT where the folder has something in it (without --force) or cannot be written. */
   static async open(experiment: Experiment, flags: ExperimentFlags): Promise<Output> {
-    const isForced = flags['force'] === true;
-    const dir = experiment.output.dir ?? freeFolder(experiment.name, isForced);
-    await checkFolder(dir, isForced);
-    return new Output(experiment, dir, flags);
+    const force = flags.force === true;
+    const { dir = freeFolder(experiment.name, force), plots } = experiment.output;
+    const folder = { dir, force, plots };
+    await checkOutput(folder);
+    return new Output(experiment, folder, flags.quiet === true);
   }
 
   /** Writes the folder and prints to stdout, which gets the results even where the folder fails. */
@@ -66,9 +64,9 @@ export class Output {
   }
 
   async #writeFolder(result: ExperimentResult): Promise<void> {
-    const files = await writeResults(result, { dir: this.#dir, force: this.#isForced });
-    const first = files.includes('report.html') ? 'report.html' : 'results.json';
-    this.#note(`results are in ${this.#dir}; see ${path.join(this.#dir, first)}`);
+    const { dir } = this.#folder;
+    await writeResults(result, this.#folder);
+    this.#note(`results are in ${dir}; look at ${path.join(dir, 'report.html')}`);
   }
 
   #note(message: string): void {

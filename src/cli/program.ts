@@ -4,6 +4,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { farsideVersion } from '../lab/package.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
 
@@ -15,7 +16,14 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
     .addHelpText('after', '\nExample:\n  farside compare');
-  for (const command of [compareCommand(), runCommand(), doctorCommand(), listCommand()]) {
+  const commands = [
+    compareCommand(),
+    runCommand(),
+    explainCommand(),
+    doctorCommand(),
+    listCommand(),
+  ];
+  for (const command of commands) {
     program.addCommand(command);
   }
   for (const command of [program, ...program.commands]) refuseInOneLine(command);

@@ -2,6 +2,8 @@ import { type Pair, parseLines } from 'dot-properties';
 import type { PropertyOrigin, PropertySet } from '../workload/properties.ts';
 import { readText } from './text-file.ts';
 
+const commandLine: PropertyOrigin = { where: '-p', code: 'FARSIDE_USAGE' };
+
 /**
  * A Java `.properties` file with the command line's properties over it. Each value remembers where it was
  * written: `workloads/workloada:27`, or `-p`.
@@ -9,7 +11,7 @@ import { readText } from './text-file.ts';
 export function readProperties(
   file: string,
   text: string,
-  overrides: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
 ): PropertySet {
   const values: Record<string, string> = {};
   const origins = new Map<string, PropertyOrigin>();
@@ -20,13 +22,18 @@ export function readProperties(
     values[key] = value.trim();
     origins.set(key, { where: `${file}:${line}`, code: 'FARSIDE_INPUT' });
   }
-  for (const [key, value] of Object.entries(overrides)) {
+  for (const [key, value] of Object.entries(given)) {
     values[key] = value;
-    origins.set(key, { where: '-p', code: 'FARSIDE_USAGE' });
+    origins.set(key, commandLine);
   }
   return {
     values,
     origin: (name) => origins.get(name) ?? { where: file, code: 'FARSIDE_INPUT' },
     readFile: readText,
   };
+}
+
+/** The command line's properties alone, for formats that have none in their files. */
+export function givenProperties(given: Readonly<Record<string, string>>): PropertySet {
+  return { values: given, origin: () => commandLine, readFile: readText };
 }

@@ -1,8 +1,10 @@
-import type { Durability } from '../../src/core/context.ts';
+import { SimCluster } from '../../sim/index.ts';
+import type { Durability, FabricKind } from '../../src/core/context.ts';
 import { InThreadCluster } from '../../src/fabric/in-thread.ts';
 import { openFabric } from '../../src/fabric/index.ts';
 import type { FabricCluster } from '../../src/fabric/job.ts';
 import { runTogether } from '../../src/fabric/shared/loop.ts';
+import { openProfile } from '../../src/lab/profiles.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { inThreadNodes } from '../support/in-thread.ts';
 
@@ -15,9 +17,19 @@ export interface FabricUnderTest {
   open(map: ClusterMap, options: { seed: number; durability: Durability }): FabricCluster;
 }
 
-const noSimulator = (): never => {
-  throw new Error('this adapter opens no simulator');
-};
+/** The switchboard with the simulator that farside ships, as whoever runs experiments wires it. */
+function open(kind: FabricKind, profile = 'ideal'): FabricUnderTest['open'] {
+  return (map, options) =>
+    openFabric(kind, map, options, () => {
+      const sim = new SimCluster(map, { ...options, profile: openProfile(profile, {}) });
+      const running = map.nodes.filter(({ role }) => role !== 'memory');
+      return new InThreadCluster(
+        map,
+        running.map(({ id }) => sim.runtime(id)),
+        () => sim.run(),
+      );
+    });
+}
 
 export const fabrics: readonly FabricUnderTest[] = [
   {
@@ -33,6 +45,18 @@ export const fabrics: readonly FabricUnderTest[] = [
     name: 'shared, a worker thread for each node',
     deterministic: false,
     durabilities: ['assumed'],
-    open: (map, options) => openFabric('shared', map, options, noSimulator),
+    open: open('shared'),
+  },
+  {
+    name: 'sim, one constant round trip',
+    deterministic: true,
+    durabilities: ['assumed', 'flush'],
+    open: open('sim'),
+  },
+  {
+    name: 'sim, a 100 Gb/s network',
+    deterministic: true,
+    durabilities: ['assumed'],
+    open: open('sim', 'connectx4-100g'),
   },
 ];

@@ -20,9 +20,9 @@ function linesWhere(names: readonly string[], wrong: (line: string) => boolean):
 }
 
 describe('the house is tidy', () => {
-  test('lines have at most 100 columns', () => {
+  test('lines have at most 110 columns', () => {
     const exempt = (line: string): boolean => /https?:|import |\bsource"/.test(line);
-    expect(linesWhere(sources, (line) => line.length > 100 && !exempt(line))).toEqual([]);
+    expect(linesWhere(sources, (line) => line.length > 110 && !exempt(line))).toEqual([]);
   });
 
   test('no test is left alone or left out without its reason', () => {

@@ -151,17 +151,26 @@ export class SharedNode implements NodeRuntime {
   #run(task: Task): void {
     const { program, counters } = task;
     this.#current = counters;
-    for (let budget = effectsPerTurn; budget > 0; ) {
-      const step = program.next();
-      if (step.done === true) {
-        if (!task.daemon) this.#foreground--;
-        return;
+    let step = program.next();
+    for (let budget = effectsPerTurn; step.done !== true; ) {
+      let cost = 1;
+      try {
+        cost = this.#perform(task, step.value, counters);
+      } catch (error) {
+        // The program's own mistake, such as a misaligned address: it may catch it.
+        if (!(error instanceof FarsideError)) throw error;
+        step = program.throw(error);
+        continue;
       }
-      const cost = this.#perform(task, step.value, counters);
       if (cost === 0) return;
       budget -= cost;
+      if (budget <= 0) {
+        this.#ready.push(task);
+        return;
+      }
+      step = program.next();
     }
-    this.#ready.push(task);
+    if (!task.daemon) this.#foreground--;
   }
 
   /** Performs one effect; gives what it costs of the turn, or 0 where the program must wait. */

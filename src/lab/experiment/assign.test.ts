@@ -52,7 +52,7 @@ test.each([
     '--set cluster.replicas=: expected a value, or a list such as 1,2,4',
   ],
   [() => fromSet('cluster.replicas=[1'), '--set cluster.replicas=[1: expected a whole number'],
-  [() => fromProperty('readproporton=1'), 'readproporton is not a property of YCSB'],
+  [() => fromProperty('readproporton=1'), 'readproporton is not a property of any workload'],
   [() => fromProperty('readproporton=1'), '; did you mean readproportion?'],
   [
     () => fromProperty('readproportion=most'),

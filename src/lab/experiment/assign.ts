@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import type { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
@@ -9,9 +8,9 @@ import {
   profileNumber,
   sections,
 } from './parameters.ts';
+import { propertySynonyms, workloadProperties } from './properties.ts';
 import { type Origin, parseAll, type Setting, shown, usageError } from './setting.ts';
 import type { ValueKind } from './values.ts';
-import { ycsbProperties, ycsbSynonyms } from './ycsb-properties.ts';
 
 /**
  * Values given on the command line. A comma list, or `[…]`, makes an axis of the sweep, exactly as a
@@ -39,7 +38,7 @@ export function fromSet(text: string): Setting {
   return assign(written, text.slice(equals + 1), { source: 'flag', label });
 }
 
-/** `-p key=value`: a property of YCSB. */
+/** `-p key=value`: a property of the workload, as YCSB takes them. */
 export function fromProperty(text: string): Setting {
   const label = `-p ${text}`;
   const equals = text.indexOf('=');
@@ -47,11 +46,11 @@ export function fromProperty(text: string): Setting {
   if (equals < 1 || name === '') {
     throw usageError([`${label}: expected key=value, such as -p readproportion=0.9`]);
   }
-  const names = ycsbProperties.map((property) => property.name);
-  if (!names.includes(name) && !ycsbSynonyms.has(name)) {
-    const hint = didYouMean(name, [...names, ...ycsbSynonyms.keys()]);
+  const names = workloadProperties.map((property) => property.name);
+  if (!names.includes(name) && !propertySynonyms.has(name)) {
+    const hint = didYouMean(name, [...names, ...propertySynonyms.keys()]);
     throw usageError([
-      `${label}: ${name} is not a property of YCSB's core workload that farside knows` +
+      `${label}: ${name} is not a property of any workload` +
         (hint || ' (farside list workloads shows them)'),
     ]);
   }
@@ -72,21 +71,21 @@ function canonical(path: string): string {
   if (path === 'workload') return 'workload.file';
   if (path === 'profile') return 'profile.name';
   const property = path.startsWith('workload.') ? path.slice('workload.'.length) : '';
-  return ycsbSynonyms.get(property) ?? path;
+  return propertySynonyms.get(property) ?? path;
 }
 
 function kindOf(path: string): ValueKind | undefined {
   const parameter = parameterByPath.get(path);
   if (parameter !== undefined) return parameter.kind;
   if (path.startsWith('profile.')) return profileNumber;
-  return ycsbProperties.find(({ name }) => path === `workload.${name}`)?.kind;
+  return workloadProperties.find(({ name }) => path === `workload.${name}`)?.kind;
 }
 
 /** Every path that `--set` takes whatever the systems are: for hints and for the reference. */
 export function knownPaths(): string[] {
   return [
     ...parameters.map((parameter) => parameter.path),
-    ...ycsbProperties.map(({ name }) => `workload.${name}`),
+    ...workloadProperties.map(({ name }) => `workload.${name}`),
   ];
 }
 
@@ -115,21 +114,10 @@ function parsed(kind: ValueKind, text: string, origin: Origin): ParameterValue[]
 
 /** `1,2,4` and `[1, 2, 4]`; elements stay text, so that each kind reads its own suffixes. */
 export function elements(text: string, origin: Origin): string[] {
-  const trimmed = text.trim();
-  const isFlow = trimmed.startsWith('[') && trimmed.endsWith(']');
-  const list = isFlow ? flowSequence(trimmed) : trimmed.split(',').map((part) => part.trim());
-  if (list === undefined || list.length === 0 || list.includes('')) {
+  const bracketed = /^\[(.*)\]$/.exec(text.trim());
+  const list = (bracketed?.[1] ?? text).split(',').map((part) => part.trim());
+  if (list.includes('')) {
     throw usageError([`${origin.label}: expected a value, or a list such as 1,2,4`]);
   }
   return list;
-}
-
-function flowSequence(text: string): string[] | undefined {
-  try {
-    const list: unknown = parse(text, { schema: 'failsafe' });
-    const isTexts = Array.isArray(list) && list.every((element) => typeof element === 'string');
-    return isTexts ? list : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -23,10 +23,13 @@ export interface NamedSystem {
   readonly origin: Origin;
 }
 
+export const plotFormats = ['png', 'svg'] as const;
+export const outputFormats = ['table', 'json', 'ycsb'] as const;
+
 export interface OutputDraft {
   readonly dir: string | undefined;
-  readonly format: string | undefined;
-  readonly plots: readonly string[] | undefined;
+  readonly format: (typeof outputFormats)[number] | undefined;
+  readonly plots: (typeof plotFormats)[number] | undefined;
 }
 
 export function emptyDraft(): Draft {

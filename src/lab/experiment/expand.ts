@@ -1,14 +1,14 @@
 import type { Durability, FabricKind } from '../../core/context.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { Axis, ParameterValue } from '../result.ts';
-import type { ClusterSpec, RunSpec, WorkloadSpec } from '../spec.ts';
+import type { ClusterSpec, RunSpec } from '../spec.ts';
 import type { ChosenSystem } from './choose.ts';
 import type { Draft } from './draft.ts';
 import { isSystemSetting, parameters } from './parameters.ts';
 import { decidePhases } from './phases.ts';
 import { seedCountMax, seedMax } from './seeds.ts';
 import { defaultOrigin, listed, type Setting, usageError } from './setting.ts';
-import { workloadProperties } from './workload-properties.ts';
+import { workloadSpec } from './workload-spec.ts';
 
 /** More runs than this are a mistake in a list, not an experiment. */
 export const runsMax = 10_000;
@@ -178,15 +178,5 @@ function clusterSpec(settings: ByPath): ClusterSpec {
     replicas: number('replicas'),
     medium: chosenValue(settings, 'cluster.medium') as Medium,
     memoryBytes: chosenValue(settings, 'cluster.memoryBytes') as number | undefined,
-  };
-}
-
-function workloadSpec(settings: ByPath): WorkloadSpec {
-  return {
-    file: chosenValue(settings, 'workload.file') as string,
-    format: chosenValue(settings, 'workload.format') as WorkloadSpec['format'],
-    properties: workloadProperties(settings),
-    skipBadLines: chosenValue(settings, 'workload.skipBadLines') as number,
-    dataIntegrity: chosenValue(settings, 'workload.dataIntegrity') as boolean,
   };
 }

@@ -53,7 +53,7 @@ test('everything wrong with a file is reported at once, a line each', () => {
       '  readproporton: 0.5',
       'phases: fast',
       'seed: -1',
-      'output: { plots: [png, gif] }',
+      'output: { plots: gif }',
     ].join('\n'),
   );
   expect(lines).toEqual([
@@ -68,7 +68,7 @@ test('everything wrong with a file is reported at once, a line each', () => {
     ),
     'exp.yaml:8:9: phases is "fast": expected a mapping',
     expect.stringMatching(/^exp\.yaml:9:7: seed is -1: expected a seed from 0/),
-    'exp.yaml:10:24: output.plots is "gif": expected one of png, svg',
+    'exp.yaml:10:18: output.plots is "gif": expected one of png, svg',
   ]);
 });
 

@@ -2,12 +2,12 @@ import type { z } from 'zod';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
 import { type Path, readDocument, type SourceDocument } from './document.ts';
-import { type Draft, emptyDraft, type NamedSystem } from './draft.ts';
+import { type Draft, emptyDraft, type NamedSystem, type OutputDraft } from './draft.ts';
+import { propertySynonyms } from './properties.ts';
 import { experimentSchema, isMapping, type RawSettings } from './schema.ts';
 import { seedsOf } from './seeds.ts';
 import { type Setting, shown, usageError } from './setting.ts';
 import { isScalar } from './values.ts';
-import { ycsbSynonyms } from './ycsb-properties.ts';
 
 type Content = z.output<typeof experimentSchema>;
 
@@ -47,7 +47,7 @@ function withoutSynonyms(raw: Record<string, unknown>, document: SourceDocument)
   const { workload } = raw;
   if (!isMapping(workload)) return { value, problems, written };
   const kept = { ...workload };
-  for (const [synonym, path] of ycsbSynonyms) {
+  for (const [synonym, path] of propertySynonyms) {
     if (!Object.hasOwn(kept, synonym)) continue;
     const [sectionName, key] = path.split('.') as [string, string];
     const section = sectionName === 'workload' ? kept : { ...asMapping(value[sectionName]) };
@@ -99,7 +99,7 @@ function keysOf(path: Path): string[] {
     case 'output':
       return Object.keys(shape.output.unwrap().shape);
     default:
-      return [...Object.keys(shape.workload.unwrap().out.shape), ...ycsbSynonyms.keys()];
+      return [...Object.keys(shape.workload.unwrap().out.shape), ...propertySynonyms.keys()];
   }
 }
 
@@ -148,8 +148,8 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
     seedCount: content.seeds as number | undefined,
     output: {
       dir: content.output?.dir as string | undefined,
-      format: content.output?.format as string | undefined,
-      plots: content.output?.plots as string[] | undefined,
+      format: content.output?.format as OutputDraft['format'],
+      plots: content.output?.plots as OutputDraft['plots'],
     },
   };
 }

@@ -10,6 +10,7 @@ import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
 import { decidePhases } from './phases.ts';
 import { oneLine, type Setting, said, usageError } from './setting.ts';
+import { parameterOf } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
@@ -59,19 +60,24 @@ function refuseReplicas({ spec, settings }: PlannedRun): void {
   ]);
 }
 
+interface Opened {
+  readonly spec: RunSpec;
+  readonly workload: Workload;
+}
+
 /** Opens workloads and lays out clusters, each only once however many seeds and points share it. */
 class Opener {
   readonly #workloads = new Map<string, Workload>();
   readonly #checked = new Set<string>();
 
-  open(run: PlannedRun): { readonly spec: RunSpec; readonly workload: Workload } {
+  open(run: PlannedRun): Opened {
     const { chosen } = run;
     refuseFabric(run);
-    const workload = blaming(run, ['workload.file'], () => this.#workload(run.spec.workload));
-    const spec = complete(run, workload);
+    const { spec, workload } = blaming(run, ['workload.file'], () => this.#complete(run));
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
+    refuseIdleProperties(run, workload);
     if (spec.fabric === 'sim') openProfileOf(run);
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
@@ -80,6 +86,28 @@ class Opener {
       refuseTooLarge(spec, assembleCluster(chosen.system, shape, config)),
     );
     return { spec, workload };
+  }
+
+  /**
+   * Fills in what the workload's file asks for. One that inserts in its run phase is told how many
+   * operations that will be, warm-up included, so that it makes room for them.
+   */
+  #complete(run: PlannedRun): Opened {
+    const { settings } = run;
+    const asIs = this.#workload(run.spec.workload);
+    const phases = decidePhases(settings, asIs.asked);
+    const isJudged = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
+    const dataIntegrity = isJudged
+      ? run.spec.workload.dataIntegrity
+      : (asIs.dataIntegrity ?? false);
+    const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
+    const counts = asIs.asked !== undefined && asIs.kinds.includes('insert');
+    if (!counts || phases.operations === undefined) {
+      return { spec: { ...run.spec, workload, phases }, workload: asIs };
+    }
+    const operationcount = String(phases.operations + phases.warmupOperations);
+    const told = { ...workload, properties: { ...workload.properties, operationcount } };
+    return { spec: { ...run.spec, workload: told, phases }, workload: this.#workload(told) };
   }
 
   #workload(spec: WorkloadSpec): Workload {
@@ -125,15 +153,20 @@ function refuseFabric(run: PlannedRun): void {
   });
 }
 
-function complete({ spec, settings }: PlannedRun, workload: Workload): RunSpec {
-  const isJudged = settings.get('workload.dataIntegrity')?.origin.source === 'default';
-  const dataIntegrity = isJudged ? (workload.dataIntegrity ?? false) : spec.workload.dataIntegrity;
-  return {
-    ...spec,
-    workload: { ...spec.workload, dataIntegrity },
-    phases: decidePhases(settings, workload.asked),
-  };
+/** A property that was set for this run and that its workload does not know: not ignored. */
+function refuseIdleProperties(run: PlannedRun, workload: Workload): void {
+  const ignored = (workload.warnings ?? []).filter((warning) => warning.startsWith(setOnTop));
+  const problems = ignored.map((warning) => {
+    const message = warning.slice(setOnTop.length).replace(', ignored', '');
+    const parameter = parameterOf(message.split(' ')[0] as string);
+    const label = run.settings.get(parameter)?.origin.label;
+    return label === undefined ? message : `${label}: ${message}`;
+  });
+  if (problems.length > 0) throw usageError(problems);
 }
+
+/** How warnings begin that are about properties over those of the file. */
+const setOnTop = '-p: ';
 
 /** Shared memory is all there from the start; what a machine does not have would kill the process. */
 function refuseTooLarge(spec: RunSpec, cluster: ClusterMap): void {

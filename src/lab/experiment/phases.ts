@@ -2,7 +2,7 @@ import type { WorkloadWishes } from '../../workload/workload.ts';
 import type { ParameterValue } from '../result.ts';
 import type { PhaseSpec } from '../spec.ts';
 import type { Setting } from './setting.ts';
-import { isShippedWorkload } from './workload-properties.ts';
+import { isShippedWorkload } from './workload-spec.ts';
 
 /** Measured operations of a shipped workload where nothing else ends it. */
 const shippedOperations = 100_000;

@@ -5,7 +5,6 @@ import { checkSystemSettings, chooseSystems, type LoadSystem } from './choose.ts
 import { type Draft, emptyDraft, merge, type OutputDraft } from './draft.ts';
 import { idleSettings } from './effect.ts';
 import { expand, type Plan, withDefaults } from './expand.ts';
-import { readExperiment } from './file.ts';
 import { usageError } from './setting.ts';
 
 /** An experiment, fully decided: what to run, and where its results go. */
@@ -35,7 +34,7 @@ export async function planExperiment(
   source: ExperimentSource,
   load: LoadSystem,
 ): Promise<Experiment> {
-  const inFile = source.file === undefined ? emptyDraft() : readExperimentFile(source.file);
+  const inFile = source.file === undefined ? emptyDraft() : await readExperimentFile(source.file);
   const draft = merge(inFile, source.flags);
   if (draft.systems === undefined) {
     throw usageError([`${source.file ?? 'nothing'} names no system: add systems: [clover]`]);
@@ -49,7 +48,9 @@ export async function planExperiment(
   return { name: nameOf(draft.name, source), plan, output: draft.output, notes };
 }
 
-function readExperimentFile(file: string): Draft {
+async function readExperimentFile(file: string): Promise<Draft> {
+  // YAML and the schema take a tenth of a second to load, which flags alone need not wait for.
+  const { readExperiment } = await import('./file.ts');
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

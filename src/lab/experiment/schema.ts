@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { outputFormats, plotFormats } from './draft.ts';
 import { defaultText, type Parameter, parameters, profileNumber } from './parameters.ts';
+import { workloadProperties } from './properties.ts';
 import { isSeedText, seedExpectation } from './seeds.ts';
 import { parseAll, shown } from './setting.ts';
 import { expectation, isScalar, type ValueKind } from './values.ts';
-import { ycsbProperties } from './ycsb-properties.ts';
 
 /**
  * The schema of an experiment file. It is built from the parameter table, checks a parsed document, and
@@ -79,7 +80,10 @@ const workloadSection = z.preprocess(
   z.strictObject({
     ...section('workload'),
     ...Object.fromEntries(
-      ycsbProperties.map(({ name, kind, summary }) => [name, leaf(kind, `YCSB: ${summary}`)]),
+      workloadProperties.map(({ name, kind, summary, of }) => [
+        name,
+        leaf(kind, `${of.join(', ')}: ${summary}`),
+      ]),
     ),
   }),
 );
@@ -179,9 +183,6 @@ const seedSection = z
   })
   .optional();
 
-export const plotFormats = ['png', 'svg'] as const;
-export const outputFormats = ['table', 'json', 'ycsb'] as const;
-
 export const experimentSchema = z
   .strictObject({
     name: single({ type: 'text' }, "names the results' folder (default: the file's name)"),
@@ -199,7 +200,7 @@ export const experimentSchema = z
       .strictObject({
         dir: single({ type: 'text' }, 'folder for results'),
         format: single({ type: 'choice', choices: outputFormats }, 'what stdout gets'),
-        plots: leaf({ type: 'choice', choices: plotFormats }, 'also write the plots as files'),
+        plots: single({ type: 'choice', choices: plotFormats }, 'also write the plots as files'),
       })
       .optional(),
   })

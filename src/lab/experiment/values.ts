@@ -124,7 +124,7 @@ export function isScalar(raw: unknown): raw is string | number | boolean {
 export function expectation(kind: ValueKind): string {
   switch (kind.type) {
     case 'count':
-      return `a whole number${rangeText(kind)}, such as ${countExample(kind)}`;
+      return `a whole number${rangeText(kind)}${kind.maximum < 1e5 ? '' : ', such as 8 or 100k'}`;
     case 'bytes':
       return `a size in bytes${rangeText(kind)}, such as 1000 or 4KiB`;
     case 'duration':
@@ -140,10 +140,6 @@ export function expectation(kind: ValueKind): string {
     case 'property':
       return 'a text, a number, true or false';
   }
-}
-
-function countExample(range: Range): string {
-  return (range.maximum ?? 0) >= 100_000 ? '8 or 100k' : String(range.minimum ?? 1);
 }
 
 /** Bounds from here on keep numbers exact and are of no help to a reader. */

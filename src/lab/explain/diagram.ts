@@ -1,12 +1,13 @@
 /**
  * A sequence diagram for a terminal: a lane for every node, time downwards, an arrow for every verb.
  *
- *     time us   cn0                 mn0                 ms0
- *   ┌    0.18   ├─ WRITE 1024 B ───▶│                   │
- * 1 │              0:0x4400 buffer 17: record of "user42", version 2
- *   └    1.71   ◀ done              │                   │
+ *       time us   cn0                 mn0                 ms0
+ *    1┌    0.18   ├─ WRITE 1024 B ───▶│                   │
+ *     │              0:0x4400 buffer 17 of class 1024
+ *     └    1.71   ◀ done              │                   │
  *
- * The bracket on the left is one round trip and its number. Background work is drawn with dashes.
+ * A bracket on the left is one round trip and its number; one that waits for a server encloses the
+ * server's own. Background work is drawn with dashes.
  */
 export interface Lane {
   readonly node: number;
@@ -22,10 +23,13 @@ export interface Step {
   /** Lines below the arrow: addresses, bytes, old and new values. */
   readonly details: readonly string[];
   readonly background: boolean;
-  /** Which round trip of the operation it belongs to, from 1; 0: none. */
-  readonly roundTrip: number;
-  /** A mark that ends its round trip. */
-  readonly closes: boolean;
+}
+
+/** One round trip: the steps, by index, with which it begins and ends. */
+export interface Bracket {
+  readonly first: number;
+  readonly last: number;
+  readonly number: number;
 }
 
 export interface Style {
@@ -35,49 +39,66 @@ export interface Style {
 
 export const plainStyle: Style = { bold: (text) => text, dim: (text) => text };
 
-const gutterColumns = 15;
+const timeColumns = 9;
+const bracketColumns = 3;
 const laneColumnsMin = 14;
 
 export function drawDiagram(
   lanes: readonly Lane[],
   steps: readonly Step[],
+  brackets: readonly Bracket[],
   columns: number,
   style: Style = plainStyle,
 ): string[] {
-  const width = laneWidth(lanes, steps, columns);
-  const lines = [
-    style.bold(
-      `${'time us'.padStart(11)}    ${lanes.map((l) => l.title.padEnd(width)).join('')}`.trimEnd(),
-    ),
-  ];
-  let open = 0;
+  const levels = nest(brackets);
+  const gutter = levels.length * bracketColumns;
+  const width = laneWidth(lanes, steps, columns - gutter - timeColumns - 3);
+  const titles = lanes.map((lane) => lane.title.padEnd(width)).join('');
+  const lines = [style.bold(`${'time us'.padStart(gutter + timeColumns)}   ${titles}`.trimEnd())];
   for (const [i, step] of steps.entries()) {
-    const starts = step.roundTrip > 0 && step.roundTrip !== open;
-    if (starts) open = step.roundTrip;
-    const inside = open > 0;
-    const ends = step.closes || (inside && isLastOf(steps, i, open));
-    const bracket = !inside ? ' ' : ends ? '└' : starts ? '┌' : '│';
-    const number = starts ? String(open).padStart(2) : '  ';
-    const time = (step.timeNs / 1000).toFixed(2).padStart(8);
+    const time = (step.timeNs / 1000).toFixed(2).padStart(timeColumns);
     const row = arrow(lanes, step, width);
-    lines.push(`${number}${bracket}${time}    ${step.background ? style.dim(row) : row}`);
-    for (const detail of step.details) {
-      const bar = inside && !ends ? '│' : ' ';
-      lines.push(style.dim(`  ${bar}${' '.repeat(gutterColumns)}${detail}`));
-    }
-    if (ends) open = 0;
+    lines.push(
+      `${levels.map((level) => edge(level, i)).join('')}${time}   ${step.background ? style.dim(row) : row}`,
+    );
+    const bars = levels.map((level) => bar(level, i)).join('');
+    const indent = ' '.repeat(timeColumns + 6);
+    for (const detail of step.details) lines.push(style.dim(`${bars}${indent}${detail}`));
   }
   return lines;
 }
 
-function isLastOf(steps: readonly Step[], index: number, roundTrip: number): boolean {
-  return !steps.slice(index + 1).some((step) => step.roundTrip === roundTrip);
+/** Brackets by level, outermost first; those of one level do not overlap. */
+function nest(brackets: readonly Bracket[]): Bracket[][] {
+  const levels: Bracket[][] = [];
+  const widestFirst = [...brackets].sort((a, b) => b.last - b.first - (a.last - a.first));
+  for (const bracket of widestFirst) {
+    const free = levels.find((level) =>
+      level.every((other) => bracket.last < other.first || bracket.first > other.last),
+    );
+    if (free === undefined) levels.push([bracket]);
+    else free.push(bracket);
+  }
+  return levels;
+}
+
+function edge(level: readonly Bracket[], index: number): string {
+  const at = level.find((bracket) => index >= bracket.first && index <= bracket.last);
+  if (at === undefined) return ' '.repeat(bracketColumns);
+  if (index === at.first) return `${String(at.number).padStart(bracketColumns - 1)}┌`;
+  return `${' '.repeat(bracketColumns - 1)}${index === at.last ? '└' : '│'}`;
+}
+
+/** Between a step and the next one. */
+function bar(level: readonly Bracket[], index: number): string {
+  const inside = level.some((bracket) => index >= bracket.first && index < bracket.last);
+  return `${' '.repeat(bracketColumns - 1)}${inside ? '│' : ' '}`;
 }
 
 /** Wide enough for the longest label between neighbours, and not wider than the terminal allows. */
 function laneWidth(lanes: readonly Lane[], steps: readonly Step[], columns: number): number {
   const wanted = Math.max(laneColumnsMin, ...steps.map((step) => step.label.length + 7));
-  const fits = Math.floor((columns - gutterColumns) / Math.max(1, lanes.length));
+  const fits = Math.floor(columns / Math.max(1, lanes.length));
   return Math.max(laneColumnsMin, Math.min(wanted, fits));
 }
 
@@ -88,8 +109,8 @@ function arrow(lanes: readonly Lane[], step: Step, width: number): string {
   const from = lanes.findIndex((lane) => lane.node === step.from) * width;
   const to = lanes.findIndex((lane) => lane.node === step.to) * width;
   if (from === to) {
-    place(cells, from, step.closes ? '◀' : '•');
-    place(cells, from + 2, step.label);
+    cells[from] = '●';
+    place(cells, from + 1, ` ${step.label} `);
     return cells.join('').trimEnd();
   }
   const line = step.background ? '╌' : '─';
@@ -97,13 +118,14 @@ function arrow(lanes: readonly Lane[], step: Step, width: number): string {
   for (let i = left + 1; i < right; i++) cells[i] = cells[i] === '│' ? '┼' : line;
   cells[from] = from < to ? '├' : '┤';
   cells[from < to ? to - 1 : to + 1] = from < to ? '▶' : '◀';
-  const room = width - 5;
+  const room = width - 6;
   const label = step.label.length > room ? `${step.label.slice(0, room - 1)}…` : step.label;
-  place(cells, from < to ? from + 2 : to + 3, ` ${label} `);
+  place(cells, from < to ? from + 2 : from - label.length - 4, ` ${label} `);
   return cells.join('').trimEnd();
 }
 
 function place(cells: string[], at: number, text: string): void {
-  for (const [i, character] of [...text].entries())
+  for (const [i, character] of [...text].entries()) {
     if (at + i < cells.length) cells[at + i] = character;
+  }
 }

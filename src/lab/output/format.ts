@@ -76,7 +76,8 @@ export function formatSi(value: number): string {
 
 /** `1,040`: to the unit above 1000, where people check a number against a formula. */
 export function formatCount(value: number): string {
-  return Math.abs(value) < 1000 ? String(Number(significant(value))) : grouped(value);
+  if (Math.abs(value) >= 1000) return grouped(value);
+  return Number.isInteger(value) ? String(value) : significant(value);
 }
 
 /** `$53,096` */

@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { sampleResult } from '../../../test/support/results.ts';
 import {
@@ -47,5 +49,13 @@ describe('results.json', () => {
     const schema = resultJsonSchema();
     expect(schema).toMatchObject({ type: 'object', additionalProperties: false });
     expect(schema.required).toContain('runs');
+  });
+
+  test('is documented by docs/results.schema.json', async () => {
+    // The compiled test lies four folders below the root. After a change: npx vitest run -u
+    const here = path.dirname(fileURLToPath(import.meta.url));
+    const file = path.resolve(here, '../../../../docs/results.schema.json');
+    const text = `${JSON.stringify(resultJsonSchema(), undefined, 2)}\n`;
+    await expect(text).toMatchFileSnapshot(file);
   });
 });

@@ -3,6 +3,10 @@ import { sampleResult } from '../../../test/support/results.ts';
 import type { ExperimentResult, RunResult } from '../result.ts';
 import { colorWanted, renderTable } from './table.ts';
 
+const sweep = sampleResult({ samples: 100 });
+const open = sampleResult({ samples: 100, openLoop: true });
+const single = sampleResult({ computeNodes: [8], seeds: [1], samples: 100 });
+
 const plain = { columns: 100, color: false };
 
 function rowOf(text: string, block: string, system: string): string {
@@ -19,11 +23,7 @@ function withRuns(result: ExperimentResult, change: (run: RunResult) => RunResul
 
 describe('the terminal table', () => {
   test('fits 100 columns with a sweep and in open loop', () => {
-    for (const result of [
-      sampleResult(),
-      sampleResult({ openLoop: true }),
-      sampleResult({ computeNodes: [4], seeds: [1] }),
-    ]) {
+    for (const result of [sweep, open, single]) {
       const widths = renderTable(result, plain)
         .split('\n')
         .map((line) => line.length);
@@ -32,7 +32,7 @@ describe('the terminal table', () => {
   });
 
   test('has a block for throughput, one for each operation kind, one for resources', () => {
-    const lines = renderTable(sampleResult(), plain).split('\n');
+    const lines = renderTable(sweep, plain).split('\n');
     for (const title of ['throughput and cost', 'read', 'update', 'CPU and memory']) {
       expect(lines).toContain(title);
     }
@@ -59,18 +59,18 @@ describe('the terminal table', () => {
   });
 
   test('has no interval where there is one seed', () => {
-    const text = renderTable(sampleResult({ computeNodes: [8], seeds: [1] }), plain);
+    const text = renderTable(single, plain);
     expect(text).not.toContain('interval');
     expect(text).toContain('seed 1');
   });
 
   test('shows intended latencies in open loop only', () => {
-    expect(renderTable(sampleResult({ openLoop: true }), plain)).toContain('intended');
-    expect(renderTable(sampleResult(), plain)).not.toContain('intended');
+    expect(renderTable(open, plain)).toContain('intended');
+    expect(renderTable(sweep, plain)).not.toContain('intended');
   });
 
   test('names the point on a line of its own where columns would be too wide', () => {
-    const result = sampleResult();
+    const result = sweep;
     const axes = ['valueBytes', 'zipfian', 'replicas', 'outstandingOperations'].map((name) => ({
       path: `workload.${name}`,
       values: [1, 2],
@@ -86,7 +86,7 @@ describe('the terminal table', () => {
   });
 
   test('says what went wrong', () => {
-    const result = withRuns(sampleResult({ computeNodes: [8], seeds: [1] }), (run) => ({
+    const result = withRuns(single, (run) => ({
       ...run,
       skippedLines: 3,
       perOperation: { read: { ...run.perOperation.read!, failed: 2, corrupt: 1 } },
@@ -98,12 +98,12 @@ describe('the terminal table', () => {
   });
 
   test('survives a result without runs', () => {
-    const text = renderTable({ ...sampleResult(), runs: [], partial: true }, plain);
+    const text = renderTable({ ...sweep, runs: [], partial: true }, plain);
     expect(text).toContain('no run finished');
   });
 
   test('has escape sequences where asked for, and nowhere else', () => {
-    const result = sampleResult({ computeNodes: [8], seeds: [1] });
+    const result = single;
     expect(renderTable(result, plain)).not.toContain('\u001b');
     expect(renderTable(result, { columns: 100, color: true })).toContain('\u001b[1m');
     expect(colorWanted({})).toBe(false);

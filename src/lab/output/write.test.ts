@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sampleResult } from '../../../test/support/results.ts';
 import { parseResult } from './schema.ts';
-import { writeResults } from './write.ts';
+import { checkOutput, writePlots, writeResults } from './write.ts';
 
 let root = '';
 beforeAll(() => {
@@ -21,7 +21,13 @@ describe('writing results', () => {
     const dir = path.join(root, 'all');
     const names = await writeResults(result, { dir, force: false });
     expect(names).toEqual(
-      expect.arrayContaining(['results.json', 'results.csv', 'ycsb.txt', 'hlog/clover-seed1.hlog']),
+      expect.arrayContaining([
+        'results.json',
+        'results.csv',
+        'ycsb.txt',
+        'report.html',
+        'hlog/clover-seed1.hlog',
+      ]),
     );
     const text = readFileSync(path.join(dir, 'results.json'), 'utf8');
     expect(parseResult(text, 'results.json').runs).toHaveLength(3);
@@ -33,5 +39,17 @@ describe('writing results', () => {
     expect(await writeResults(result, { dir, force: false, formats: ['ycsb'] })).toEqual([
       'ycsb.txt',
     ]);
+  });
+
+  test('writes the plots as files, with the results or alone', async () => {
+    const dir = path.join(root, 'plots');
+    const options = { dir, force: false, formats: [], plots: 'svg' as const };
+    await checkOutput(options);
+    const names = await writeResults(result, options);
+    expect(names).toContain('plots/throughput.svg');
+    expect(readFileSync(path.join(dir, 'plots/throughput.svg'), 'utf8')).toContain('<desc>');
+    const alone = await writePlots(result, path.join(root, 'alone'), 'svg');
+    expect(alone.map((name) => `plots/${name}`)).toEqual(names);
+    await expect(checkOutput(options)).rejects.toMatchObject({ code: 'FARSIDE_OUTPUT' });
   });
 });

@@ -292,9 +292,17 @@ export class CloverClient implements StoreClient {
     }
     for (let tries = 0; tries < insertTriesMax; tries++) {
       const reply = yield* this.#caller.call(server, requestPort, request);
+      const status = replyHead.field.status.get(reply, 0);
+      assert(
+        status !== statuses.full,
+        () =>
+          `no shortcut slot is left for key ${JSON.stringify(key.text)}: this store was made for ` +
+          `${node.site.shape.keysMax} keys; raise keysMax`,
+        'FARSIDE_CAPACITY',
+      );
       yield* compute('update');
       const cursor = node.learn(key, reply, epoch, noReference);
-      if (replyHead.field.status.get(reply, 0) === statuses.ok) return true;
+      if (status === statuses.ok) return true;
       if (yield* this.#writer.isAlive(key, cursor, epoch)) return false;
       const { tombstone } = this.#walker;
       if (tombstone !== undefined) yield* this.#remove(key, tombstone.chain, tombstone.target);

@@ -89,6 +89,14 @@ export class FreeBuffers {
     }
   }
 
+  /** Bytes of the free buffers that this node holds. */
+  heldBytes(): number {
+    return this.#lists.reduce(
+      (sum, list, i) => sum + list.free.length * classBytes(i % sizeClassCount),
+      0,
+    );
+  }
+
   *#takeOnce(
     server: number,
     sizeClass: number,

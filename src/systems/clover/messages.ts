@@ -72,7 +72,7 @@ export const operations = {
   epoch: 7,
 } as const;
 
-export const statuses = { ok: 1, absent: 2, exists: 3, refused: 4 } as const;
+export const statuses = { ok: 1, absent: 2, exists: 3, refused: 4, full: 5 } as const;
 
 /** Every metadata server takes requests here, every compute node takes epochs here. */
 export const requestPort = 0;

@@ -9,11 +9,14 @@ import type { CloverConfig } from './config.ts';
  * Memory is lazy on every fabric, so a pool that nobody uses costs nothing, and the split can be
  * generous: which classes a workload uses is not known beforehand, only its mean. What is certain is
  * the needed part: all keys in the classes that the mean may fall into. Of every other class, at most
- * `keys x 2 mean / class` entries can exist (Markov's inequality); that part is the wish, cut
- * proportionally where it exceeds the budget.
+ * `keys x 2 mean / class` entries can exist (Markov's inequality; an entry fills more than half of its
+ * buffer); that, and buffers that rest before they are used again, is the wish, cut proportionally
+ * where it exceeds the budget.
  */
 export const sizeClassCount = 10;
 const budgetBytes = 3 * 2 ** 30;
+/** Buffers that may rest at a time, over all memory nodes, in each class that the mean falls into. */
+const restingBuffers = 8192;
 
 export function classBytes(sizeClass: number): number {
   return 128 * 2 ** sizeClass;
@@ -78,15 +81,10 @@ export function planPools(shape: StoreShape, config: CloverConfig): PoolPlan {
 
 /**
  * Of every class what is always on its way: in free lists of compute nodes, in operations, in retire
- * queues. And of the classes of the mean, a quarter more than all keys, which the reuse delay keeps out
- * of circulation.
+ * queues. And of the classes of the mean a quarter more than all keys, since memory nodes and metadata
+ * servers do not share evenly.
  */
 function neededBuffers(shape: StoreShape, config: CloverConfig, classMax: number): number[] {
-  const lowest = sizeClassFor(bufferBytes(shape.replicas, 1, shape.valueBytesMean));
-  const highest = Math.min(
-    classMax,
-    sizeClassFor(bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMean)),
-  );
   const perNode = (shape.keysMax * shape.replicas) / shape.memoryNodes;
   return Array.from({ length: sizeClassCount }, (_, c) => {
     if (c > classMax) return 0;
@@ -94,8 +92,18 @@ function neededBuffers(shape: StoreShape, config: CloverConfig, classMax: number
       shape.computeNodes *
       (config.metadataServers * (3 * buffersPerRequest(config, c) + config.retireBatch) +
         shape.clientsPerNode * shape.outstanding);
-    return onTheWay + (c >= lowest && c <= highest ? Math.ceil(1.25 * perNode) : 0);
+    return onTheWay + (isOfMean(shape, c) ? Math.ceil(1.25 * perNode) : 0);
   });
+}
+
+/** Whether an entry of mean size, with a short or a long key, lies in that class. */
+function isOfMean(shape: StoreShape, sizeClass: number): boolean {
+  const { replicas, keyBytesMax, valueBytesMean } = shape;
+  const lowest = sizeClassFor(bufferBytes(replicas, 1, valueBytesMean));
+  return (
+    sizeClass >= lowest &&
+    sizeClass <= sizeClassFor(bufferBytes(replicas, keyBytesMax, valueBytesMean))
+  );
 }
 
 function wishedBuffers(shape: StoreShape, needed: readonly number[], classMax: number): number[] {
@@ -103,7 +111,10 @@ function wishedBuffers(shape: StoreShape, needed: readonly number[], classMax: n
   const perNode = (shape.keysMax * shape.replicas) / shape.memoryNodes;
   return needed.map((count, c) => {
     if (c > classMax) return 0;
-    const portion = Math.min(1, (4 * meanBytes) / classBytes(c));
+    if (isOfMean(shape, c)) {
+      return count + Math.ceil((restingBuffers * shape.replicas) / shape.memoryNodes);
+    }
+    const portion = Math.min(1, (2 * meanBytes) / classBytes(c));
     return count + Math.ceil(1.25 * perNode * portion);
   });
 }

@@ -17,9 +17,17 @@ import type { NodeContext } from '../../core/context.ts';
  * A header with B_w set counts as "nothing follows" in the same way, since v is retired only after the
  * write that set it has ended.
  *
- * Both durations are measured on one machine each, so clocks need not agree, only run equally fast. The
- * paper's two round trips are two times the bound on one verb.
+ * Both durations are measured on one machine each, so clocks need not agree, only run equally fast.
  */
 export function reuseDelayNs(context: NodeContext): number {
-  return 2 * context.verbBoundNs;
+  return Math.min(delayVerbs * context.verbBoundNs, delayNsMax);
 }
+
+/**
+ * The paper rests a buffer for two round trips. Safety holds for any value, since a READ that takes
+ * longer is repeated; progress does not: where a saturated NIC lets READs queue for longer than the
+ * delay, every one of them would be repeated for ever. So it is long, up to the point where resting
+ * buffers would be many: 4 ms of two million puts a second are 8,192 of them (`pools.ts`).
+ */
+const delayVerbs = 200;
+const delayNsMax = 4_000_000;

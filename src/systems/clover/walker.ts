@@ -54,7 +54,7 @@ const unsureReadsMax = 1000;
 const queriesBeforePause = 4;
 const pauseNs = 1000;
 /** How long a version may stay held, in bounds of one verb; a write takes three round trips. */
-const heldBoundVerbs = 1000;
+const heldBoundVerbs = 20;
 const heldPollNs = 500;
 
 /**

@@ -9,7 +9,7 @@ import {
   writeWord,
 } from '../../../src/core/effect.ts';
 import { type ErrorCode, FarsideError } from '../../../src/core/errors.ts';
-import { dataBytes, type Scenario, type Stage } from '../scenario.ts';
+import { counted, dataBytes, type Scenario, type Stage } from '../scenario.ts';
 
 type Mistake = (stage: Stage) => Iterable<Effect, unknown, void>;
 
@@ -55,6 +55,36 @@ export const errorScenarios: readonly Scenario[] = [
   refused('local access to another node’s memory', 'FARSIDE_ADDRESS', anything, ({ at }) =>
     local.write(at(0), words(1)),
   ),
+  {
+    name: 'a program may catch its own mistake, where it made it, and go on',
+    programs: {
+      cn0: [
+        function* ({ at, context }) {
+          const codes: unknown[] = [];
+          for (const mistake of [
+            readWord(at(4)),
+            readWord(at(dataBytes)),
+            local.write(at(0), words(1)),
+          ]) {
+            try {
+              yield* mistake as Iterable<Effect, unknown, void>;
+            } catch (error) {
+              codes.push((error as FarsideError).code);
+            }
+          }
+          context.counters.reset(1);
+          yield* writeWord(at(0), 1n);
+          return [codes, counted(context.counters).roundTrips, yield* readWord(at(0))];
+        },
+      ],
+    },
+    verify: ({ cn0 }, expect) =>
+      expect(cn0?.[0]).toEqual([
+        ['FARSIDE_ALIGNMENT', 'FARSIDE_ADDRESS', 'FARSIDE_ADDRESS'],
+        1,
+        1n,
+      ]),
+  },
   {
     name: 'an exception in one program ends the run, also of a node that would never end',
     programs: {

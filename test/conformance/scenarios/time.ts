@@ -66,7 +66,7 @@ export const timeScenarios: readonly Scenario[] = [
     verify: ({ cn0 }, expect) => expect(cn0).toEqual([undefined, 2n]),
   },
   {
-    name: 'nor does one that spins on its own, without verbs',
+    name: 'nor does one that only READs, nor a spawned one',
     programs: {
       cn0: [
         function* ({ at }) {
@@ -81,7 +81,7 @@ export const timeScenarios: readonly Scenario[] = [
               done.yet = yield* spinUntilSet(stage);
             })(),
           );
-          while (!done.yet) yield* compute('hash');
+          while (!done.yet) yield* readWord(stage.at(128));
           return true;
         },
       ],

@@ -1,4 +1,4 @@
-import { assert, FarsideError } from '../../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 import type { CloverLayout } from '../layout.ts';
 import { noReference, type Reference } from '../pointer.ts';
 
@@ -75,12 +75,13 @@ export class Namer {
   }
 
   /**
-   * A chain for a key that is about to be named, with its slot. The shortcut lies on the memory node
-   * that the key hashes to, or the next that has room: shortcuts given out in order would make one node
-   * serve the 8-byte READ of nearly every get.
+   * A chain for a key that is about to be named, with its slot; undefined where all slots are in use.
+   * The shortcut lies on the memory node that the key hashes to, or the next that has room: shortcuts
+   * given out in order would make one node serve the 8-byte READ of nearly every get.
    */
-  prepare(text: string, hash: number, refs: Reference[], sequence: number): Chain {
+  prepare(text: string, hash: number, refs: Reference[], sequence: number): Chain | undefined {
     const slot = this.#takeSlot(hash);
+    if (slot === undefined) return undefined;
     const generation = (this.#generations.get(slot) ?? 0) + 1;
     this.#generations.set(slot, generation);
     const chain = new Chain(text, slot + generation * this.#layout.slots, refs, sequence);
@@ -109,7 +110,7 @@ export class Namer {
     (this.#slots[bucket] as SlotPool).returned.push(index);
   }
 
-  #takeSlot(hash: number): number {
+  #takeSlot(hash: number): number | undefined {
     const { buckets, servers } = this.#layout;
     // The remainder by `servers` chose this server, so it is the same for all keys here.
     const first = Math.floor(hash / servers);
@@ -119,11 +120,7 @@ export class Namer {
       const index = pool.returned.pop() ?? this.#fresh(pool);
       if (index !== undefined) return this.#layout.slot(bucket, this.#server, index);
     }
-    throw new FarsideError(
-      'FARSIDE_CAPACITY',
-      `metadata server ${this.#server} has no shortcut slot left for a new key: ` +
-        `${this.chains} are in use; raise keysMax`,
-    );
+    return undefined;
   }
 
   #fresh(pool: SlotPool): number | undefined {

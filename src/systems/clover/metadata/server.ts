@@ -87,7 +87,15 @@ export class MetadataServer implements SystemServer {
   }
 
   #handle(port: Port): Program<never> {
-    return serve(this.#site.context, port, (request) => this.#answer(request));
+    const { context } = this.#site;
+    return serve(
+      context,
+      port,
+      (request) => this.#answer(request),
+      function* (request) {
+        context.hub.release(request);
+      },
+    );
   }
 
   *#answer(request: Message): Program<Uint8Array> {
@@ -141,6 +149,7 @@ export class MetadataServer implements SystemServer {
     if (present !== undefined) return this.#describe(statuses.exists, present);
     const refs = entriesAt(body, bodyAt, replicas);
     const chain = this.namer.prepare(key.text, key.hash, refs, sequenceAt(body, bodyAt));
+    if (chain === undefined) return newReply(statuses.full);
     // Named only after its shortcut is there: a put of the named key would WRITE the shortcut as well,
     // and this WRITE could land after that one and take it back to a version already retired.
     yield* this.#writeShortcut(chain, refs, chain.sequence);

@@ -1,6 +1,7 @@
 import type { ParameterValue } from '../result.ts';
+import type { WorkloadSpec } from '../spec.ts';
+import { workloadProperties } from './properties.ts';
 import type { Setting } from './setting.ts';
-import { ycsbProperties } from './ycsb-properties.ts';
 
 /** The letters of YCSB's core workloads, which are shipped. */
 export function isShippedWorkload(file: string): boolean {
@@ -14,21 +15,35 @@ export function isShippedWorkload(file: string): boolean {
 const shippedKeys = '100000';
 
 /**
- * What a workload is told over its file, in YCSB's words: `-p` properties, and what `--keys` and
+ * Which workload, and what it is told over its file, in YCSB's words: properties, and what `--keys` and
  * `--value-bytes` stand for.
  */
-export function workloadProperties(settings: ReadonlyMap<string, Setting>): Record<string, string> {
+export function workloadSpec(settings: ReadonlyMap<string, Setting>): WorkloadSpec {
   const value = (name: string): ParameterValue | undefined =>
     settings.get(`workload.${name}`)?.values[0];
   const properties: Record<string, string> = {};
+  const file = String(value('file'));
   const keys = value('keys');
   if (keys !== undefined) properties.recordcount = String(keys);
-  else if (isShippedWorkload(String(value('file')))) properties.recordcount = shippedKeys;
+  else if (isShippedWorkload(file)) properties.recordcount = shippedKeys;
   const valueBytes = value('valueBytes');
   if (valueBytes !== undefined) properties.valuebytes = String(valueBytes);
-  for (const { name } of ycsbProperties) {
+  for (const { name } of workloadProperties) {
     const written = value(name);
     if (written !== undefined) properties[name] = String(written);
   }
-  return properties;
+  return {
+    file,
+    format: value('format') as WorkloadSpec['format'],
+    properties,
+    skipBadLines: value('skipBadLines') as number,
+    dataIntegrity: value('dataIntegrity') as boolean,
+  };
+}
+
+/** Which parameter a property of a spec came from: `workload.keys` for `recordcount`. */
+export function parameterOf(property: string): string {
+  if (property === 'recordcount') return 'workload.keys';
+  if (property === 'valuebytes') return 'workload.valueBytes';
+  return `workload.${property}`;
 }

@@ -1,0 +1,24 @@
+import { cacheBenchProperties } from './cachebench.ts';
+import { keyListProperties } from './key-list.ts';
+import type { PropertySpec } from './properties.ts';
+import { traceProperties } from './trace.ts';
+import { ycsbProperties } from './ycsb-properties.ts';
+
+/** Every format of workload files, with the properties that each understands. */
+export const workloadFormats: Readonly<Record<string, readonly PropertySpec[]>> = {
+  ycsb: ycsbProperties,
+  keys: keyListProperties,
+  cachebench: cacheBenchProperties,
+  twitter: traceProperties,
+  meta: traceProperties,
+};
+
+/** Each name once, as the first of the formats declares it: what `-p` may name at all. */
+export const workloadProperties: readonly PropertySpec[] = [
+  ...new Map(
+    Object.values(workloadFormats)
+      .flat()
+      .toReversed()
+      .map((spec) => [spec.name, spec]),
+  ).values(),
+].toReversed();
