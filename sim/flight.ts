@@ -42,9 +42,10 @@ export class Flight {
   dropped = false;
   /** Lands in part: the last WRITE of a crashed program's prefix. */
   partial = false;
-  /** An atomic that has its turn at its word. */
+  /** It was here before, and waited for its turn: an atomic at its word, a FLUSH behind a READ. */
   admitted = false;
   /** The window at the target's memory, see windows.ts. */
+  windowFromPs = 0;
   windowEndPs = 0;
   open = false;
   /** Words (of the verb) that must not land any more: overwritten, lost to an atomic, cut off. */

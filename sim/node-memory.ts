@@ -81,7 +81,7 @@ export class NodeMemory {
       this.visible.setWord(offset, sum | 0, (verb.high + operandHigh + carry) | 0);
     }
     this.windows.race(offset, () => (this.#dice.next32() & 1) === 0);
-    this.windows.showWord(offset, nowPs);
+    this.windows.showAtomic(flight);
     return true;
   }
 

@@ -90,7 +90,7 @@ export class Responder {
     kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
   }
 
-  /** False where the atomic has to wait for its turn; it arrives again then. */
+  /** False where it has to wait for its turn; it arrives again then. */
   #act(flight: Flight): boolean {
     const { queuePair, target } = flight;
     const { nowPs } = this.#kernel;
@@ -122,8 +122,11 @@ export class Responder {
       return true;
     }
     flight.crashesAtAct = target.crashes;
-    const atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
-    target.counts.verbsIn++;
+    let atPs = nowPs;
+    if (!flight.admitted) {
+      atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
+      target.counts.verbsIn++;
+    }
     target.memory.windows.advance(nowPs);
     switch (flight.op) {
       case verbOp.read:
@@ -134,8 +137,7 @@ export class Responder {
         this.#write(flight, atPs);
         return true;
       case verbOp.flush:
-        this.#flush(flight, atPs);
-        return true;
+        return this.#flush(flight, atPs);
       default:
         return this.#atomic(flight, atPs);
     }
@@ -145,10 +147,8 @@ export class Responder {
     const costs = this.#costs;
     const { nowPs } = this.#kernel;
     const { queuePair, target, lengthBytes } = flight;
-    const { windows } = target.memory;
     this.#closeWrite(flight);
-    if (queuePair.openRead !== undefined) windows.closeRead(queuePair.openRead);
-    windows.beginRead(flight, nowPs);
+    target.memory.windows.beginRead(flight, nowPs, queuePair.openRead?.windowEndPs ?? nowPs);
     queuePair.openRead = flight;
     const medium = target.memory.medium(flight.offset);
     const readyPs = startPs + costs.responderPs;
@@ -202,17 +202,24 @@ export class Responder {
     this.#finish(flight, storedPs + costs.propagationPs + costs.completionPs);
   }
 
-  #flush(flight: Flight, startPs: number): void {
+  #flush(flight: Flight, startPs: number): boolean {
     const costs = this.#costs;
     const { queuePair, target, offset, lengthBytes } = flight;
     const { memory } = target;
     this.#closeWrite(flight);
-    if (queuePair.openRead !== undefined) memory.windows.closeRead(queuePair.openRead);
+    const readEndPs = queuePair.openRead?.windowEndPs ?? 0;
+    if (readEndPs > this.#kernel.nowPs) {
+      flight.admitted = true;
+      // What an earlier READ of the queue pair brings must be covered.
+      this.#kernel.schedule(readEndPs, eventKind.arrive, flight.index);
+      return false;
+    }
     memory.persist(offset, lengthBytes, this.#kernel.nowPs);
     flight.actPs = this.#kernel.nowPs;
     flight.windowEndPs = flight.actPs;
     const atPs = startPs + costs.responderPs + costs.pcieReadPs + memory.medium(offset).flushPs;
     this.#respond(flight, atPs, 0);
+    return true;
   }
 
   #atomic(flight: Flight, startPs: number): boolean {
@@ -231,10 +238,10 @@ export class Responder {
     this.#closeWrite(flight);
     const { tracer } = this.#transport;
     tracer?.acts(flight);
-    if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
-    tracer?.acted(flight);
     flight.actPs = kernel.nowPs;
+    if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
     flight.windowEndPs = kernel.nowPs;
+    tracer?.acted(flight);
     const medium = memory.medium(offset);
     const readPs = costs.responderPs + costs.pcieReadPs + medium.readPs + costs.atomicPs;
     target.counts.bytesIn += 8;

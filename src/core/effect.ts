@@ -7,17 +7,17 @@ import { packWord } from './word.ts';
  * What a program may yield, and no others (docs/architecture.md, "effects").
  *
  * An effect is its own iterator, so that `const old = yield* cas(a, x, y)` is typed and costs one
- * object: `next()` first hands the effect itself to the interpreter, and when the interpreter resumes
- * the program, `next()` is called again and hands back the outcome, or throws it.
+ * object: `next()` first hands the effect itself to the interpreter, and when the interpreter
+ * resumes the program, `next()` is called again and hands back the outcome, or throws it.
  *
  * Both answers travel in one shared IteratorResult per direction. That is safe because `yield*`
  * passes an inner result through untouched and its consumer reads it before anything else can run;
  * it saves an allocation per verb.
  *
- * `next` stands in the base class once for all effects, and again, word for word, in the three that hot
- * paths yield (Verb, Batch, Compute). V8 collects what it knows of shapes per function: in a function of
- * its own each sees one shape, in a shared one every access is a look-up. A get through a whole store
- * costs a tenth less for it.
+ * `next` stands in the base class once for all effects, and again, word for word, in the three that
+ * hot paths yield (Verb, Batch, Compute). V8 collects what it knows of shapes per function: in a
+ * function of its own each sees one shape, in a shared one every access is a look-up. A get through
+ * a whole store costs a tenth less for it.
  */
 export type Program<T = void> = Generator<Effect, T, void>;
 
@@ -52,9 +52,9 @@ const handBack: { done: true; value: unknown } = { done: true, value: undefined 
 
 abstract class EffectBase<T> implements Iterable<Effect, T, void> {
   /**
-   * Whether the interpreter has had this effect. Every subclass sets it in its own constructor: a field
-   * of the base class would be defined on as many shapes as there are effects, which V8 does in its
-   * runtime, at more than the cost of all the rest of a verb.
+   * Whether the interpreter has had this effect. Every subclass sets it in its own constructor: a
+   * field of the base class would be defined on as many shapes as there are effects, which V8 does
+   * in its runtime, at more than the cost of all the rest of a verb.
    */
   protected abstract yielded: boolean;
 
@@ -109,7 +109,8 @@ export class VerbError extends FarsideError {
     const outcome = verb.status === verbStatus.failed ? 'failed' : 'unknown';
     super(
       'FARSIDE_VERB',
-      `${verbNames[verb.op]} of ${verb.lengthBytes} B at ${formatAddress(verb.address)}: ${outcome}` +
+      `${verbNames[verb.op]} of ${verb.lengthBytes} B at ${formatAddress(verb.address)}: ` +
+        outcome +
         (verb.reason === '' ? '' : ` (${verb.reason})`),
     );
     this.outcome = outcome;
@@ -297,8 +298,8 @@ export class Batch extends EffectBase<void> {
 }
 
 /**
- * Posts all verbs and waits for all of them; throws a VerbError where one did not end ok. Results are
- * read from the verbs themselves (`verb.word`, `verb.low`, `verb.swapped`).
+ * Posts all verbs and waits for all of them; throws a VerbError where one did not end ok. Results
+ * are read from the verbs themselves (`verb.word`, `verb.low`, `verb.swapped`).
  */
 export function batch(...verbs: readonly Verb<never>[] | readonly Verb<unknown>[]): Batch {
   return new Batch(verbs as readonly Verb<unknown>[], true);
@@ -337,7 +338,9 @@ export function post(...verbs: readonly Verb<unknown>[]): Post {
   return new Post(verbs);
 }
 
-/** Until `count` of the tickets have completed (whatever their outcome) or `timeoutNs` has passed. */
+/**
+ * Until `count` of the tickets have completed (whatever their outcome) or `timeoutNs` has passed.
+ */
 export class Wait extends EffectBase<number> {
   readonly kind = effectKind.wait;
   protected override yielded = false;
@@ -451,8 +454,8 @@ export const local = {
 } as const;
 
 /**
- * CPU work that a step costs. Units are bytes for `crc`, `crc32c` and `copy`, else a count. Priced by
- * the profile in `sim`, free on real fabrics, where the work itself takes its time.
+ * CPU work that a step costs. Units are bytes for `crc`, `crc32c` and `copy`, else a count. Priced
+ * by the profile in `sim`, free on real fabrics, where the work itself takes its time.
  *
  * | kind        | what                                                                         |
  * |-------------|------------------------------------------------------------------------------|
@@ -550,7 +553,8 @@ export function spawn(program: Program<unknown>, label = 'background'): Spawn {
 
 /**
  * Control path: at memory node `node`, destroy the queue pairs of compute-node `incarnation` and
- * refuse it from then on. When it completes, no verb of that incarnation takes effect there any more.
+ * refuse it from then on. When it completes, no verb of that incarnation takes effect there any
+ * more.
  */
 export class Fence extends EffectBase<void> {
   readonly kind = effectKind.fence;

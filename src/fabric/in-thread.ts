@@ -15,8 +15,8 @@ import {
 } from './job.ts';
 
 /**
- * Carries a job to nodes that all live in the calling thread: those of the simulator, and those of the
- * shared fabric in a unit test. `drive` runs them until no foreground program is left.
+ * Carries a job to nodes that all live in the calling thread: those of the simulator, and those of
+ * the shared fabric in a unit test. `drive` runs them until no foreground program is left.
  */
 export class InThreadCluster implements FabricCluster {
   readonly map: ClusterMap;

@@ -43,8 +43,8 @@ export const mailboxRegionName = 'mailbox';
 const regionAlignBytes = 4096;
 
 /**
- * Who is there and where everything lies: the one description that fabrics, systems and reports share.
- * It is a pure function of the node specs, so every worker or host computes the same map.
+ * Who is there and where everything lies: the one description that fabrics, systems and reports
+ * share. It is a pure function of the node specs, so every worker or host computes the same map.
  */
 export class ClusterMap {
   readonly nodes: readonly ClusterNode[];

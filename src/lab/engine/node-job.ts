@@ -113,12 +113,15 @@ export interface SeatProgram {
   readonly thread: number;
 }
 
-export function siteOf(prepared: Prepared, runtime: NodeRuntime): Site {
-  return { context: runtime.context, cluster: prepared.cluster, shape: prepared.shape };
+/** The part of a run's preparation that a store needs, with or without a workload. */
+export type PreparedStore = Pick<Prepared, 'system' | 'config' | 'shape' | 'cluster'>;
+
+export function siteOf({ cluster, shape }: PreparedStore, runtime: NodeRuntime): Site {
+  return { context: runtime.context, cluster, shape };
 }
 
 /** Opens the server that `runtime` is, and starts its programs, one a core. */
-export function startServer(prepared: Prepared, runtime: NodeRuntime): () => SystemStatistics {
+export function startServer(prepared: PreparedStore, runtime: NodeRuntime): () => SystemStatistics {
   const { cluster, system, config } = prepared;
   const node = cluster.node(runtime.context.node);
   const index = cluster.withRole(node.role).indexOf(node);

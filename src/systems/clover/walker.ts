@@ -244,14 +244,31 @@ export class Walker {
     if (this.#shortcut.length > 0 && sequenceDistance(sequence, this.#shortcutSequence) > 0) {
       return this.#jump();
     }
-    // With one copy, whoever goes on behind this link relies on a word that its writer may not have
-    // flushed yet: were it lost, everything behind it would be. With several, the writer has flushed
-    // the link in all copies (with B_w set) before it let anyone follow it.
-    const mustFlush = layout.replicas === 1 && this.node.site.context.durability === 'flush';
-    this.#linkAddress = mustFlush ? layout.addressOf(here) : 0;
+    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
     this.refs = refs;
     this.sequence = sequence;
     return true;
+  }
+
+  /** Goes to the successor that a lost CAS has shown; stays where it has shown no whole link. */
+  followLost(high: number, low: number): void {
+    const { layout, events } = this.node;
+    const here = this.refs[0] as Reference;
+    if (layout.replicas > 1 || ownIn(low) !== versionOf(here)) return;
+    if (!layout.isHandle(handleIn(high, low))) return;
+    events.chainHops++;
+    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
+    this.refs = [linkIn(high, low)];
+    this.sequence = areaIn(low);
+  }
+
+  /**
+   * With one copy, whoever goes on behind a link relies on a word that its writer may not have flushed
+   * yet: were it lost, everything behind it would be. With several, the writer has flushed the link in
+   * all copies (with B_w set) before it let anyone follow it.
+   */
+  get #mustFlushLinks(): boolean {
+    return this.node.layout.replicas === 1 && this.node.site.context.durability === 'flush';
   }
 
   /** Goes to the shortcut's version where it is further along than the walk. */

@@ -156,6 +156,8 @@ export class Writer {
       if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
       node.events.casLost++;
       if (attempt > 1) yield* this.#backOff(attempt);
+      // With one copy, the word that the CAS brought is the header: no need to read it again.
+      walker.followLost(swap.high, swap.low);
       const seen = yield* walker.visit(key, true, true);
       if (!(yield* walker.walk(key, seen, epoch, true))) return undefined;
       if (walker.cursor?.chain !== cursor.chain) return walker.cursor;

@@ -17,7 +17,9 @@ function* sendMany(stage: Stage, to: string, port: number, seed: number): Progra
   }
 }
 
-/** Receives as many and gives the numbers of those that were not what `sendMany` sent in that place. */
+/**
+ * Receives as many and gives the numbers of those that were not what `sendMany` sent in that place.
+ */
 function* receiveMany(port: Port, seed: number): Program<number[]> {
   const wrong: number[] = [];
   for (let i = 0; i < messages; i++) {
