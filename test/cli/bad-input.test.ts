@@ -18,7 +18,7 @@ interface BadInput {
   /** The only line on stderr, or its beginning. */
   readonly says: RegExp;
   /** Files beside the command, by name. */
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 const cases: readonly BadInput[] = [
@@ -153,6 +153,33 @@ const cases: readonly BadInput[] = [
     what: 'a workload that is not there',
     args: 'run direct --workload nosuch.csv',
     says: /^farside: --workload nosuch\.csv: .*there is no such file/,
+  },
+  {
+    what: 'a line of a trace that does not parse',
+    args: 'run direct --workload trace.csv',
+    files: { 'trace.csv': '0,aaa,3,100,1,get,0\n1,bad\n' },
+    says: /^farside: --workload trace\.csv: trace\.csv:2: .*--skip-bad-lines N tolerates N/,
+  },
+  {
+    what: 'a compressed trace that is cut off',
+    args: 'run direct --workload trace.csv.zst',
+    files: { 'trace.csv.zst': Buffer.from('28b52ffd0458', 'hex') },
+    says: /^farside: --workload trace\.csv\.zst: .*trace\.csv\.zst/,
+  },
+  {
+    what: 'bad lines to skip where there are no lines',
+    args: 'run direct --skip-bad-lines 3',
+    says: /^farside: --skip-bad-lines 3: it has no effect on workloadb/,
+  },
+  {
+    what: 'a property that the workload does not know',
+    args: 'run direct -p threadcount=8',
+    says: /^farside: -p threadcount=8: threadcount has no effect: use --compute-nodes/,
+  },
+  {
+    what: 'recorded arrivals of a workload without times',
+    args: 'run direct --arrivals as-recorded',
+    says: /^farside: --arrivals as-recorded: workloadb has no times; use poisson or constant$/,
   },
   {
     what: 'a workload that the system cannot serve',
