@@ -55,6 +55,8 @@ export class Flight {
   answered = false;
   /** Why its path gave it up; empty: it did not. */
   lost = '';
+  /** Set with any of the fields that most verbs never touch, so that reuse need not clear them. */
+  unusual = false;
   /** Only where somebody traces. */
   note: TraceNote | undefined = undefined;
 
@@ -88,20 +90,25 @@ export class FlightPool {
   give(flight: Flight): void {
     flight.buffer = undefined;
     flight.awaitedBy = undefined;
-    flight.waiters = undefined;
-    flight.next = undefined;
-    flight.dead = undefined;
-    flight.stalled = false;
-    flight.dropped = false;
-    flight.partial = false;
-    flight.admitted = false;
-    flight.sends = 0;
-    flight.answered = false;
-    flight.lost = '';
-    flight.note = undefined;
-    flight.actPs = 0;
     flight.windowEndPs = 0;
-    flight.hop = 0;
+    flight.actPs = 0;
+    if (flight.unusual) clear(flight);
     this.#free.push(flight);
   }
+}
+
+function clear(flight: Flight): void {
+  flight.unusual = false;
+  flight.waiters = undefined;
+  flight.next = undefined;
+  flight.dead = undefined;
+  flight.stalled = false;
+  flight.dropped = false;
+  flight.partial = false;
+  flight.admitted = false;
+  flight.answered = false;
+  flight.lost = '';
+  flight.note = undefined;
+  flight.sends = 0;
+  flight.hop = 0;
 }

@@ -43,14 +43,15 @@ export class Responder {
     if (queuePair.head !== flight) {
       // Only while an earlier verb waits for its turn at a word or is sent again.
       flight.stalled = true;
+      flight.unusual = true;
       return;
     }
-    if (!this.#act(flight)) return;
-    queuePair.shift();
-    for (let next = queuePair.head; next?.stalled; next = queuePair.head) {
-      next.stalled = false;
-      if (!this.#act(next)) return;
+    let acting: Flight | undefined = flight;
+    while (acting !== undefined && this.#act(acting)) {
       queuePair.shift();
+      if (acting.dropped) this.#transport.flights.give(acting);
+      acting = queuePair.head?.stalled ? queuePair.head : undefined;
+      if (acting !== undefined) acting.stalled = false;
     }
   }
 
@@ -82,6 +83,7 @@ export class Responder {
       flight.verb.low = verdict.low;
       flight.verb.high = verdict.high;
       flight.answered = true;
+      flight.unusual = true;
       kernel.schedule(kernel.nowPs, eventKind.arrive, index);
       return;
     }
@@ -95,10 +97,7 @@ export class Responder {
     const { queuePair, target } = flight;
     const { nowPs } = this.#kernel;
     // Cut off by its node's crash: nobody waits for it.
-    if (flight.dropped) {
-      this.#transport.flights.give(flight);
-      return true;
-    }
+    if (flight.dropped) return true;
     if (flight.lost !== '') {
       this.#end(flight, verbStatus.unknown, nowPs, flight.lost);
       return true;
@@ -113,7 +112,7 @@ export class Responder {
       this.#outcomeLost(flight, 'the node is down');
       return true;
     }
-    if (target.fenced.has(queuePair.sourceIncarnation)) {
+    if (target.fenced.size > 0 && target.fenced.has(queuePair.sourceIncarnation)) {
       this.#refuse(flight, 'this incarnation is fenced');
       return true;
     }
@@ -210,6 +209,7 @@ export class Responder {
     const readEndPs = queuePair.openRead?.windowEndPs ?? 0;
     if (readEndPs > this.#kernel.nowPs) {
       flight.admitted = true;
+      flight.unusual = true;
       // What an earlier READ of the queue pair brings must be covered.
       this.#kernel.schedule(readEndPs, eventKind.arrive, flight.index);
       return false;
@@ -229,6 +229,7 @@ export class Responder {
     const { memory, atomics } = target;
     if (!flight.admitted) {
       flight.admitted = true;
+      flight.unusual = true;
       const actPs = atomics.admit(queuePair, offset, kernel.nowPs);
       if (actPs > kernel.nowPs) {
         kernel.schedule(actPs, eventKind.arrive, flight.index);
@@ -286,6 +287,7 @@ export class Responder {
   /** Gives up a request that the path has lost too often; what is behind it may go on. */
   lose(flight: Flight, reason: string): void {
     flight.lost = reason;
+    flight.unusual = true;
     this.arrive(flight.index);
   }
 

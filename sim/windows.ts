@@ -77,10 +77,8 @@ export class Windows {
     flight.windowFromPs = Math.max(nowPs, notBeforePs);
     flight.windowEndPs = nowPs + this.#windowPs;
     flight.open = true;
-    if (flight.buffer === undefined) {
-      flight.verb.low = this.#visible.low(flight.offset) >>> 0;
-      flight.verb.high = this.#visible.high(flight.offset) >>> 0;
-    } else this.#visible.read(flight.offset, flight.buffer);
+    if (flight.buffer === undefined) this.#visible.readWord(flight.offset, flight.verb);
+    else this.#visible.read(flight.offset, flight.buffer);
     const writes = this.#writes;
     for (let i = 0; i < writes.count; i++) {
       const write = writes.at(i);
@@ -271,6 +269,7 @@ function isDead(write: Flight, at: number): boolean {
 
 export function kill(write: Flight, at: number): void {
   write.dead ??= new Uint8Array(write.lengthBytes / 8);
+  write.unusual = true;
   write.dead[(at - write.offset) / 8] = 1;
 }
 
