@@ -64,59 +64,71 @@ export class CloverClient implements StoreClient {
 
   /**
    * READ of the buffer at the cursor and of the shortcut, together: 1 round trip where the cursor is at
-   * the newest version. What is left of the value after the walk lies in the caller's buffer; on real
-   * hardware the READ would scatter it there, so the copy is not charged.
+   * the newest version. The value's copy into the caller's buffer is not charged: on real hardware the
+   * READ would scatter it there.
+   *
+   * This is the hottest path there is, so the usual case stays in this one generator, on locals.
    */
   *get(key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
-    const walker = this.#walker;
     this.serial++;
     try {
       yield* compute('lookup');
-      const epoch = node.epochs[node.serverOf(key)] as number;
-      let cursor = node.findCursor(key);
-      if (cursor === undefined) {
-        cursor = yield* node.query(key, epoch, this.#caller);
-        if (cursor === undefined) return undefined;
-      }
-      const startedFrom = cursor.refs[0] as Reference;
-      walker.start(cursor);
-      let seen: Verdict;
-      if (node.config.readWait === 'first') seen = yield* this.#readFirst(key, cursor);
-      else if (node.isPlain) {
-        const { context } = node.site;
-        const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
-        const { version } = cursor;
-        const shortcut = walker.readShortcut(cursor);
-        const startNs = context.nowNs();
-        yield* batch(read(cursor.address, bytes), shortcut);
-        seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
-        if (seen !== verdict.current) walker.takeShortcut(shortcut);
-      } else seen = yield* walker.visit(key, true, false);
+      const cursor = node.findCursor(key);
+      if (cursor === undefined || !node.isPlain) return yield* this.#getWith(cursor, key, into);
+      const walker = this.#walker;
+      const { refs, sequence, version } = cursor;
+      const epoch = node.epochs[cursor.server] as number;
+      const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
+      const shortcut = walker.readShortcut(cursor);
+      const { context } = node.site;
+      const startNs = context.nowNs();
+      yield* batch(read(cursor.address, bytes), shortcut);
+      const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
       if (seen !== verdict.current) {
-        if (!(yield* walker.walk(key, seen, epoch, false))) return undefined;
+        walker.startAt(cursor, refs, sequence);
+        walker.takeShortcut(shortcut);
+        return yield* this.#walkOn(seen, key, epoch, into);
       }
-      const found = walker.cursor as Cursor;
-      found.advance(startedFrom, walker.refs, walker.sequence, epoch, node.layout);
-      return this.#copyOut(into);
+      if (cursor.refs === refs && cursor.epoch < epoch) cursor.epoch = epoch;
+      return this.#copyOut(bytes, into);
     } finally {
       this.serial++;
     }
   }
 
-  #copyOut(into: Uint8Array): number {
-    const { scratch, refs, replica, node } = this.#walker;
-    const size = (scratch.views[node.layout.sizeClassOf(refs[replica] as Reference)] as Uint8Array)
-      .length;
-    const at = 8 * node.layout.replicas;
+  /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
+  *#getWith(known: Cursor | undefined, key: Key, into: Uint8Array): Program<number | undefined> {
+    const node = this.#node;
+    const epoch = node.epochs[node.serverOf(key)] as number;
+    const cursor = known ?? (yield* node.query(key, epoch, this.#caller));
+    if (cursor === undefined) return undefined;
+    this.#walker.start(cursor);
+    const seen =
+      node.config.readWait === 'first'
+        ? yield* this.#readFirst(key, cursor)
+        : yield* this.#walker.visit(key, true, false);
+    return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
+    const walker = this.#walker;
+    if (!(yield* walker.walk(key, seen, epoch, false))) return undefined;
+    const { startedFrom, refs, sequence } = walker;
+    walker.cursor?.advance(startedFrom, refs, sequence, epoch, this.#node.layout);
+    return this.#copyOut(walker.scratch.bytes, into);
+  }
+
+  #copyOut(bytes: Uint8Array, into: Uint8Array): number {
+    const at = 8 * this.#node.layout.replicas;
     const f = recordHead.field;
-    const end =
-      at +
-      recordHead.sizeBytes +
-      f.keyBytes.get(scratch.bytes, at) +
-      f.valueBytes.get(scratch.bytes, at);
-    assert(end <= size, () => `a record of ${end} B in a buffer of ${size} B`, 'FARSIDE_CORRUPT');
-    return copyValue(scratch.bytes, at, into);
+    const end = at + recordHead.sizeBytes + f.keyBytes.get(bytes, at) + f.valueBytes.get(bytes, at);
+    assert(
+      end <= bytes.length,
+      () => `a record of ${end} B in a buffer of ${bytes.length} B`,
+      'FARSIDE_CORRUPT',
+    );
+    return copyValue(bytes, at, into);
   }
 
   /**

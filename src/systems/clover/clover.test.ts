@@ -220,8 +220,9 @@ describe('limits', () => {
   });
 
   /** Inserts until something gives way. */
-  const overfilled = (keysMax: number, valueBytes: number): string => {
-    const full = new CloverStore({ memoryNodes: 1, keysMax, memoryBytes: 1_400_000 });
+  const overfilled = (keysMax: number, valueBytes: number, memoryBytes: number): string => {
+    const patience = { epochNs: 1000, retireIntervalNs: 1000 };
+    const full = new CloverStore({ memoryNodes: 1, keysMax, memoryBytes }, patience);
     try {
       full.once(function* (client) {
         for (let i = 0; i < 5000; i++) yield* client.insert(keyOf(`k${i}`), filled(valueBytes, i));
@@ -233,7 +234,7 @@ describe('limits', () => {
   };
 
   test('a pool that stays empty, and a full namer, are errors and not waits for ever', () => {
-    expect(overfilled(100, 2000)).toMatch(/^FARSIDE_CAPACITY no free buffer of 2048 B/);
-    expect(overfilled(2, 10)).toMatch(/^FARSIDE_CAPACITY no shortcut slot/);
+    expect(overfilled(100, 2000, 1_400_000)).toMatch(/^FARSIDE_CAPACITY no free buffer of 2048 B/);
+    expect(overfilled(2, 1000, 8_000_000)).toMatch(/^FARSIDE_CAPACITY no shortcut slot/);
   });
 });

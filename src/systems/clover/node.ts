@@ -57,7 +57,7 @@ export class CloverNode implements SystemNode {
   readonly background: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
   readonly reuseDelayNs: number;
-  /** Neither load to meter nor checksums to verify on a get. */
+  /** A get waits for both READs, meters no load and verifies no checksum. */
   readonly isPlain: boolean;
   /** This node's index among compute nodes. */
   readonly index: number;
@@ -82,7 +82,8 @@ export class CloverNode implements SystemNode {
     assert(port.id === requestPort, () => `the epoch port is ${port.id}, not ${requestPort}`);
     const callers = new CallerPool(context);
     this.loads = config.loadBalance === 'load' ? new LoadMeter(this.layout.buckets) : undefined;
-    this.isPlain = this.loads === undefined && !config.verifyReads;
+    this.isPlain =
+      config.readWait === 'both' && !config.verifyReads && config.loadBalance === 'round-robin';
     this.free = new FreeBuffers(context, config, this.layout, this.#servers, callers, this.loads);
     this.retire = new RetireQueue(context, config, this.#servers, callers);
     this.background = [

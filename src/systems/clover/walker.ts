@@ -72,6 +72,8 @@ export class Walker {
   sequence = 0;
   /** Where the last walk ended, if it met the end of a chain that the server still names. */
   tombstone: { readonly chain: number; readonly target: Reference } | undefined = undefined;
+  /** Where the walk began; see `Cursor.advance`. */
+  startedFrom: Reference = noReference;
   /** Which copy was read. */
   replica = 0;
   /** The shortcut as last read, until it has been used. */
@@ -79,7 +81,6 @@ export class Walker {
   #shortcutSequence = 0;
   /** The link word that led here, to be made durable with the next READ (flush mode). */
   #linkAddress = 0;
-  #startedFrom: Reference = noReference;
   #heldAt: Reference = noReference;
   #heldSinceNs = 0;
 
@@ -91,12 +92,17 @@ export class Walker {
 
   /** Stands at the cursor's version. */
   start(cursor: Cursor): void {
+    this.startAt(cursor, cursor.refs, cursor.sequence);
+  }
+
+  /** Stands where the cursor stood a moment ago. */
+  startAt(cursor: Cursor, refs: Reference[], sequence: number): void {
     this.cursor = cursor;
-    this.refs = cursor.refs;
-    this.sequence = cursor.sequence;
+    this.refs = refs;
+    this.sequence = sequence;
     this.replica = 0;
     this.tombstone = undefined;
-    this.#startedFrom = cursor.refs[0] as Reference;
+    this.startedFrom = refs[0] as Reference;
     this.#shortcut = [];
     this.#linkAddress = 0;
   }
@@ -294,7 +300,7 @@ export class Walker {
     const { node } = this;
     const before = this.cursor as Cursor;
     // A link further on is known to lead forward; the server's head may be behind it.
-    const startedFrom = seen === verdict.moved ? noReference : this.#startedFrom;
+    const startedFrom = seen === verdict.moved ? noReference : this.startedFrom;
     const cursor = yield* node.query(key, epoch, this.caller, startedFrom);
     if (cursor === undefined) return false;
     const isSameChain = cursor.chain === before.chain;
