@@ -13,7 +13,7 @@ export class Cursor {
   readonly chain: number;
   readonly shortcut: Address;
   /** R references to the version's copies; the first is the primary. */
-  refs: Reference[];
+  refs: readonly Reference[];
   sequence: number;
   /** Of the primary copy, derived from `refs[0]` when it changes. */
   address: Address;

@@ -7,6 +7,7 @@ import { keyOf } from '../../core/key.ts';
 import { randomStream } from '../../core/random.ts';
 import { packWord } from '../../core/word.ts';
 import type { StoreClient } from '../system.ts';
+import type { MetadataServer } from './metadata/server.ts';
 import { entryLow, handleOf, highHalfFor, type Reference, tailLow } from './pointer.ts';
 
 const key = keyOf('k');
@@ -102,10 +103,32 @@ describe('a reader behind its cursor', () => {
       yield* writeWord(cursor.address, packWord(0, tailLow(77)));
     });
     // The server's head is the buffer just spoilt, so stand it on the good one.
-    store.servers[0]!.namer.find(key.text)!.refs = store.node().cursors.find(key.text)!.refs;
+    store.servers[0]!.namer.find(key.text)!.refs = [...store.node().cursors.find(key.text)!.refs];
     expect(store.once((client) => client.get(key, into), 1)).toBe(40);
     expect(into[0]).toBe(1);
   });
+});
+
+test('a shortcut that serves a new chain of the same key does not show what is not named', () => {
+  const store = new CloverStore({ computeNodes: 2 }, { retireIntervalNs: 2000 });
+  const [server] = store.servers as [MetadataServer];
+  store.once((client) => client.insert(key, new Uint8Array(40)), 0);
+  store.once((client) => client.get(key, into), 1);
+  const stale = store.node(1).cursors.find(key.text)!;
+  store.once(function* (client) {
+    yield* client.delete(key);
+    while (server.namer.chains > 0) yield* client.get(keyOf('other'), into);
+    yield* client.insert(key, new Uint8Array(40).fill(9));
+    // The old buffer is used again, and the new chain is as if the server had not named it yet.
+    yield* writeWord(stale.address, packWord(0, tailLow(stale.version + 1)));
+  }, 0);
+  const chain = server.namer.find(key.text)!;
+  server.namer.unname(chain);
+  const { layout } = store.node();
+  expect(layout.shortcutAddressOf(chain.number)).toBe(stale.shortcut);
+  expect(store.once((client) => client.get(key, into), 1)).toBeUndefined();
+  server.namer.name(chain);
+  expect(store.once((client) => client.get(key, into), 1)).toBe(40);
 });
 
 describe('B_w left standing by a writer that died', () => {

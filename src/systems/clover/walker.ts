@@ -12,7 +12,7 @@ import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { recordBytes, recordHead, recordIsWhole, recordValueBytes } from '../../core/record.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
-import { loadHalf } from '../../core/word.ts';
+import { loadHalf, storeHalf } from '../../core/word.ts';
 import type { Cursor } from './cursor-table.ts';
 import type { CloverLayout } from './layout.ts';
 import type { CloverNode } from './node.ts';
@@ -56,6 +56,7 @@ const pauseNs = 1000;
 /** How long a version may stay held, in bounds of one verb; a write takes three round trips. */
 const heldBoundVerbs = 20;
 const heldPollNs = 500;
+const noReferences: readonly Reference[] = [];
 
 /**
  * Finds the newest version of a key when it is not where the cursor points: follows links, one hop a
@@ -68,7 +69,7 @@ export class Walker {
   scratch: Scratch;
   /** The chain that is walked, and the version that the walk stands at. */
   cursor: Cursor | undefined = undefined;
-  refs: Reference[] = [];
+  refs: readonly Reference[] = noReferences;
   sequence = 0;
   /** Where the last walk ended, if it met the end of a chain that the server still names. */
   tombstone: { readonly chain: number; readonly target: Reference } | undefined = undefined;
@@ -77,10 +78,12 @@ export class Walker {
   /** Which copy was read. */
   replica = 0;
   /** The shortcut as last read, until it has been used. */
-  #shortcut: Reference[] = [];
+  #shortcut: readonly Reference[] = noReferences;
   #shortcutSequence = 0;
   /** The link word that led here, to be made durable with the next READ (flush mode). */
   #linkAddress = 0;
+  /** The shortcut led here, so the buffer has yet to say that it belongs to the chain. */
+  #hasJumped = false;
   #heldAt: Reference = noReference;
   #heldSinceNs = 0;
 
@@ -96,14 +99,15 @@ export class Walker {
   }
 
   /** Stands where the cursor stood a moment ago. */
-  startAt(cursor: Cursor, refs: Reference[], sequence: number): void {
+  startAt(cursor: Cursor, refs: readonly Reference[], sequence: number): void {
     this.cursor = cursor;
     this.refs = refs;
     this.sequence = sequence;
     this.replica = 0;
     this.tombstone = undefined;
     this.startedFrom = refs[0] as Reference;
-    this.#shortcut = [];
+    this.#hasJumped = false;
+    this.#shortcut = noReferences;
     this.#linkAddress = 0;
   }
 
@@ -130,29 +134,23 @@ export class Walker {
 
   /** Takes the shortcut's words, unless they are of different versions (two writers met there). */
   takeShortcut(verb: Verb<unknown>): void {
-    this.#shortcut = [];
     const { layout } = this.node;
     const bytes = this.scratch.shortcut;
     if (layout.replicas === 1) {
-      this.#takeShortcutWord(verb.high, verb.low);
-      return;
+      storeHalf(bytes, 0, verb.low);
+      storeHalf(bytes, 4, verb.high);
     }
     const sequence = areaIn(loadHalf(bytes, 0));
+    const refs: Reference[] = [];
     for (let r = 0; r < layout.replicas; r++) {
       const low = loadHalf(bytes, 8 * r);
-      if (areaIn(low) !== sequence) {
-        // Equal sequences of different versions are 1024 puts apart; no WRITE is in flight that long.
-        this.#shortcut = [];
-        return;
-      }
-      this.#takeShortcutWord(loadHalf(bytes, 8 * r + 4), low);
+      const high = loadHalf(bytes, 8 * r + 4);
+      // Equal sequences of different versions are 1024 puts apart; no WRITE is in flight that long.
+      const isOfOneVersion = areaIn(low) === sequence && layout.isHandle(handleIn(high, low));
+      if (isOfOneVersion) refs.push(entryIn(high, low));
     }
-  }
-
-  #takeShortcutWord(high: number, low: number): void {
-    if (!this.node.layout.isHandle(handleIn(high, low))) return;
-    this.#shortcut.push(entryIn(high, low));
-    this.#shortcutSequence = areaIn(low);
+    this.#shortcut = refs.length === layout.replicas ? refs : noReferences;
+    this.#shortcutSequence = sequence;
   }
 
   /**
@@ -217,11 +215,23 @@ export class Walker {
     loads?.add(layout.bucketOf(target), bytes.length);
     if (withShortcut) this.takeShortcut(verbs[1] as Verb<unknown>);
     const seen = this.judge(key, bytes, versionOf(target), tookNs);
+    if (this.#hasJumped && this.#chainOf(bytes) !== cursor.chain) return verdict.recycled;
     if (seen !== verdict.current) return seen;
     if (forWriter) return isHeld(loadHalf(bytes, 0)) ? verdict.held : verdict.current;
     if (!node.config.verifyReads) return verdict.current;
     yield* compute(node.config.checksumBy, bytes.length);
     return this.isIntact(bytes, versionOf(target)) ? verdict.current : verdict.unsure;
+  }
+
+  /**
+   * The chain that a record says it belongs to. Looked at behind a shortcut only: when a chain has ended,
+   * its slot serves another one, perhaps of the same key, whose first version lies there before the
+   * server has named it, and need never be named. First versions say 0; a walk that jumps to the first
+   * version of its own chain does not happen, since everything it can come from is later.
+   */
+  #chainOf(bytes: Uint8Array): number {
+    const at = 8 * this.node.layout.replicas;
+    return Math.floor(recordHead.field.version.get(bytes, at) / 256);
   }
 
   /** One word needs no buffer; more are read into the scratch. */
@@ -253,6 +263,7 @@ export class Walker {
     this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
     this.refs = refs;
     this.sequence = sequence;
+    this.#hasJumped = false;
     return true;
   }
 
@@ -266,6 +277,7 @@ export class Walker {
     this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
     this.refs = [linkIn(high, low)];
     this.sequence = areaIn(low);
+    this.#hasJumped = false;
   }
 
   /**
@@ -286,11 +298,12 @@ export class Walker {
   /** Goes to the shortcut's version, once; false where there is none or the walk stands there. */
   #jump(): boolean {
     const refs = this.#shortcut;
-    this.#shortcut = [];
-    if (refs.length !== this.node.layout.replicas || refs[0] === this.refs[0]) return false;
+    this.#shortcut = noReferences;
+    if (refs.length === 0 || refs[0] === this.refs[0]) return false;
     this.node.events.shortcutJumps++;
     this.refs = refs;
     this.sequence = this.#shortcutSequence;
+    this.#hasJumped = true;
     this.#linkAddress = 0;
     return true;
   }
