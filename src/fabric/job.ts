@@ -33,6 +33,10 @@ export interface JobSite {
    * without error, where the run should end early.
    */
   meet(point: number, parties: number): Program<void>;
+  /** Comes to a meeting point without waiting there. */
+  arrive(point: number): void;
+  /** How many have come to a meeting point. */
+  arrivals(point: number): number;
 }
 
 export const progressSlots = 8;

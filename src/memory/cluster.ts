@@ -17,7 +17,7 @@ export interface RegionSpec {
 export interface NodeSpec {
   readonly name: string;
   readonly role: Role;
-  /** CPU cores; 0 for a memory node. */
+  /** CPU cores that its foreground programs run on, and poll on; 0 for a memory node. */
   readonly cores: number;
   readonly regions: readonly RegionSpec[];
   /** Names of the nodes that it exchanges messages with; symmetric. */

@@ -38,8 +38,7 @@ export class NodeJob {
     this.statistics = () => node.statistics;
     const { clients, outstanding } = spec.cluster;
     for (const program of node.background) {
-      const thread = clients;
-      runtime.start(program, { daemon: true, background: true, label: 'background', thread });
+      runtime.start(program, { daemon: true, background: true, label: 'background' });
     }
     for (let client = 0; client < clients; client++) {
       const seats: ClientSeat[] = [];
