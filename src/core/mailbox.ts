@@ -76,6 +76,8 @@ export class MailboxHub {
   readonly #peers: PeerState[] = [];
   readonly #byNode = new Map<number, PeerState>();
   readonly #ports: Port[] = [];
+  /** Some peer was owed credits when its last message came; spares looking through all of them. */
+  #mayOwe = false;
   readonly #memory: MailboxMemory;
 
   constructor(memory: MailboxMemory, peers: readonly MailboxPeer[]) {
@@ -201,6 +203,7 @@ export class MailboxHub {
       const bytes = new Uint8Array(messageHeader.sizeBytes + align8(lengthBytes));
       this.#memory.copyOut(at + 8, bytes);
       state.received = (state.received + 1) >>> 0;
+      if (owes(state)) this.#mayOwe = true;
       this.#deliver(state, bytes, lengthBytes);
       any = true;
     }
@@ -237,8 +240,8 @@ export class MailboxHub {
 
   /** Peers that have been told of too few of their messages; the fabric runs `returnCredits`. */
   owesCredits(): boolean {
-    for (const state of this.#peers) if (owes(state)) return true;
-    return false;
+    if (this.#mayOwe) this.#mayOwe = this.#peers.some(owes);
+    return this.#mayOwe;
   }
 
   /** Background program: WRITEs the credit word of every peer that has none coming by message. */
