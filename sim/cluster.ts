@@ -89,6 +89,17 @@ export class SimCluster {
     return this.#kernel.eventHash;
   }
 
+  /** Verbs posted so far, by all nodes. */
+  get verbs(): number {
+    return this.#machines.reduce((sum, machine) => sum + machine.counts.verbsOut, 0);
+  }
+
+  /** Nanoseconds of useful work of all cores of a node so far; polling is not in it. */
+  busyNs(nodeId: number): number {
+    const cores = this.#nodes[nodeId]?.cores ?? [];
+    return cores.reduce((sum, core) => sum + core.usefulPs, 0) / 1000;
+  }
+
   /** Until every program that is not a daemon has ended, or the limit is reached. */
   run(options: { readonly untilNs?: number } = {}): void {
     const untilPs = (options.untilNs ?? Number.POSITIVE_INFINITY) * 1000;

@@ -211,7 +211,7 @@ export class Interpreter implements Completions {
     }
   }
 
-  /** Counts and posts; one doorbell for each run of verbs to the same node. */
+  /** Counts and posts; one doorbell for each node named, whatever the order of the verbs. */
   #post(task: Task, verbs: readonly Verb<unknown>[], awaited: boolean): void {
     const { scheduler, transport } = this;
     const { counters } = task;
@@ -221,14 +221,17 @@ export class Interpreter implements Completions {
       task.pending = verbs.length;
       task.readyPs = 0;
     }
-    for (let first = 0; first < verbs.length; ) {
-      const node = nodeOf((verbs[first] as Verb<unknown>).address);
-      let end = first + 1;
-      while (end < verbs.length && nodeOf((verbs[end] as Verb<unknown>).address) === node) end++;
+    for (let first = 0; first < verbs.length; first++) {
+      const { address, status } = verbs[first] as Verb<unknown>;
+      if (status !== verbStatus.idle) continue; // posted with an earlier verb of its node
+      const node = nodeOf(address);
+      let sameNode = 0;
+      for (let i = first; i < verbs.length; i++) if (isOn(verbs[i], node)) sameNode++;
       counters.doorbells++;
-      scheduler.localPs += (end - first) * postPs + doorbellPs;
-      for (; first < end; first++) {
-        this.#postOne(task, verbs[first] as Verb<unknown>, awaited);
+      scheduler.localPs += sameNode * postPs + doorbellPs;
+      for (let i = first; i < verbs.length; i++) {
+        const verb = verbs[i] as Verb<unknown>;
+        if (isOn(verb, node)) this.#postOne(task, verb, awaited);
       }
     }
   }
@@ -365,4 +368,8 @@ export class Interpreter implements Completions {
     this.#kernel.schedule(atPs + 2 * halfPs, eventKind.ready, task.index);
     return next.wait;
   }
+}
+
+function isOn(verb: Verb<unknown> | undefined, node: number): boolean {
+  return verb !== undefined && nodeOf(verb.address) === node;
 }

@@ -159,7 +159,8 @@ export class NodeMemory {
 /** Throws FARSIDE_ADDRESS or FARSIDE_ALIGNMENT where a verb may not go. */
 export function checkVerb(verb: Verb<unknown>, offset: number, spaceBytes: number): void {
   const { lengthBytes, buffer } = verb;
-  if (offset + lengthBytes > spaceBytes) {
+  // Written so that an address that is not a number is refused as well.
+  if (!(offset + lengthBytes <= spaceBytes)) {
     refuse('FARSIDE_ADDRESS', verb, "lie outside the node's regions");
   }
   if (((offset | lengthBytes) & 7) !== 0 || lengthBytes <= 0) {

@@ -13,6 +13,8 @@ export type FabricKind = 'sim' | 'shared' | 'verbs';
  */
 export interface NodeContext {
   readonly node: number;
+  /** Which start of this node this is; absent: the first, 0. What a lock says of its holder. */
+  readonly incarnation?: number;
   readonly fabric: FabricKind;
   readonly durability: Durability;
   readonly hub: MailboxHub;

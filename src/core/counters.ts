@@ -30,7 +30,7 @@ export class Counters {
   }
 
   /** Adds volumes (not round trips) of another program's work. */
-  add(other: Counters): void {
+  add(other: Pick<Counters, 'verbs' | 'doorbells' | 'bytesOut' | 'bytesIn'>): void {
     this.verbs += other.verbs;
     this.doorbells += other.doorbells;
     this.bytesOut += other.bytesOut;

@@ -1,8 +1,9 @@
 import { type Address, align8 } from './address.ts';
 import type { Counters } from './counters.ts';
-import { type Program, post, sleep, write, writeWord } from './effect.ts';
+import { batch, type Program, post, sleep, write, writeWord } from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
 import { type Message, messageHeader, Port, ringHeadBytes, slotHeadBytes } from './message.ts';
+import { MessagePool } from './message-pool.ts';
 import { packWord } from './word.ts';
 
 /** The geometry of one ring; equal on both sides, since both read it from the cluster map. */
@@ -44,17 +45,29 @@ const sendRetriesMax = 50_000_000;
 
 class PeerState {
   readonly peer: MailboxPeer;
-  /** Messages sent, and how many of them the peer has said it consumed (modulo 2^32). */
-  sent = 0;
-  acknowledged = 0;
+  /** Messages sent, and how many of them the peer has said it consumed. */
+  sent: number;
+  acknowledged: number;
   /** Messages received, and how many of those the peer has been told. */
-  received = 0;
-  told = 0;
-  /** Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight. */
+  received: number;
+  told: number;
+  /**
+   * The slots of the next messages. They are counted apart from the sequence numbers, because 2^32
+   * need not be a multiple of the slots: at the wrap, message 2^32 would fall into a slot out of
+   * turn.
+   */
+  sendSlot = 0;
+  receiveSlot = 0;
+  /** A credit WRITE to the peer is under way, or about to be. */
+  crediting = false;
+  /**
+   * Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight.
+   */
   readonly staging: (Uint8Array | undefined)[];
 
-  constructor(peer: MailboxPeer) {
+  constructor(peer: MailboxPeer, firstMessage: number) {
     this.peer = peer;
+    this.sent = this.acknowledged = this.received = this.told = firstMessage;
     this.staging = new Array<Uint8Array | undefined>(peer.shape.slots).fill(undefined);
   }
 }
@@ -69,21 +82,27 @@ export interface Envelope {
 }
 
 /**
- * All messages of one node: the sending side of its rings as a program, the receiving side as `poll`,
- * which the fabric calls (on each turn, or when a WRITE lands in the region).
+ * All messages of one node: the sending side of its rings as a program, the receiving side as
+ * `poll`, which the fabric calls (on each turn, or when a WRITE lands in the region).
  */
 export class MailboxHub {
+  /** By address of their inbound ring, for `pollAt`. */
   readonly #peers: PeerState[] = [];
   readonly #byNode = new Map<number, PeerState>();
   readonly #ports: Port[] = [];
-  /** Some peer was owed credits when its last message came; spares looking through all of them. */
-  #mayOwe = false;
   readonly #memory: MailboxMemory;
+  readonly #pool = new MessagePool();
+  /** Peers whose `crediting` was set and whose credit WRITE nobody has taken on yet. */
+  #owed: PeerState[] = [];
 
-  constructor(memory: MailboxMemory, peers: readonly MailboxPeer[]) {
+  /**
+   * Counting starts at `firstMessage` on all sides. Other than 0 it serves to test the wrap, and
+   * must then leave a ring's length before it: a slot that was never used looks like message 2^32.
+   */
+  constructor(memory: MailboxMemory, peers: readonly MailboxPeer[], firstMessage = 0) {
     this.#memory = memory;
-    for (const peer of peers) {
-      const state = new PeerState(peer);
+    for (const peer of [...peers].sort((a, b) => a.inbound - b.inbound)) {
+      const state = new PeerState(peer, firstMessage);
       this.#peers.push(state);
       this.#byNode.set(peer.node, state);
     }
@@ -111,23 +130,19 @@ export class MailboxHub {
       () => `a message of ${body.length} B does not fit a slot of ${shape.slotBytes} B`,
       'FARSIDE_LIMIT',
     );
-    yield* this.#awaitCredit(state);
-    const index = state.sent;
-    state.sent = (state.sent + 1) >>> 0;
-    const slot = index % shape.slots;
+    if (isFull(state)) yield* this.#awaitCredit(state);
+    const sequence = ++state.sent >>> 0;
+    const slot = state.sendSlot;
+    state.sendSlot = slot + 1 === shape.slots ? 0 : slot + 1;
     const bytes = this.#stage(state, slot, body, envelope, counters);
     const at = outbound + ringHeadBytes + slot * shape.slotBytes;
-    yield* post(write(at + 8, bytes), writeWord(at, packWord(body.length, (index + 1) >>> 0)));
+    yield* post(write(at + 8, bytes), writeWord(at, packWord(body.length, sequence)));
   }
 
   *#awaitCredit(state: PeerState): Program<void> {
-    for (
-      let tries = 0;
-      (state.sent - state.acknowledged) >>> 0 >= state.peer.shape.slots;
-      tries++
-    ) {
-      this.#learn(state, this.#memory.loadLow(state.peer.inbound));
-      if ((state.sent - state.acknowledged) >>> 0 < state.peer.shape.slots) return;
+    for (let tries = 0; ; tries++) {
+      this.#learnFromCreditWord(state);
+      if (!isFull(state)) return;
       if (tries >= sendRetriesMax) {
         throw new FarsideError('FARSIDE_TIMEOUT', `node ${state.peer.node} takes no messages`);
       }
@@ -143,9 +158,13 @@ export class MailboxHub {
     counters: Counters,
   ): Uint8Array {
     const length = messageHeader.sizeBytes + align8(body.length);
+    // Exactly as long as the WRITE, so that messages of one size, the usual case, allocate nothing.
     let bytes = state.staging[slot];
-    if (bytes === undefined || bytes.length < length) {
-      bytes = new Uint8Array(length);
+    if (bytes === undefined || bytes.length !== length) {
+      bytes =
+        bytes === undefined || bytes.buffer.byteLength < length
+          ? new Uint8Array(length)
+          : new Uint8Array(bytes.buffer, 0, length);
       state.staging[slot] = bytes;
     }
     const f = messageHeader.field;
@@ -159,10 +178,10 @@ export class MailboxHub {
     f.doorbells.set(bytes, 0, counters.doorbells);
     f.bytesOut.set(bytes, 0, counters.bytesOut);
     f.bytesIn.set(bytes, 0, counters.bytesIn);
-    f.consumed.set(bytes, 0, state.received);
+    f.consumed.set(bytes, 0, state.received >>> 0);
     state.told = state.received;
     bytes.set(body, messageHeader.sizeBytes);
-    return bytes.length === length ? bytes : bytes.subarray(0, length);
+    return bytes;
   }
 
   /** Takes every message that has arrived; true if there was one. */
@@ -172,7 +191,9 @@ export class MailboxHub {
     return any;
   }
 
-  /** As `poll`, for the ring that contains `address`; for fabrics that know where a WRITE landed. */
+  /**
+   * As `poll`, for the ring that contains `address`; for fabrics that know where a WRITE landed.
+   */
   pollAt(address: Address): boolean {
     const first = this.#peers[0]?.peer;
     if (first === undefined) return false;
@@ -188,68 +209,92 @@ export class MailboxHub {
     return this.#pollPeer(state);
   }
 
+  /**
+   * Gives back a received message whose body nobody will look at any more: its memory then serves a
+   * later one. Whoever does not leaves it to the garbage collector.
+   */
+  release(message: Message): void {
+    this.#pool.give(message);
+  }
+
   #pollPeer(state: PeerState): boolean {
     const { inbound, shape, node } = state.peer;
     let any = false;
     for (;;) {
-      const at = inbound + ringHeadBytes + (state.received % shape.slots) * shape.slotBytes;
-      if (this.#memory.loadLow(at) !== (state.received + 1) >>> 0) return any;
+      const at = inbound + ringHeadBytes + state.receiveSlot * shape.slotBytes;
+      const expected = (state.received + 1) >>> 0;
+      const sequence = this.#memory.loadLow(at);
+      if (sequence !== expected) {
+        assert(
+          sequence === 0 || sequence === (expected - shape.slots) >>> 0,
+          () => `message ${sequence} of node ${node} lies where ${expected} belongs`,
+          'FARSIDE_CORRUPT',
+        );
+        return any;
+      }
       const lengthBytes = this.#memory.loadHigh(at);
       assert(
         slotHeadBytes + lengthBytes <= shape.slotBytes,
         () => `message from node ${node}: length ${lengthBytes} B exceeds its slot`,
         'FARSIDE_CORRUPT',
       );
-      const bytes = new Uint8Array(messageHeader.sizeBytes + align8(lengthBytes));
-      this.#memory.copyOut(at + 8, bytes);
-      state.received = (state.received + 1) >>> 0;
-      if (owes(state)) this.#mayOwe = true;
-      this.#deliver(state, bytes, lengthBytes);
+      const message = this.#pool.take(node, lengthBytes);
+      this.#memory.copyOut(at + 8, message.bytes);
+      state.received++;
+      state.receiveSlot = state.receiveSlot + 1 === shape.slots ? 0 : state.receiveSlot + 1;
+      learn(state, messageHeader.field.consumed.get(message.bytes, 0));
+      const portId = messageHeader.field.port.get(message.bytes, 0);
+      const port = this.#ports[portId];
+      assert(port !== undefined, () => `a message of node ${node} for port ${portId}: not open`);
+      message.open();
+      port.queue.push(message);
+      port.onArrival?.();
+      if (owes(state)) {
+        state.crediting = true;
+        this.#owed.push(state);
+      }
       any = true;
     }
   }
 
-  #deliver(state: PeerState, bytes: Uint8Array, lengthBytes: number): void {
-    const f = messageHeader.field;
-    this.#learn(state, f.consumed.get(bytes, 0));
-    const portId = f.port.get(bytes, 0);
-    const port = this.#ports[portId];
-    assert(port !== undefined, () => `message for port ${portId}, which is not open`);
-    const message: Message = {
-      from: state.peer.node,
-      replyPort: f.replyPort.get(bytes, 0),
-      request: f.request.get(bytes, 0),
-      operation: f.operation.get(bytes, 0),
-      roundTrips: f.roundTrips.get(bytes, 0),
-      flags: f.flags.get(bytes, 0),
-      verbs: f.verbs.get(bytes, 0),
-      doorbells: f.doorbells.get(bytes, 0),
-      bytesOut: f.bytesOut.get(bytes, 0),
-      bytesIn: f.bytesIn.get(bytes, 0),
-      body: bytes.subarray(messageHeader.sizeBytes, messageHeader.sizeBytes + lengthBytes),
-    };
-    port.queue.push(message);
-    port.onArrival?.();
-  }
-
-  /** Counts only grow; an older one arriving late changes nothing. */
-  #learn(state: PeerState, consumed: number): void {
-    const step = (consumed - state.acknowledged) >>> 0;
-    if (step <= state.peer.shape.slots) state.acknowledged = consumed >>> 0;
+  /**
+   * The credit word holds the whole count, not its low half: it can be as old as the ring, and a
+   * count of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the
+   * word changes in between, the count read is the old one, or (where the high half grew) more than
+   * was ever sent, and is not believed.
+   */
+  #learnFromCreditWord(state: PeerState): void {
+    const low = this.#memory.loadLow(state.peer.inbound);
+    const consumed = low + this.#memory.loadHigh(state.peer.inbound) * 2 ** 32;
+    if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
   }
 
   /** Peers that have been told of too few of their messages; the fabric runs `returnCredits`. */
   owesCredits(): boolean {
-    if (this.#mayOwe) this.#mayOwe = this.#peers.some(owes);
-    return this.#mayOwe;
+    return this.#owed.length > 0;
   }
 
-  /** Background program: WRITEs the credit word of every peer that has none coming by message. */
+  /**
+   * Background program: WRITEs the credit word of every peer that has none coming by message. It
+   * waits for each, so that two of them are never under way to one peer: on different queue pairs
+   * the older could land last, and hide more than half a ring from a sender that waits for it.
+   */
   *returnCredits(): Program<void> {
-    for (const state of this.#peers) {
-      if (!owes(state)) continue;
-      state.told = state.received;
-      yield* post(writeWord(state.peer.outbound, packWord(0, state.received)));
+    const owed = this.#owed;
+    this.#owed = [];
+    for (const state of owed) {
+      state.crediting = false;
+      while (owes(state)) {
+        state.crediting = true;
+        state.told = state.received;
+        yield* batch(
+          writeWord(
+            state.peer.outbound,
+            packWord(Math.floor(state.received / 2 ** 32), state.received % 2 ** 32),
+          ),
+        );
+        state.crediting = false;
+      }
     }
   }
 
@@ -260,6 +305,17 @@ export class MailboxHub {
   }
 }
 
+/** From a header, modulo 2^32. Counts only grow; an older one arriving late changes nothing. */
+function learn(state: PeerState, consumed: number): void {
+  const step = (consumed - state.acknowledged) >>> 0;
+  if (step <= state.sent - state.acknowledged) state.acknowledged += step;
+}
+
+function isFull(state: PeerState): boolean {
+  return state.sent - state.acknowledged >= state.peer.shape.slots;
+}
+
 function owes(state: PeerState): boolean {
-  return (state.received - state.told) >>> 0 >= Math.max(1, state.peer.shape.slots >>> 1);
+  if (state.crediting) return false;
+  return state.received - state.told >= Math.max(1, state.peer.shape.slots >>> 1);
 }

@@ -5,8 +5,9 @@ import { type Key, keyBytesMax } from './key.ts';
 import { layout, u8, u16, u32, u53 } from './layout.ts';
 
 /**
- * A stored record: what Direct's slots and Central's and Clover's buffers hold after their own words.
- * It describes itself, so that recovery can tell whose bytes it found and whether they are whole:
+ * A stored record: what Direct's slots and Central's and Clover's buffers hold after their own
+ * words. It describes itself, so that recovery can tell whose bytes it found and whether they are
+ * whole:
  *
  *    0 +-----------------------+-------------+-------+-------+
  *      | checksum u32          | value u16   | key u8| flags |   lengths in bytes
@@ -47,6 +48,22 @@ export function encodeRecord(
   version: number,
   flags = 0,
 ): number {
+  const length = layRecord(bytes, at, key, value, flags);
+  sealRecord(bytes, at, version);
+  return length;
+}
+
+/**
+ * The first half of `encodeRecord`: everything but version and checksum, for a record whose version
+ * someone else draws. Gives its length in bytes.
+ */
+export function layRecord(
+  bytes: Uint8Array,
+  at: number,
+  key: Key,
+  value: Uint8Array,
+  flags = 0,
+): number {
   const keyBytes = key.bytes.length;
   const end = recordHead.sizeBytes + keyBytes + value.length;
   const length = align8(end);
@@ -57,15 +74,24 @@ export function encodeRecord(
   );
   assert(at + length <= bytes.length, () => `a record of ${length} B does not fit at ${at}`);
   const f = recordHead.field;
+  f.checksum.set(bytes, at, 0);
   f.valueBytes.set(bytes, at, value.length);
   f.keyBytes.set(bytes, at, keyBytes);
   f.flags.set(bytes, at, flags);
-  f.version.set(bytes, at, version);
+  f.version.set(bytes, at, 0);
   bytes.set(key.bytes, at + recordHead.sizeBytes);
   bytes.set(value, at + recordHead.sizeBytes + keyBytes);
   bytes.fill(0, at + end, at + length);
-  f.checksum.set(bytes, at, crc32c(bytes, at + 4, at + end));
   return length;
+}
+
+/** The second half: sets the version of the record laid out at `at`, then its checksum. */
+export function sealRecord(bytes: Uint8Array, at: number, version: number): void {
+  const f = recordHead.field;
+  f.version.set(bytes, at, version);
+  const end = at + recordHead.sizeBytes + f.keyBytes.get(bytes, at) + f.valueBytes.get(bytes, at);
+  assert(end <= bytes.length, () => `a record at ${at} that ends at ${end} of ${bytes.length} B`);
+  f.checksum.set(bytes, at, crc32c(bytes, at + 4, end));
 }
 
 /** The value's length where a record lies at `at` with that key, else undefined. No checksum. */

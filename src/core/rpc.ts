@@ -3,6 +3,8 @@ import { compute, type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import { type Message, messageFlags, type Port } from './message.ts';
 
+const forever = Number.POSITIVE_INFINITY;
+
 /**
  * Remote procedure calls over mailboxes, once, here. A call is one round trip plus what the server
  * waits for. A caller has one call outstanding; it owns the port that its replies come to.
@@ -11,6 +13,7 @@ export class RpcCaller {
   readonly #context: NodeContext;
   readonly #replies: Port;
   #request = 0;
+  #last: Message | undefined = undefined;
 
   constructor(context: NodeContext) {
     this.#context = context;
@@ -18,15 +21,10 @@ export class RpcCaller {
   }
 
   /**
-   * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been served,
-   * and a reply that comes later is dropped by its request number.
+   * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been
+   * served, and a reply that comes later is dropped by its request number.
    */
-  *call(
-    node: number,
-    port: number,
-    body: Uint8Array,
-    timeoutNs = Number.POSITIVE_INFINITY,
-  ): Program<Uint8Array> {
+  *call(node: number, port: number, body: Uint8Array, timeoutNs = forever): Program<Uint8Array> {
     const request = (this.#request = (this.#request + 1) >>> 0);
     yield* compute('rpcSend');
     yield* this.#context.hub.send(
@@ -34,8 +32,10 @@ export class RpcCaller {
       body,
       this.#context.counters,
     );
+    const dueNs = timeoutNs === forever ? forever : this.#context.nowNs() + timeoutNs;
     for (;;) {
-      const reply = yield* receive(this.#replies, { timeoutNs });
+      const leftNs = dueNs === forever ? forever : Math.max(0, dueNs - this.#context.nowNs());
+      const reply = yield* receive(this.#replies, { timeoutNs: leftNs });
       if (reply === undefined) {
         throw new FarsideError(
           'FARSIDE_TIMEOUT',
@@ -44,17 +44,32 @@ export class RpcCaller {
       }
       if (reply.request === request) {
         yield* compute('rpcReceive');
+        this.#last = reply;
         return reply.body;
       }
+      this.#context.hub.release(reply);
     }
+  }
+
+  /**
+   * The body that the last call gave is not needed any more: its memory may serve another message.
+   */
+  release(): void {
+    if (this.#last !== undefined) this.#context.hub.release(this.#last);
+    this.#last = undefined;
   }
 }
 
-/** Takes requests from `port` one at a time, for ever; `handle` gives the reply's body. */
+/**
+ * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
+ * copied before the next request. `afterReply` runs once the reply is on its way: it is where to
+ * spawn work that the caller need not wait for, and to release a request of which nothing is kept.
+ */
 export function* serve(
   context: NodeContext,
   port: Port,
   handle: (request: Message) => Program<Uint8Array>,
+  afterReply?: (request: Message) => Program<void>,
 ): Program<never> {
   for (;;) {
     const request = yield* receive(port);
@@ -73,5 +88,6 @@ export function* serve(
       body,
       context.counters,
     );
+    if (afterReply !== undefined) yield* afterReply(request);
   }
 }

@@ -43,19 +43,20 @@ export const mailboxRegionName = 'mailbox';
 const regionAlignBytes = 4096;
 
 /**
- * Who is there and where everything lies: the one description that fabrics, systems and reports share.
- * It is a pure function of the node specs, so every worker or host computes the same map.
+ * Who is there and where everything lies: the one description that fabrics, systems and reports
+ * share. It is a pure function of the node specs, so every worker or host computes the same map.
  */
 export class ClusterMap {
   readonly nodes: readonly ClusterNode[];
   readonly ring: RingShape;
-  readonly #specs: readonly NodeSpec[];
+  /** What the map was made of: plain data, from which another thread or host makes an equal map. */
+  readonly specs: readonly NodeSpec[];
   readonly #byName = new Map<string, ClusterNode>();
 
   constructor(specs: readonly NodeSpec[], ring: RingShape) {
     assert(specs.length <= nodeCountMax, `more than ${nodeCountMax} nodes`, 'FARSIDE_LIMIT');
     this.ring = ring;
-    this.#specs = specs;
+    this.specs = specs;
     this.nodes = specs.map((spec, id) => placeNode(spec, id, ring));
     for (const node of this.nodes) {
       assert(!this.#byName.has(node.name), `two nodes are called ${node.name}`, 'FARSIDE_USAGE');
@@ -87,7 +88,7 @@ export class ClusterMap {
 
   /** The rings of one node, in the order of its peers' names in its spec. */
   mailboxPeers(nodeId: number): readonly MailboxPeer[] {
-    const spec = this.#specs[nodeId] as NodeSpec;
+    const spec = this.specs[nodeId] as NodeSpec;
     return spec.peers.map((peerName) => {
       const peer = this.byName(peerName);
       return {
@@ -100,7 +101,7 @@ export class ClusterMap {
   }
 
   #ringAddress(ownerId: number, senderName: string): Address {
-    const index = (this.#specs[ownerId] as NodeSpec).peers.indexOf(senderName);
+    const index = (this.specs[ownerId] as NodeSpec).peers.indexOf(senderName);
     assert(index >= 0, () => `node ${ownerId} does not list ${senderName} as a peer`);
     return this.region(ownerId, mailboxRegionName).address + index * ringBytes(this.ring);
   }

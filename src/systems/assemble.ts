@@ -42,7 +42,8 @@ function nodeSpecs(layout: SystemLayout, shape: StoreShape): NodeSpec[] {
     (name): NodeSpec => ({
       name,
       role: 'compute',
-      cores: shape.clientsPerNode,
+      // One core a client thread, and one for what the system does in its background.
+      cores: shape.clientsPerNode + 1,
       regions: [],
       peers: serverNames,
     }),

@@ -1,3 +1,4 @@
+import type { Durability } from '../../src/core/context.ts';
 import type { Program } from '../../src/core/effect.ts';
 import { runTogether } from '../../src/fabric/shared/loop.ts';
 import { SharedNode } from '../../src/fabric/shared/node.ts';
@@ -26,8 +27,15 @@ export const smallShape: StoreShape = {
   memoryBytes: undefined,
 };
 
-/** Nodes of a map on the shared fabric, all in this thread, with a clock that ticks per reading. */
-export function inThreadNodes(cluster: ClusterMap, seed = 1): SharedNode[] {
+/**
+ * Nodes of a map on the shared fabric, all in this thread, with a clock that ticks per reading and
+ * skips to the next timer when everybody waits.
+ */
+export function inThreadNodes(
+  cluster: ClusterMap,
+  seed = 1,
+  durability: Durability = 'assumed',
+): SharedNode[] {
   const buffers = ClusterSpace.buffersFor(cluster);
   let now = 0;
   return cluster.nodes
@@ -37,8 +45,11 @@ export function inThreadNodes(cluster: ClusterMap, seed = 1): SharedNode[] {
         new SharedNode(cluster, buffers, {
           node: node.id,
           seed,
-          durability: 'assumed',
+          durability,
           clockNs: () => (now += 10),
+          skipToNs: (timeNs) => {
+            now = Math.max(now, timeNs);
+          },
           verbBoundNs: 1000,
         }),
     );
@@ -55,11 +66,12 @@ export class InThreadStore {
     system: System,
     overrides: Partial<StoreShape> = {},
     settings: Readonly<Record<string, unknown>> = {},
+    durability: Durability = 'assumed',
   ) {
     const shape = { ...smallShape, ...overrides };
     const config = system.configure(settings, shape);
     this.cluster = assembleCluster(system, shape, config);
-    this.nodes = inThreadNodes(this.cluster);
+    this.nodes = inThreadNodes(this.cluster, 1, durability);
     const runtimeOf = (id: number): SharedNode =>
       this.nodes.find((node) => node.context.node === id) as SharedNode;
     const site = (id: number): Site => ({

@@ -1,43 +1,38 @@
-import { nodeOf, offsetOf } from '../../core/address.ts';
+import { offsetOf } from '../../core/address.ts';
 import type { Durability, NodeContext } from '../../core/context.ts';
 import { Counters } from '../../core/counters.ts';
 import {
   type Effect,
   effectKind,
+  type Fence,
   type Program,
-  type Ticket,
-  type Verb,
-  verbOp,
+  type Receive,
   verbStatus,
+  type Wait,
 } from '../../core/effect.ts';
 import { FarsideError, unreachable } from '../../core/errors.ts';
-import { MailboxHub } from '../../core/mailbox.ts';
-import { acceptMessage } from '../../core/message.ts';
+import { MailboxHub, type MailboxMemory } from '../../core/mailbox.ts';
+import { acceptMessage, type Message, messageFlags, type Port } from '../../core/message.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import { loadHalf } from '../../core/word.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import { ClusterSpace } from '../../memory/space.ts';
+import { ClusterSpace, type NodeSpace } from '../../memory/space.ts';
 import type { NodeRuntime, StartOptions } from '../fabric.ts';
-import { execute, executeLocal } from './verbs.ts';
+import { Task, TaskQueue, TimerHeap, WaitingList } from './task.ts';
+import { type Doorbells, VerbExecutor } from './verbs.ts';
 
-/** Verbs that a program may execute before others of its node get a turn. */
-const verbsPerTurn = 64;
+/**
+ * Effects that a program may perform before others of its node get a turn: so many that changing
+ * over costs nothing beside them, so few that one who spins on a lock cannot starve its holder
+ * beside it.
+ */
+const effectsPerTurn = 64;
 
-class Task {
-  readonly program: Program<unknown>;
-  readonly label: string;
-  readonly daemon: boolean;
-  readonly counters: Counters;
-  /** Why it is not ready: a timer, a port, or nothing. */
-  wakeNs = Number.POSITIVE_INFINITY;
-  receiving: Effect | undefined = undefined;
-
-  constructor(program: Program<unknown>, label: string, daemon: boolean, counters: Counters) {
-    this.program = program;
-    this.label = label;
-    this.daemon = daemon;
-    this.counters = counters;
-  }
+/** What a node needs of the outside where other threads run the other nodes. */
+export interface ControlPath extends Doorbells {
+  /** Asks for an incarnation to be ended; `isFenced` tells when it has. */
+  requestFence(incarnation: number): void;
+  isFenced(incarnation: number): boolean;
 }
 
 export interface SharedNodeOptions {
@@ -46,47 +41,92 @@ export interface SharedNodeOptions {
   readonly durability: Durability;
   readonly clockNs: () => number;
   readonly verbBoundNs: number;
+  /** Absent where all nodes run in one thread: nobody sleeps there, and nobody can be fenced. */
+  readonly control?: ControlPath;
+  /** A clock that can be moved forward where nothing is left to do before that time. */
+  readonly skipToNs?: (timeNs: number) => void;
 }
 
 /**
- * One compute node of the shared fabric: interleaves its programs over memory that others see. A verb
- * completes on the stack, so the only things a program ever waits for are messages and time.
+ * One compute node of the shared fabric: interleaves its programs over memory that others see. A
+ * verb completes on the stack, so the only things a program ever waits for are messages, time and
+ * fences.
  */
 export class SharedNode implements NodeRuntime {
   readonly context: NodeContext;
   readonly background = new Counters();
-  readonly #space: ClusterSpace;
+  readonly #options: SharedNodeOptions;
+  readonly #executor: VerbExecutor;
   readonly #hub: MailboxHub;
-  readonly #ready: Task[] = [];
-  #blocked: Task[] = [];
+  readonly #clockNs: () => number;
+  readonly #ready = new TaskQueue();
+  readonly #timers = new TimerHeap();
+  /** Those that wait for a message, by the number of their port. */
+  readonly #receivers: WaitingList[] = [];
+  #fencing: { readonly task: Task; readonly incarnation: number }[] = [];
   #foreground = 0;
   #current = this.background;
-  readonly #clockNs: () => number;
 
   constructor(
     cluster: ClusterMap,
     buffers: readonly ArrayBufferLike[],
     options: SharedNodeOptions,
   ) {
-    this.#space = new ClusterSpace(buffers);
-    this.#clockNs = options.clockNs;
-    const space = this.#space;
+    const space = new ClusterSpace(buffers);
     const own = space.spaces[options.node];
     if (own === undefined) throw new FarsideError('FARSIDE_ADDRESS', `no node ${options.node}`);
-    this.#hub = new MailboxHub(
-      {
-        loadLow: (address) => Atomics.load(own.halves, offsetOf(address) / 4) >>> 0,
-        loadHigh: (address) => loadHalf(own.bytes, offsetOf(address) + 4),
-        copyOut: (address, into) => {
-          const at = offsetOf(address);
-          into.set(own.bytes.subarray(at, at + into.length));
-        },
-      },
-      cluster.mailboxPeers(options.node),
-    );
+    this.#options = options;
+    this.#clockNs = options.clockNs;
+    this.#executor = new VerbExecutor(space, options.node, options.control);
+    this.#hub = new MailboxHub(mailboxMemory(own), cluster.mailboxPeers(options.node));
+    this.context = this.#makeContext(options);
+  }
+
+  start(program: Program<unknown>, options: StartOptions = {}): void {
+    const { label = 'program', daemon = false, background = false } = options;
+    this.#add(program, label, daemon, background ? this.background : new Counters());
+  }
+
+  /** Programs that are neither daemons nor finished. */
+  get foreground(): number {
+    return this.#foreground;
+  }
+
+  /**
+   * When the next timer is due, in nanoseconds of the node's clock; infinity where there is none.
+   */
+  get nextTimerNs(): number {
+    return this.#timers.nextNs;
+  }
+
+  /** Takes what has come (messages, timers, fences), then gives every ready program one turn. */
+  turn(): boolean {
+    this.poll();
+    const count = this.#ready.size;
+    for (let i = 0; i < count; i++) this.#run(this.#ready.shift());
+    return count > 0;
+  }
+
+  /** Makes ready whoever got what it waits for; true if any program is ready now. */
+  poll(): boolean {
+    if (this.#hub.poll() && this.#hub.owesCredits()) {
+      this.#add(this.#hub.returnCredits(), 'credits', true, this.background);
+    }
+    if (this.#timers.size > 0) this.#expire(this.#clockNs());
+    if (this.#fencing.length > 0) this.#checkFences();
+    return this.#ready.size > 0;
+  }
+
+  /** Moves the clock to `timeNs`, where it can be moved; false where time is real. */
+  skipTo(timeNs: number): boolean {
+    this.#options.skipToNs?.(timeNs);
+    return this.#options.skipToNs !== undefined;
+  }
+
+  #makeContext(options: SharedNodeOptions): NodeContext {
     const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.#current;
-    this.context = {
+    return {
       node: options.node,
       fabric: 'shared',
       durability: options.durability,
@@ -107,148 +147,186 @@ export class SharedNode implements NodeRuntime {
     };
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
-    const { label = 'program', daemon = false, background = false } = options;
-    this.#add(program, label, daemon, background ? this.background : new Counters());
-  }
-
-  /** Programs that are neither daemons nor finished. */
-  get foreground(): number {
-    return this.#foreground;
-  }
-
   #add(program: Program<unknown>, label: string, daemon: boolean, counters: Counters): void {
     if (!daemon) this.#foreground++;
     this.#ready.push(new Task(program, label, daemon, counters));
   }
 
-  /** Gives every ready program one turn; true if any made progress. */
-  turn(): boolean {
-    if (this.#blocked.length > 0) this.#wake();
-    const count = this.#ready.length;
-    for (let i = 0; i < count; i++) this.#run(this.#ready.shift() as Task);
-    return count > 0;
-  }
-
-  /** When the next timer is due, in nanoseconds of the node's clock. */
-  get nextTimerNs(): number {
-    return this.#blocked.reduce((least, t) => Math.min(least, t.wakeNs), Number.POSITIVE_INFINITY);
-  }
-
-  #wake(): void {
-    this.#hub.poll();
-    if (this.#hub.owesCredits()) {
-      this.#add(this.#hub.returnCredits(), 'credits', true, this.background);
-    }
-    const now = this.#clockNs();
-    const still: Task[] = [];
-    for (const task of this.#blocked) {
-      const effect = task.receiving;
-      if (effect?.kind === effectKind.receive && effect.port.queue.length > 0) {
-        effect.message = effect.port.queue.shift();
-      } else if (task.wakeNs > now) {
-        still.push(task);
+  #run(task: Task): void {
+    const { program, counters } = task;
+    this.#current = counters;
+    let step = program.next();
+    for (let budget = effectsPerTurn; step.done !== true; ) {
+      let cost = 1;
+      try {
+        cost = this.#perform(task, step.value, counters);
+      } catch (error) {
+        // The program's own mistake, such as a misaligned address: it may catch it.
+        if (!(error instanceof FarsideError)) throw error;
+        step = program.throw(error);
         continue;
       }
-      this.#ready.push(task);
-    }
-    this.#blocked = still;
-  }
-
-  #run(task: Task): void {
-    this.#current = task.counters;
-    const received = task.receiving;
-    if (received?.kind === effectKind.receive && received.message !== undefined) {
-      acceptMessage(task.counters, received.message);
-    }
-    task.receiving = undefined;
-    task.wakeNs = Number.POSITIVE_INFINITY;
-    for (let budget = verbsPerTurn; budget > 0; ) {
-      const step = task.program.next();
-      if (step.done === true) {
-        if (!task.daemon) this.#foreground--;
-        return;
-      }
-      const cost = this.#perform(task, step.value);
-      if (cost < 0) {
-        this.#blocked.push(task);
-        return;
-      }
+      if (cost === 0) return;
       budget -= cost;
+      if (budget <= 0) {
+        this.#ready.push(task);
+        return;
+      }
+      step = program.next();
     }
-    this.#ready.push(task);
+    if (!task.daemon) this.#foreground--;
   }
 
-  /** Performs one effect; gives the verbs it cost, or -1 where the program must wait. */
-  #perform(task: Task, effect: Effect): number {
+  /** Performs one effect; gives what it costs of the turn, or 0 where the program must wait. */
+  #perform(task: Task, effect: Effect, counters: Counters): number {
     switch (effect.kind) {
       case effectKind.verb:
-        this.#post(task, [effect]);
-        task.counters.roundTrips = Math.max(task.counters.roundTrips, effect.depth + 1);
+        this.#executor.postOne(effect, counters);
+        counters.roundTrips++;
         return 1;
       case effectKind.batch:
-        this.#post(task, effect.verbs);
-        if (effect.verbs.length > 0) task.counters.roundTrips++;
-        return effect.verbs.length;
+        this.#executor.postAll(effect.verbs, counters);
+        if (effect.verbs.length > 0) counters.roundTrips++;
+        return 1 + effect.verbs.length;
       case effectKind.post:
-        this.#post(task, effect.verbs);
-        return effect.verbs.length;
+        this.#executor.postAll(effect.verbs, counters);
+        return 1 + effect.verbs.length;
       case effectKind.wait:
-        awaited(task.counters, effect.tickets);
-        return 1;
+        return this.#wait(task, effect, counters);
       case effectKind.receive:
-        return this.#receive(task, effect);
+        return this.#receive(task, effect, counters);
       case effectKind.local:
-        executeLocal(this.#space, effect);
+        this.#executor.executeLocal(effect);
         return 1;
       case effectKind.compute:
-        return 0;
+        return 1; // the work itself takes its time
       case effectKind.sleep:
-        task.wakeNs = this.#clockNs() + effect.durationNs;
-        return -1;
+        this.#timers.add(task, this.#clockNs() + effect.durationNs);
+        return 0;
       case effectKind.spawn:
         this.#add(effect.program, effect.label, true, this.background);
         return 1;
       case effectKind.fence:
-        throw new FarsideError('FARSIDE_UNSUPPORTED', 'fence: not on one thread');
+        return this.#fence(task, effect);
       default:
         return unreachable(effect);
     }
   }
 
-  #receive(task: Task, effect: Effect & { kind: 4 }): number {
-    task.receiving = effect;
-    const message = effect.port.queue.shift();
-    if (message !== undefined) {
-      acceptMessage(task.counters, message);
-      effect.message = message;
-      task.receiving = undefined;
-      return 1;
+  /**
+   * Posted verbs have completed, so this waits only for tickets that nobody posted: for its
+   * time-out.
+   */
+  #wait(task: Task, effect: Wait, counters: Counters): number {
+    let completed = 0;
+    for (const ticket of effect.tickets) {
+      if (ticket.status < verbStatus.ok) continue;
+      completed++;
+      if (ticket.depth >= counters.roundTrips) counters.roundTrips = ticket.depth + 1;
     }
-    task.wakeNs = this.#clockNs() + effect.timeoutNs;
-    return -1;
+    if (completed >= effect.count) return 1;
+    if (effect.timeoutNs === Number.POSITIVE_INFINITY) {
+      throw new FarsideError(
+        'FARSIDE_USAGE',
+        `wait for ${effect.count} verbs of which ${completed} were posted: it would never end`,
+      );
+    }
+    this.#timers.add(task, this.#clockNs() + effect.timeoutNs);
+    return 0;
   }
 
-  #post(task: Task, verbs: readonly Verb<unknown>[]): void {
-    const { counters } = task;
-    let lastNode = -1;
-    for (const verb of verbs) {
-      const node = nodeOf(verb.address);
-      if (node !== lastNode) counters.doorbells++;
-      lastNode = node;
-      verb.depth = counters.roundTrips;
-      counters.verbs++;
-      if (verb.op === verbOp.read) counters.bytesIn += verb.lengthBytes;
-      else if (verb.op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
-      if (verb.op === verbOp.cas || verb.op === verbOp.faa) counters.bytesIn += 8;
-      execute(this.#space, verb);
+  #receive(task: Task, effect: Receive, counters: Counters): number {
+    const { port } = effect;
+    const message = port.queue.shift();
+    if (message !== undefined) {
+      this.#accept(counters, message);
+      effect.message = message;
+      return 1;
     }
+    task.receiving = effect;
+    this.#receiversOf(port).append(task);
+    if (effect.timeoutNs !== Number.POSITIVE_INFINITY) {
+      this.#timers.add(task, this.#clockNs() + effect.timeoutNs);
+    }
+    return 0;
+  }
+
+  /** Made when a port is first waited for; from then on the hub calls back for each message. */
+  #receiversOf(port: Port): WaitingList {
+    let list = this.#receivers[port.id];
+    if (list === undefined) {
+      list = new WaitingList();
+      this.#receivers[port.id] = list;
+      port.onArrival = () => this.#arrived(port);
+    }
+    return list;
+  }
+
+  /** Messages queue only where nobody waits, so the newest belongs to the one who waits longest. */
+  #arrived(port: Port): void {
+    const task = this.#receiversOf(port).first;
+    if (task === undefined) return;
+    const effect = task.receiving as Receive;
+    effect.message = port.queue.shift();
+    if (effect.message !== undefined) this.#accept(task.counters, effect.message);
+    this.#timers.remove(task);
+    this.#wake(task);
+  }
+
+  /**
+   * A request starts its server's count anew; what the whole background has done is never reset.
+   */
+  #accept(counters: Counters, message: Message): void {
+    const request = (message.flags & messageFlags.reply) === 0;
+    if (!request || counters !== this.background) acceptMessage(counters, message);
+  }
+
+  #expire(nowNs: number): void {
+    for (let task = this.#timers.takeDue(nowNs); task; task = this.#timers.takeDue(nowNs)) {
+      this.#wake(task);
+    }
+  }
+
+  #wake(task: Task): void {
+    if (task.receiving !== undefined) {
+      this.#receiversOf(task.receiving.port).remove(task);
+      task.receiving = undefined;
+    }
+    this.#ready.push(task);
+  }
+
+  #fence(task: Task, effect: Fence): number {
+    const { control } = this.#options;
+    if (control === undefined) {
+      throw new FarsideError(
+        'FARSIDE_UNSUPPORTED',
+        'fence: all nodes run in this thread, which cannot end one of them',
+      );
+    }
+    control.requestFence(effect.incarnation);
+    this.#fencing.push({ task, incarnation: effect.incarnation });
+    return 0;
+  }
+
+  #checkFences(): void {
+    const { control } = this.#options;
+    this.#fencing = this.#fencing.filter(({ task, incarnation }) => {
+      if (control?.isFenced(incarnation) !== true) return true;
+      this.#ready.push(task);
+      return false;
+    });
   }
 }
 
-function awaited(counters: Counters, tickets: readonly Ticket[]): void {
-  for (const ticket of tickets) {
-    if (ticket.status < verbStatus.ok) continue;
-    counters.roundTrips = Math.max(counters.roundTrips, ticket.depth + 1);
-  }
+/**
+ * The node's own rings. The load of a sequence word acquires: the body that precedes it is seen.
+ */
+function mailboxMemory(own: NodeSpace): MailboxMemory {
+  return {
+    loadLow: (address) => Atomics.load(own.halves, offsetOf(address) / 4) >>> 0,
+    loadHigh: (address) => loadHalf(own.bytes, offsetOf(address) + 4),
+    copyOut: (address, into) => {
+      into.set(new Uint8Array(own.buffer, offsetOf(address), into.length));
+    },
+  };
 }

@@ -1,0 +1,83 @@
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { Command } from 'commander';
+import { farsideVersion } from '../lab/package.ts';
+import { exitCode } from './errors.ts';
+
+const help = `
+Exits 0 where at least one fabric works.
+
+Example:
+  farside doctor`;
+
+/** One thing looked at: whether it works, and the one step missing where it does not. */
+interface Finding {
+  readonly subject: string;
+  readonly works: boolean;
+  readonly detail: string;
+}
+
+/** `farside doctor`: which fabrics work here, and for each that does not, the one step missing. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .summary('say which fabrics work here, and what the others need')
+    .description('Says which fabrics work here, and for each that does not, the one step missing.')
+    .addHelpText('after', help)
+    .action(doctor);
+}
+
+function doctor(): void {
+  const fabrics = [sim(), shared(), verbs()];
+  const findings = [platform(), ...fabrics];
+  const width = Math.max(...findings.map(({ subject }) => subject.length));
+  for (const { subject, works, detail } of findings) {
+    process.stdout.write(`${works ? 'ok     ' : 'missing'}  ${subject.padEnd(width)}  ${detail}\n`);
+  }
+  process.exitCode = fabrics.some(({ works }) => works) ? exitCode.done : exitCode.usage;
+}
+
+const nodeMajorMin = 20;
+
+function platform(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return {
+    subject: 'platform',
+    works: major >= nodeMajorMin,
+    detail:
+      `farside ${farsideVersion} on Node ${process.versions.node} ` +
+      `(needs ${nodeMajorMin}.19 or newer), ${process.platform} ${process.arch}, ` +
+      `${availableParallelism()} cores, ` +
+      `${gibibytes(freemem())} of ${gibibytes(totalmem())} memory free`,
+  };
+}
+
+function sim(): Finding {
+  const cores = availableParallelism();
+  const runs = cores === 1 ? '1 run at a time' : `${cores} runs at a time`;
+  return { subject: 'sim', works: true, detail: `virtual time; ${runs}` };
+}
+
+function shared(): Finding {
+  const subject = 'shared';
+  if (typeof SharedArrayBuffer !== 'function') {
+    return {
+      subject,
+      works: false,
+      detail: 'this Node has no SharedArrayBuffer: use another build',
+    };
+  }
+  const cores = availableParallelism();
+  const advice =
+    cores < 3
+      ? `: with ${cores} cores, more compute nodes than that share them, so read times with care`
+      : '';
+  return { subject, works: true, detail: `threads on shared memory${advice}` };
+}
+
+function verbs(): Finding {
+  return {
+    subject: 'verbs',
+    works: false,
+    detail: 'RDMA is not part of this version: use --fabric sim or --fabric shared',
+  };
+}

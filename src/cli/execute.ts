@@ -1,0 +1,125 @@
+import type { CompareHooks, CompareOutcome } from '../lab/compare.ts';
+import { type Experiment, type ExperimentSource, planExperiment } from '../lab/experiment/plan.ts';
+import { usageError } from '../lab/experiment/setting.ts';
+import { axisLabel, pointLabel } from '../lab/output/names.ts';
+import type { RunResult } from '../lab/result.ts';
+import type { RunSpec } from '../lab/spec.ts';
+import { type ExitCode, exitCode, isUsersFault, OwnSystemFailed, say } from './errors.ts';
+import type { ExperimentFlags } from './experiment-flags.ts';
+import { interruptible } from './interrupt.ts';
+import { Progress } from './progress.ts';
+
+/**
+ * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine
+ * is imported only when it is needed, so that help and mistakes are answered at once.
+ */
+export async function execute(source: ExperimentSource, flags: ExperimentFlags): Promise<ExitCode> {
+  const startedAt = new Date();
+  const isQuiet = flags.quiet === true;
+  const isTwice = flags.checkDeterminism === true;
+  const { loadSystem } = await import('../lab/engine/prepare.ts');
+  const { openPlan } = await import('../lab/experiment/open.ts');
+  const experiment = await planExperiment(source, loadSystem);
+  const own = ownSystems(experiment);
+  const { specs, warnings } = await blaming(own, async () => openPlan(experiment.plan));
+  if (isTwice) refuseRealTime(specs);
+  if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
+  const { Output } = await import('./output.ts');
+  const output = await Output.open(experiment, flags);
+  if (flags.dryRun === true) {
+    process.stdout.write(listRuns(experiment));
+    return exitCode.done;
+  }
+  const rounds = await blaming(own, () => runRounds(specs, isTwice ? 2 : 1, isQuiet));
+  const { runs, partial } = rounds[0] as CompareOutcome;
+  await output.write({ startedAt, runs, partial });
+  if (rounds.some((round) => round.partial)) return exitCode.interrupted;
+  const broken = [
+    ...corruptions(runs),
+    ...rounds.slice(1).flatMap((r) => divergences(runs, r.runs)),
+  ];
+  for (const line of broken) say(line);
+  return broken.length > 0 ? exitCode.broken : exitCode.done;
+}
+
+/** Runs all specs so many times; an interrupt ends the round under way and those after it. */
+async function runRounds(
+  specs: readonly RunSpec[],
+  rounds: number,
+  isQuiet: boolean,
+): Promise<CompareOutcome[]> {
+  const { runAll } = await import('../lab/compare.ts');
+  const progress = new Progress(specs.length * rounds, isQuiet);
+  const outcomes: CompareOutcome[] = [];
+  try {
+    await interruptible(async (signal) => {
+      for (let round = 0; round < rounds && outcomes.at(-1)?.partial !== true; round++) {
+        const before = round * specs.length;
+        const onProgress: CompareHooks['onProgress'] = (finished, running) =>
+          progress.show(before + finished, running);
+        outcomes.push(await runAll(specs, { signal, onProgress }));
+      }
+    });
+  } finally {
+    progress.end();
+  }
+  return outcomes;
+}
+
+/** Systems that are modules of the user. */
+function ownSystems({ plan }: Experiment): string[] {
+  const names = new Set(plan.runs.map(({ spec }) => spec.system));
+  return [...names].filter((name) => /[./\\]/.test(name));
+}
+
+/** Unexpected errors are farside's fault, unless modules of the user took part. */
+async function blaming<T>(own: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (own.length === 0 || isUsersFault(error)) throw error;
+    throw new OwnSystemFailed(own, error);
+  }
+}
+
+function refuseRealTime(specs: readonly RunSpec[]): void {
+  const real = specs.find((spec) => spec.fabric !== 'sim');
+  if (real === undefined) return;
+  throw usageError([
+    `--check-determinism: has no effect on fabric ${real.fabric}, where time is real; ` +
+      'use --fabric sim',
+  ]);
+}
+
+/** One line a run, for `--dry-run`. */
+function listRuns({ name, plan }: Experiment): string {
+  const lines = plan.runs.map(({ spec, chosen }) => {
+    const point = pointLabel(spec.point);
+    return `  ${chosen.label}, seed ${spec.seed}${point === '' ? '' : `, ${point}`}`;
+  });
+  const axes = plan.axes.map(({ path, values }) => `${axisLabel(path)} ${values.join(', ')}`);
+  const over = axes.length === 0 ? '' : ` over ${axes.join(' x ')}`;
+  return `${name}: ${lines.length} runs${over}\n${lines.join('\n')}\n`;
+}
+
+/** Values that were not what their keys say: only looked for with --data-integrity. */
+function corruptions(runs: readonly RunResult[]): string[] {
+  return runs.flatMap((run) => {
+    const corrupt = Object.values(run.perOperation).reduce((sum, kind) => sum + kind.corrupt, 0);
+    return corrupt === 0 ? [] : [`promise broken: ${corrupt} corrupt values: ${describeRun(run)}`];
+  });
+}
+
+function divergences(runs: readonly RunResult[], again: readonly RunResult[]): string[] {
+  return runs.flatMap((first, index) => {
+    const second = again[index] as RunResult;
+    if (first.eventHash === second.eventHash) return [];
+    const hashes = `event hash ${first.eventHash}, then ${second.eventHash}`;
+    return [`not deterministic: ${describeRun(first)}: ${hashes}`];
+  });
+}
+
+function describeRun({ system, seed, point }: RunResult): string {
+  const where = pointLabel(point);
+  return `${system}${where === '' ? '' : `, ${where}`}, seed ${seed}`;
+}

@@ -1,0 +1,61 @@
+import { Command, type CommanderError } from 'commander';
+import { FarsideError } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { farsideVersion } from '../lab/package.ts';
+import { compareCommand } from './compare.ts';
+import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
+import { listCommand } from './list.ts';
+import { runCommand } from './run.ts';
+
+/** The whole command line, without side effects: the entry point parses with it, tests read it. */
+export function buildProgram(): Command {
+  const program = new Command('farside')
+    .description('A testbed for passive disaggregated memory')
+    .version(farsideVersion, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .addHelpText('after', '\nExample:\n  farside compare');
+  const commands = [
+    compareCommand(),
+    runCommand(),
+    explainCommand(),
+    doctorCommand(),
+    listCommand(),
+  ];
+  for (const command of commands) {
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) refuseInOneLine(command);
+  return program;
+}
+
+/** Commander's complaints, which take several lines, become errors like all others. */
+function refuseInOneLine(command: Command): void {
+  command.showSuggestionAfterError(false);
+  command.configureOutput({ outputError: () => undefined });
+  command.exitOverride((error) => {
+    if (error.exitCode === 0) throw error;
+    throw new FarsideError('FARSIDE_USAGE', complaint(command, error));
+  });
+}
+
+function complaint(command: Command, error: CommanderError): string {
+  const plain = error.message.replace(/^error: /, '').replaceAll("'", '');
+  return `${plain}${hint(command, error, plain)}`;
+}
+
+function hint(command: Command, error: CommanderError, plain: string): string {
+  const name = command.parent === null ? 'farside' : `farside ${command.name()}`;
+  const written = plain.split(' ').at(-1) as string;
+  if (error.code === 'commander.unknownCommand') {
+    const names = command.commands.map((known) => known.name());
+    return didYouMean(written, names) || ` (there are: ${names.join(', ')})`;
+  }
+  if (error.code === 'commander.unknownOption') {
+    const flags = command.options.flatMap((option) => [option.long, option.short]);
+    const known = flags.filter((flag) => flag !== undefined && flag !== null);
+    return didYouMean(written, known) || ` (${name} --help lists them)`;
+  }
+  return ` (${name} --help)`;
+}

@@ -1,0 +1,69 @@
+import type { Program } from '../core/effect.ts';
+import { assert } from '../core/errors.ts';
+import type { ClusterMap } from '../memory/cluster.ts';
+import type { NodeRuntime } from './fabric.ts';
+
+/**
+ * What a run does, in a form that every fabric can carry: a module that exports a `Job`. The job is
+ * called once for each node that runs programs, in whatever thread is that node; it starts the
+ * node's programs and gives back a function that is asked for the node's result when they have
+ * ended (on servers, which run daemons only: when the last node with foreground programs has
+ * finished).
+ *
+ * Programs run after every node's job has returned. In a worker the event loop stands still while
+ * they run: what a program needs (trace lines, say) it must be able to get synchronously.
+ */
+export type Job = (site: JobSite) => JobEnd | Promise<JobEnd>;
+
+/** Gives what the structured clone algorithm can carry to the caller's thread. */
+export type JobEnd = () => unknown;
+
+export interface JobSite {
+  readonly runtime: NodeRuntime;
+  readonly cluster: ClusterMap;
+  /** What the caller gave this node; a clone of it in a worker. */
+  readonly data: unknown;
+  /** True once the run should end early (SIGINT): drivers stop drawing operations and finish. */
+  stopRequested(): boolean;
+  /** Shows a number (0 to 2^32 - 1) to whoever watches the run, in one of `progressSlots`. */
+  progress(slot: number, value: number): void;
+  /**
+   * Waits until `parties` programs of the whole run have come to the meeting point with that number
+   * (0 to `meetingPoints` - 1, each used once): between loading and measuring, say. Gives up,
+   * without error, where the run should end early.
+   */
+  meet(point: number, parties: number): Program<void>;
+}
+
+export const progressSlots = 8;
+export const meetingPoints = 16;
+
+/** How often one who waits at a meeting point looks again. */
+export const meetingPollNs = 20_000;
+
+/** A job by module, so that a worker can load it: compiled JavaScript, as a file: URL. */
+export interface JobModule {
+  readonly module: string;
+  /** The name of the export. */
+  readonly name: string;
+  readonly dataOf?: (node: number) => unknown;
+}
+
+/** Loads a job; FARSIDE_USAGE where the module has no such export. */
+export async function loadJob(module: string, name: string): Promise<Job> {
+  const exports = (await import(module)) as Record<string, unknown>;
+  const job = exports[name];
+  assert(typeof job === 'function', () => `${module} exports no job ${name}`, 'FARSIDE_USAGE');
+  return job as Job;
+}
+
+/** What every fabric offers to whoever runs a job on a whole cluster. */
+export interface FabricCluster {
+  readonly map: ClusterMap;
+  /** Results by node id; rejects with the first error of any node, which ends the run. */
+  run(job: JobModule): Promise<ReadonlyMap<number, unknown>>;
+  /** Asks jobs to end early; their results still come. */
+  abort(): void;
+  /** What a node's job last showed in that slot. */
+  progress(node: number, slot: number): number;
+}

@@ -1,0 +1,91 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Durability } from '../../core/context.ts';
+import { assert, type ErrorCode, FarsideError } from '../../core/errors.ts';
+import type { RingShape } from '../../core/mailbox.ts';
+import { ClusterMap, type NodeSpec } from '../../memory/cluster.ts';
+import { loadJob } from '../job.ts';
+import { monotonicClock } from './clock.ts';
+import { ControlBlock } from './control.ts';
+import { jobSite } from './job-site.ts';
+import { runUntilStopped } from './loop.ts';
+import { SharedNode } from './node.ts';
+
+/** All that a thread needs to become a node; plain data and shared buffers. */
+export interface WorkerInput {
+  readonly node: number;
+  readonly specs: readonly NodeSpec[];
+  readonly ring: RingShape;
+  readonly buffers: readonly SharedArrayBuffer[];
+  readonly control: SharedArrayBuffer;
+  readonly maySleep: Uint8Array;
+  readonly seed: number;
+  readonly durability: Durability;
+  readonly verbBoundNs: number;
+  readonly clockOriginNs: bigint;
+  readonly spinTurnsMax: number;
+  readonly module: string;
+  readonly jobName: string;
+  readonly data: unknown;
+}
+
+/** What a worker says; nothing is ever said to it. */
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'result'; readonly value: unknown }
+  | { readonly kind: 'fence'; readonly incarnation: number }
+  | { readonly kind: 'error'; readonly error: PlainError };
+
+/** An error as plain data: an instance of a class does not survive the way between threads. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Errors that are not ours are defects of a job or of farside: internal, with their own name. */
+export function plainError(error: unknown): PlainError {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  if (error instanceof FarsideError) return { code: error.code, message: error.message, stack };
+  return { code: 'FARSIDE_INTERNAL', message: String(error), stack };
+}
+
+async function main(input: WorkerInput, say: (message: WorkerMessage) => void): Promise<void> {
+  const { node } = input;
+  const control = new ControlBlock(input.control, input.maySleep);
+  const cluster = new ClusterMap(input.specs, input.ring);
+  const runtime = new SharedNode(cluster, input.buffers, {
+    node,
+    seed: input.seed,
+    durability: input.durability,
+    verbBoundNs: input.verbBoundNs,
+    clockNs: monotonicClock(input.clockOriginNs),
+    control: {
+      maySleep: input.maySleep,
+      ring: (peer) => control.ring(peer),
+      requestFence: (incarnation) => say({ kind: 'fence', incarnation }),
+      isFenced: (incarnation) => control.hasExited(incarnation),
+    },
+  });
+  const job = await loadJob(input.module, input.jobName);
+  const end = await job(jobSite(runtime, cluster, control, input.data));
+  if (runtime.foreground > 0) control.clientJoins(node);
+  say({ kind: 'ready' });
+  control.awaitOpen();
+  let said = false;
+  const result = (): void => {
+    if (!said) say({ kind: 'result', value: end() });
+    said = true;
+  };
+  runUntilStopped(runtime, control, input.spinTurnsMax, () => {
+    result();
+    control.clientLeaves(node);
+  });
+  result();
+}
+
+const port = parentPort;
+assert(port !== null, 'worker.js is loaded by a worker thread only');
+const say = (message: WorkerMessage): void => port.postMessage(message);
+main(workerData as WorkerInput, say).catch((error: unknown) => {
+  say({ kind: 'error', error: plainError(error) });
+});

@@ -1,0 +1,65 @@
+/**
+ * farside as a library. An application opens a store (`openStore`) and awaits its operations; the
+ * author of a protocol writes programs of verbs (`read`, `cas`, `batch` …) and runs them on a node
+ * (`openNode`), or gathers them into a `System` of their own.
+ */
+export { type Address, formatAddress, globalAddress, nodeOf, offsetOf } from './core/address.ts';
+export type { Durability, FabricKind, NodeContext } from './core/context.ts';
+export { Counters } from './core/counters.ts';
+export {
+  atomicWrite,
+  batch,
+  cas,
+  compute,
+  type Effect,
+  faa,
+  fence,
+  fenced,
+  flush,
+  gather,
+  local,
+  type Program,
+  post,
+  read,
+  readWord,
+  receive,
+  settle,
+  sleep,
+  spawn,
+  type Ticket,
+  type Verb,
+  VerbError,
+  verbStatus,
+  wait,
+  write,
+  writeWord,
+} from './core/effect.ts';
+export { type ErrorCode, errorCodes, FarsideError } from './core/errors.ts';
+export { type Key, keyBytesMax, keyOf } from './core/key.ts';
+export { layout, u8, u16, u32, u53, u64 } from './core/layout.ts';
+export {
+  encodeRecord,
+  recordBytes,
+  recordHead,
+  recordIsWhole,
+  valueBytesMax,
+} from './core/record.ts';
+export { RpcCaller, serve } from './core/rpc.ts';
+export type { AsyncNode } from './lab/store/async-node.ts';
+export {
+  type OpenNode,
+  type OpenStoreOptions,
+  openNode,
+  openStore,
+} from './lab/store/open-store.ts';
+export type { KeyLike, Store } from './lab/store/store.ts';
+export { ClusterMap, type NodeSpec, type Region, type RegionSpec } from './memory/cluster.ts';
+export type {
+  Site,
+  StoreClient,
+  StoreShape,
+  System,
+  SystemNode,
+  SystemParameter,
+  SystemServer,
+} from './systems/system.ts';

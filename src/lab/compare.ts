@@ -1,0 +1,115 @@
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { ProgressCell, RunAborted, type RunProgress, uncarry } from './engine/hooks.ts';
+import type { WorkerAnswer, WorkerTask } from './engine/run-worker.ts';
+import type { RunResult } from './result.ts';
+import { runOne } from './run.ts';
+import type { RunSpec } from './spec.ts';
+
+export interface CompareHooks {
+  /** A few times a second: runs finished, and how far those under way are. */
+  onProgress?(finished: number, running: readonly RunningSpec[]): void;
+  readonly signal?: AbortSignal;
+  /** Simulated runs at once; default: one a core. */
+  readonly threads?: number;
+}
+
+export interface RunningSpec {
+  readonly spec: RunSpec;
+  readonly progress: RunProgress;
+}
+
+export interface CompareOutcome {
+  /** In the order of the specs; those not finished are left out. */
+  readonly runs: readonly RunResult[];
+  /** True where the signal ended it. */
+  readonly partial: boolean;
+}
+
+const progressIntervalMs = 150;
+
+/**
+ * Runs all specs: simulated ones in a pool, one isolate and one core each, since their results do not
+ * depend on the machine; those on real fabrics one after another, since theirs do. The first error ends
+ * everything; an abort keeps what has finished.
+ */
+export async function runAll(
+  specs: readonly RunSpec[],
+  hooks: CompareHooks = {},
+): Promise<CompareOutcome> {
+  const results = new Array<RunResult | undefined>(specs.length).fill(undefined);
+  const running = new Map<RunSpec, ProgressCell>();
+  const stop = (): void => {
+    for (const cell of running.values()) cell.abort();
+  };
+  hooks.signal?.addEventListener('abort', stop);
+  const timer = setInterval(() => {
+    const finished = results.filter((result) => result !== undefined).length;
+    const cells = [...running].map(([spec, cell]) => ({ spec, progress: cell.read() }));
+    hooks.onProgress?.(finished, cells);
+  }, progressIntervalMs);
+  const run = async (index: number, engine: Engine): Promise<void> => {
+    const spec = specs[index] as RunSpec;
+    if (hooks.signal?.aborted) return;
+    const cell = new ProgressCell();
+    running.set(spec, cell);
+    try {
+      results[index] = await engine(spec, cell);
+    } finally {
+      running.delete(spec);
+    }
+  };
+  try {
+    await runSimulated(specs, run, stop, hooks.threads ?? availableParallelism());
+    for (const [index, spec] of specs.entries()) {
+      if (spec.fabric !== 'sim') await run(index, runOne);
+    }
+  } catch (error) {
+    if (!(error instanceof RunAborted)) throw error;
+  } finally {
+    clearInterval(timer);
+    hooks.signal?.removeEventListener('abort', stop);
+  }
+  const runs = results.filter((result) => result !== undefined);
+  return { runs, partial: runs.length < specs.length };
+}
+
+type Engine = (spec: RunSpec, cell: ProgressCell) => Promise<RunResult>;
+
+async function runSimulated(
+  specs: readonly RunSpec[],
+  run: (index: number, engine: Engine) => Promise<void>,
+  stop: () => void,
+  threads: number,
+): Promise<void> {
+  const simulated = [...specs.keys()].filter((index) => specs[index]?.fabric === 'sim');
+  if (simulated.length === 0) return;
+  const pool = new Piscina<WorkerTask, WorkerAnswer>({
+    filename: new URL('./engine/run-worker.js', import.meta.url).href,
+    name: 'work',
+    maxThreads: Math.min(threads, simulated.length),
+    minThreads: Math.min(threads, simulated.length),
+  });
+  const engine: Engine = async (spec, cell) => {
+    const answer = await pool.run({ spec, progress: cell.buffer });
+    if ('error' in answer) throw uncarry(answer.error);
+    return answer.result;
+  };
+  try {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let i = next++; i < simulated.length; i = next++) {
+        await run(simulated[i] as number, engine);
+      }
+    };
+    const lanes = Array.from({ length: pool.options.maxThreads }, lane);
+    await Promise.all(lanes).catch(async (error: unknown) => {
+      next = simulated.length;
+      stop();
+      await Promise.allSettled(lanes);
+      throw error;
+    });
+  } finally {
+    await pool.destroy();
+  }
+}

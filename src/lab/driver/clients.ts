@@ -1,0 +1,117 @@
+import type { NodeContext } from '../../core/context.ts';
+import { compute, type Program, sleep } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
+import { keyOf } from '../../core/key.ts';
+import type { StoreClient } from '../../systems/system.ts';
+import type { Operation, OperationSource } from '../../workload/workload.ts';
+import { perform } from './perform.ts';
+import type { Recorder } from './recorder.ts';
+import type { Values } from './values.ts';
+import type { MeasuringWindow } from './window.ts';
+
+/** One program with one operation in flight, and what it works with. */
+export interface ClientSeat {
+  readonly context: NodeContext;
+  readonly store: StoreClient;
+  readonly values: Values;
+}
+
+export interface Measuring {
+  readonly window: MeasuringWindow;
+  readonly recorder: Recorder;
+  /** Numbers operations over the whole run, so that messages can carry them; never 0. */
+  nextOperation(): number;
+}
+
+const unsetKey = keyOf('?');
+
+export function newOperation(): Operation {
+  return { kind: 'read', key: unsetKey, valueBytes: 0, scanLength: 0, atNs: 0 };
+}
+
+/** Load phase: inserts all that the source gives; an insert that fails ends the run. */
+export function* loader(
+  seat: ClientSeat,
+  source: OperationSource,
+  onLoaded: () => void,
+): Program<void> {
+  const operation = newOperation();
+  while (source.next(operation)) {
+    seat.context.counters.reset();
+    const value = seat.values.next(operation.key, operation.valueBytes);
+    const inserted = yield* seat.store.insert(operation.key, value);
+    if (!inserted) {
+      throw new FarsideError(
+        'FARSIDE_INPUT',
+        `load phase: key ${JSON.stringify(operation.key.text)} comes twice`,
+      );
+    }
+    source.done?.(operation);
+    onLoaded();
+  }
+}
+
+/** Closed loop: the next operation starts when this one has ended. */
+export function* closedLoop(
+  seat: ClientSeat,
+  source: OperationSource,
+  measuring: Measuring,
+): Program<void> {
+  const operation = newOperation();
+  while (measuring.window.wanted && source.next(operation)) {
+    yield* compute('request');
+    yield* measured(seat, operation, source, measuring, -1);
+  }
+}
+
+/**
+ * Open loop: operations start at their intended times whatever became of the ones before. All seats of
+ * a client share `source` and `starts`: a free seat takes the next operation, sleeps until its intended
+ * start, or begins at once where that has passed. That is a FIFO queue before as many servers as there
+ * are seats, without a queue; the time an operation waited for a seat counts, because latency is
+ * measured from the intended start as well.
+ */
+export function* openLoop(
+  seat: ClientSeat,
+  source: OperationSource,
+  starts: IntendedStarts,
+  measuring: Measuring,
+): Program<void> {
+  const { context } = seat;
+  const operation = newOperation();
+  while (measuring.window.wanted && source.next(operation)) {
+    const intendedNs = starts.next(operation);
+    const aheadNs = intendedNs - context.nowNs();
+    if (aheadNs > 0) yield* sleep(aheadNs);
+    if (!measuring.window.wanted) return;
+    yield* compute('request');
+    yield* measured(seat, operation, source, measuring, intendedNs);
+  }
+}
+
+/** Intended starts in order, in nanoseconds of the run's clock. */
+export interface IntendedStarts {
+  next(operation: Operation): number;
+}
+
+function* measured(
+  seat: ClientSeat,
+  operation: Operation,
+  source: OperationSource,
+  measuring: Measuring,
+  intendedNs: number,
+): Program<void> {
+  const { context } = seat;
+  const { counters } = context;
+  counters.reset(measuring.nextOperation());
+  const startNs = context.nowNs();
+  const outcome = yield* perform(seat.store, operation, seat.values);
+  const endNs = context.nowNs();
+  source.done?.(operation);
+  if (measuring.window.ended(endNs)) {
+    const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
+    measuring.recorder
+      .of(operation.kind)
+      .record(endNs - startNs, fromIntendedNs, counters, outcome);
+  }
+}

@@ -1,0 +1,36 @@
+import type { Key } from '../../core/key.ts';
+import { checkValue, fillValue, plainValue } from '../../workload/values.ts';
+
+/**
+ * The values of one program: what it writes, and its judgement of what it reads. Buffers are reused, so
+ * a value is only valid until the next call.
+ */
+export class Values {
+  /** Where `get` puts a value. */
+  readonly into: Uint8Array;
+  readonly #from: Uint8Array;
+  readonly #integrity: boolean;
+  #last: Uint8Array;
+  #stamp: number;
+
+  /** `stamp` starts this program's write stamps; with integrity they make every write different. */
+  constructor(valueBytesMax: number, integrity: boolean, stamp: number) {
+    this.into = new Uint8Array(valueBytesMax);
+    this.#from = new Uint8Array(valueBytesMax);
+    plainValue(this.#from);
+    this.#last = this.#from;
+    this.#integrity = integrity;
+    this.#stamp = stamp;
+  }
+
+  next(key: Key, valueBytes: number): Uint8Array {
+    if (this.#last.length !== valueBytes) this.#last = this.#from.subarray(0, valueBytes);
+    if (this.#integrity) fillValue(key, this.#last, this.#stamp++);
+    return this.#last;
+  }
+
+  judge(key: Key, lengthBytes: number): 'ok' | 'corrupt' {
+    if (!this.#integrity) return 'ok';
+    return checkValue(key, this.into.subarray(0, lengthBytes)) ? 'ok' : 'corrupt';
+  }
+}

@@ -1,0 +1,79 @@
+import type { PhaseSpec } from '../spec.ts';
+
+/**
+ * When measuring begins and ends, for all clients of one process. Operations are counted by when they
+ * end: those that end inside [start, end] are measured, so there is neither ramp-up (warm-up comes
+ * first, with the same clients at full load) nor ramp-down (clients stop drawing, and what is still in
+ * flight when the last measured operation ends is not counted).
+ */
+export class MeasuringWindow {
+  startNs = Number.NaN;
+  endNs = Number.NaN;
+  /** Operations that ended inside the window, and all that have ended. */
+  measured = 0;
+  completed = 0;
+  readonly #warmup: number;
+  readonly #operations: number;
+  readonly #durationNs: number;
+  readonly #hooks: WindowHooks;
+
+  constructor(phases: PhaseSpec, share: number, hooks: WindowHooks) {
+    this.#warmup = Math.ceil(phases.warmupOperations / share);
+    this.#operations =
+      phases.operations === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.ceil(phases.operations / share);
+    this.#durationNs = phases.durationNs ?? Number.POSITIVE_INFINITY;
+    this.#hooks = hooks;
+  }
+
+  /** Called once by the driver before the first operation. */
+  open(nowNs: number): void {
+    if (this.#warmup === 0) this.#begin(nowNs);
+  }
+
+  /** False once the window has closed: clients draw no more operations. */
+  get wanted(): boolean {
+    return Number.isNaN(this.endNs);
+  }
+
+  /** Notes the end of an operation; true where it is to be measured. */
+  ended(nowNs: number): boolean {
+    this.completed++;
+    if (Number.isNaN(this.startNs)) {
+      if (this.completed >= this.#warmup) this.#begin(nowNs);
+      return false;
+    }
+    if (!Number.isNaN(this.endNs)) return false;
+    if (nowNs - this.startNs > this.#durationNs) {
+      this.close(this.startNs + this.#durationNs);
+      return false;
+    }
+    this.measured++;
+    if (this.measured >= this.#operations) this.close(nowNs);
+    return true;
+  }
+
+  /** Ends measuring: by count, by time, or because the sources have run dry. */
+  close(nowNs: number): void {
+    if (!Number.isNaN(this.endNs)) return;
+    if (Number.isNaN(this.startNs)) this.#begin(nowNs);
+    this.endNs = nowNs;
+    this.#hooks.onEnd();
+  }
+
+  get durationNs(): number {
+    return this.endNs - this.startNs;
+  }
+
+  #begin(nowNs: number): void {
+    this.startNs = nowNs;
+    this.#hooks.onStart();
+  }
+}
+
+/** Take snapshots of counters that run on outside the window. */
+export interface WindowHooks {
+  onStart(): void;
+  onEnd(): void;
+}

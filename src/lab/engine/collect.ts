@@ -1,0 +1,123 @@
+import { Counters } from '../../core/counters.ts';
+import type { SystemStatistics } from '../../systems/system.ts';
+import { costOf } from '../cost.ts';
+import { type KindSums, operationResult } from '../driver/recorder.ts';
+import type { CpuResult, MemoryResult, OperationResult, RunResult, Volume } from '../result.ts';
+import { parametersOf } from '../spec.ts';
+import type { Prepared } from './prepare.ts';
+
+/** What one process measured: the whole cluster in `sim`, one node of it elsewhere. Plain data. */
+export interface Part {
+  readonly role: 'compute' | 'coordinator' | 'metadata';
+  readonly kinds: readonly KindSums[];
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly background: Volume;
+  readonly events: Readonly<Record<string, number>>;
+  readonly metadataBytes: number;
+  readonly remote: SystemStatistics['remote'];
+  readonly skippedLines: number;
+}
+
+/** What only the fabric knows. */
+export interface FabricFacts {
+  readonly cpu: Readonly<Record<string, CpuResult>>;
+  readonly eventHash: string | undefined;
+  readonly verbs: number;
+  readonly wallClockNs: number;
+}
+
+/** Joins the parts of a run into its result. The window is the widest: first start to last end. */
+export function collect(prepared: Prepared, parts: readonly Part[], facts: FabricFacts): RunResult {
+  const { spec, system, shape } = prepared;
+  const clients = parts.filter((part) => part.role === 'compute');
+  const startNs = Math.min(...clients.map((part) => part.startNs));
+  const endNs = Math.max(...clients.map((part) => part.endNs));
+  const perOperation = operationsOf(clients);
+  const operations = Object.values(perOperation).reduce((sum, result) => sum + result.count, 0);
+  const durationNs = endNs - startNs;
+  const servers = prepared.cluster.nodes.filter(
+    (node) => node.role === 'coordinator' || node.role === 'metadata',
+  );
+  const usefulNs = Object.values(facts.cpu).reduce((sum, cpu) => sum + cpu.usefulNs, 0);
+  return {
+    system: system.name,
+    fabric: spec.fabric,
+    profile: spec.fabric === 'sim' ? spec.profile : undefined,
+    durability: spec.durability,
+    workload: prepared.workload.name,
+    seed: spec.seed,
+    point: spec.point,
+    parameters: parametersOf(spec),
+    durationNs,
+    operations,
+    throughputOpsPerS: durationNs > 0 ? (operations / durationNs) * 1e9 : 0,
+    perOperation,
+    background: sumVolumes(parts.map((part) => part.background)),
+    cpu: facts.cpu,
+    memory: memoryOf(parts),
+    cost: costOf({
+      computeNodes: shape.computeNodes,
+      memoryNodes: shape.memoryNodes,
+      servers: servers.length,
+      usefulNs,
+      operations,
+    }),
+    events: sumEvents(parts),
+    eventHash: facts.eventHash,
+    verbs: facts.verbs,
+    wallClockNs: facts.wallClockNs,
+    skippedLines: Math.max(0, ...parts.map((part) => part.skippedLines)),
+  };
+}
+
+function operationsOf(parts: readonly Part[]): Record<string, OperationResult> {
+  const byKind = new Map<string, KindSums[]>();
+  for (const sums of parts.flatMap((part) => part.kinds)) {
+    byKind.set(sums.kind, [...(byKind.get(sums.kind) ?? []), sums]);
+  }
+  const sorted = [...byKind].sort(([a], [b]) => a.localeCompare(b, 'en'));
+  return Object.fromEntries(sorted.map(([kind, sums]) => [kind, operationResult(sums)]));
+}
+
+export function volumeOf(counters: Volume): Volume {
+  const { verbs, doorbells, bytesOut, bytesIn } = counters;
+  return { verbs, doorbells, bytesOut, bytesIn };
+}
+
+export function volumeBetween(before: Volume, after: Volume): Volume {
+  return {
+    verbs: after.verbs - before.verbs,
+    doorbells: after.doorbells - before.doorbells,
+    bytesOut: after.bytesOut - before.bytesOut,
+    bytesIn: after.bytesIn - before.bytesIn,
+  };
+}
+
+function sumVolumes(volumes: readonly Volume[]): Volume {
+  const sum = new Counters();
+  for (const volume of volumes) sum.add(volume);
+  return volumeOf(sum);
+}
+
+function sumEvents(parts: readonly Part[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const { events } of parts) {
+    for (const [name, count] of Object.entries(events)) sum[name] = (sum[name] ?? 0) + count;
+  }
+  return sum;
+}
+
+function memoryOf(parts: readonly Part[]): MemoryResult {
+  const remotes = parts.flatMap((part) => (part.remote === undefined ? [] : [part.remote]));
+  const held = (roles: readonly string[]): number =>
+    parts
+      .filter((part) => roles.includes(part.role))
+      .reduce((sum, part) => sum + part.metadataBytes, 0);
+  return {
+    dataBytes: remotes.reduce((sum, remote) => sum + remote.dataBytes, 0),
+    metadataBytes: remotes.reduce((sum, remote) => sum + remote.metadataBytes, 0),
+    computeMetadataBytes: held(['compute']),
+    serverMetadataBytes: held(['coordinator', 'metadata']),
+  };
+}

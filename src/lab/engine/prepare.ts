@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { FarsideError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest.ts';
+import type { ClusterMap } from '../../memory/cluster.ts';
+import { assembleCluster } from '../../systems/assemble.ts';
+import { builtInSystems } from '../../systems/index.ts';
+import type { StoreShape, System } from '../../systems/system.ts';
+import type { Workload } from '../../workload/workload.ts';
+import { needs } from '../driver/perform.ts';
+import type { RunSpec } from '../spec.ts';
+import { openWorkload } from '../workload-files.ts';
+
+/** Everything of a run that is decided before its first event; every worker computes the same. */
+export interface Prepared {
+  readonly spec: RunSpec;
+  readonly system: System;
+  readonly config: unknown;
+  readonly workload: Workload;
+  readonly shape: StoreShape;
+  readonly cluster: ClusterMap;
+}
+
+/** A built-in system by name, or a user's by path: a module that exports `system`. */
+export async function loadSystem(nameOrPath: string): Promise<System> {
+  const builtIn = builtInSystems.get(nameOrPath);
+  if (builtIn !== undefined) return builtIn;
+  if (!/[./\\]/.test(nameOrPath)) {
+    throw new FarsideError(
+      'FARSIDE_USAGE',
+      `there is no system ${nameOrPath}${didYouMean(nameOrPath, builtInSystems.keys())} ` +
+        `(there are: ${[...builtInSystems.keys()].join(', ')}; or the path of a module)`,
+    );
+  }
+  const file = path.resolve(nameOrPath);
+  if (!existsSync(file)) {
+    throw new FarsideError('FARSIDE_USAGE', `system ${nameOrPath}: there is no such file`);
+  }
+  const loaded = (await import(pathToFileURL(file).href).catch((error: unknown) => {
+    throw new FarsideError('FARSIDE_INPUT', `system ${nameOrPath} does not load: ${String(error)}`);
+  })) as { system?: System };
+  if (typeof loaded.system?.openNode !== 'function') {
+    throw new FarsideError(
+      'FARSIDE_INPUT',
+      `system ${nameOrPath}: expected a module that exports \`system\`, with openNode and the rest`,
+    );
+  }
+  return loaded.system;
+}
+
+export async function prepare(spec: RunSpec): Promise<Prepared> {
+  const system = await loadSystem(spec.system);
+  const workload = openWorkload(spec.workload);
+  refuseUnserved(system, workload);
+  const shape = shapeOf(spec, workload);
+  const config = system.configure(spec.settings, shape);
+  const cluster = assembleCluster(system, shape, config);
+  return { spec, system, config, workload, shape, cluster };
+}
+
+export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
+  const { cluster } = spec;
+  return {
+    memoryNodes: cluster.memoryNodes,
+    computeNodes: cluster.computeNodes,
+    clientsPerNode: cluster.clients,
+    outstanding: cluster.outstanding,
+    replicas: cluster.replicas,
+    keysMax: workload.keysMax,
+    keyBytesMax: workload.keyBytesMax,
+    valueBytesMax: workload.valueBytesMax,
+    valueBytesMean: workload.valueBytesMean,
+    medium: cluster.medium,
+    memoryBytes: cluster.memoryBytes,
+  };
+}
+
+/** FARSIDE_UNSUPPORTED where a workload brings operations that the system does not have. */
+export function refuseUnserved(system: System, workload: Workload): void {
+  for (const kind of workload.kinds) {
+    const missing = needs[kind].filter((operation) => !system.operations.includes(operation));
+    if (missing.length === 0) continue;
+    throw new FarsideError(
+      'FARSIDE_UNSUPPORTED',
+      `${system.name} cannot serve ${workload.name}: it has no ${missing.join(', ')}, which ${kind} ` +
+        `needs (it has: ${system.operations.join(', ')})`,
+    );
+  }
+}

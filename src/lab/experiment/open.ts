@@ -1,0 +1,176 @@
+import { freemem } from 'node:os';
+import { FarsideError } from '../../core/errors.ts';
+import type { ClusterMap } from '../../memory/cluster.ts';
+import { assembleCluster } from '../../systems/assemble.ts';
+import type { Workload } from '../../workload/workload.ts';
+import { YcsbWorkload } from '../../workload/ycsb.ts';
+import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
+import { openProfile } from '../profiles.ts';
+import type { RunSpec, WorkloadSpec } from '../spec.ts';
+import { openWorkload } from '../workload-files.ts';
+import type { Plan, PlannedRun } from './expand.ts';
+import { refuseIdle } from './idle.ts';
+import { decidePhases } from './phases.ts';
+import { oneLine, type Setting, said, usageError } from './setting.ts';
+
+/** Runs that can start: their specs are complete, with what their workloads ask for. */
+export interface OpenedPlan {
+  readonly specs: readonly RunSpec[];
+  /** For the user's eyes: what the workloads' files say in vain. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Completes the specs with what their workloads' files ask for, and finds everything that can be
+ * known to fail before the first run starts: replicas without memory nodes, a profile that does not
+ * exist or is incomplete, a workload that does not open or that a system cannot serve, regions too
+ * small for the data. One bad run among many refuses the experiment, so that nobody waits an hour
+ * for it.
+ */
+export function openPlan(plan: Plan): OpenedPlan {
+  const problems = new Map<string, string[]>();
+  const warnings = new Set<string>();
+  const opener = new Opener();
+  const specs: RunSpec[] = [];
+  for (const run of plan.runs) {
+    try {
+      refuseReplicas(run);
+      const { spec, workload } = opener.open(run);
+      specs.push(spec);
+      for (const warning of workload.warnings ?? []) warnings.add(warning);
+    } catch (error) {
+      if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
+      // The points of a sweep mostly fail alike: one line for each system and each kind of failure.
+      const kind = `${run.chosen.label} ${error.code}`;
+      if (!problems.has(kind)) problems.set(kind, linesOf(error));
+    }
+  }
+  if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
+  return { specs, warnings: [...warnings] };
+}
+
+/** A usage error is a list already; the message of any other is made one line. */
+function linesOf(error: FarsideError): string[] {
+  return error.code === 'FARSIDE_USAGE' ? error.message.split('\n') : [oneLine(error.message)];
+}
+
+function refuseReplicas({ spec, settings }: PlannedRun): void {
+  const { replicas, memoryNodes } = spec.cluster;
+  if (replicas <= memoryNodes) return;
+  const setting = settings.get('cluster.replicas') as Setting;
+  const nodes = settings.get('cluster.memoryNodes') as Setting;
+  // The message begins with what the user wrote, whichever of the two that was.
+  const written = setting.origin.source === 'default' ? nodes : setting;
+  throw usageError([
+    `${said(written)}: ${replicas} replicas need ${replicas} memory nodes and there are ` +
+      `${memoryNodes}; raise memory nodes or lower replicas`,
+  ]);
+}
+
+interface Opened {
+  readonly spec: RunSpec;
+  readonly workload: Workload;
+}
+
+/** Opens workloads and lays out clusters, each only once however many seeds and points share it. */
+class Opener {
+  readonly #workloads = new Map<string, Workload>();
+  readonly #checked = new Set<string>();
+
+  open(run: PlannedRun): Opened {
+    const { chosen } = run;
+    refuseFabric(run);
+    const { spec, workload } = blaming(run, ['workload.file'], () => this.#complete(run));
+    const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
+    if (this.#checked.has(identity)) return { spec, workload };
+    this.#checked.add(identity);
+    refuseIdle(run, spec, workload);
+    if (spec.fabric === 'sim') openProfileOf(run);
+    blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
+    const shape = shapeOf(spec, workload);
+    const config = chosen.system.configure(spec.settings, shape);
+    blaming(run, ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes'], () =>
+      refuseTooLarge(spec, assembleCluster(chosen.system, shape, config)),
+    );
+    return { spec, workload };
+  }
+
+  /**
+   * Fills in what the workload's file asks for. A YCSB workload that inserts in its run phase is
+   * told how many operations that will be, warm-up included, so that it makes room for them.
+   */
+  #complete(run: PlannedRun): Opened {
+    const { settings } = run;
+    const asIs = this.#workload(run.spec.workload);
+    const phases = decidePhases(settings, asIs.asked);
+    const isSet = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
+    const asked = asIs.dataIntegrity ?? false;
+    const dataIntegrity = isSet ? run.spec.workload.dataIntegrity : asked;
+    const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
+    const grows = asIs instanceof YcsbWorkload && asIs.kinds.includes('insert');
+    if (!grows || phases.operations === undefined) {
+      return { spec: { ...run.spec, workload, phases }, workload: asIs };
+    }
+    const operationcount = String(phases.operations + phases.warmupOperations);
+    const told = { ...workload, properties: { ...workload.properties, operationcount } };
+    return { spec: { ...run.spec, workload: told, phases }, workload: this.#workload(told) };
+  }
+
+  #workload(spec: WorkloadSpec): Workload {
+    const identity = JSON.stringify(spec);
+    const known = this.#workloads.get(identity);
+    if (known !== undefined) return known;
+    const opened = openWorkload(spec);
+    this.#workloads.set(identity, opened);
+    return opened;
+  }
+}
+
+/**
+ * Puts before an error where the first of `paths` that somebody set was written: the checks below
+ * know the value, not its place. Each path is one that can be the cause.
+ */
+function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof FarsideError)) throw error;
+    const culprits = paths.flatMap((path) => run.settings.get(path) ?? []);
+    const label = culprits.find(({ origin }) => origin.source !== 'default')?.origin.label;
+    if (label === undefined) throw error;
+    throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
+  }
+}
+
+function openProfileOf(run: PlannedRun): void {
+  const { profile, profileOverrides } = run.spec;
+  const overridden = Object.keys(profileOverrides).map((number) => `profile.${number}`);
+  blaming(run, ['profile.name'], () => openProfile(profile, {}));
+  blaming(run, overridden, () => openProfile(profile, profileOverrides));
+}
+
+function refuseFabric(run: PlannedRun): void {
+  if (run.spec.fabric !== 'verbs') return;
+  blaming(run, ['fabric'], () => {
+    throw new FarsideError(
+      'FARSIDE_UNSUPPORTED',
+      'RDMA is not part of this version: use --fabric sim or --fabric shared',
+    );
+  });
+}
+
+/**
+ * Shared memory is all there from the start; what a machine does not have would kill the process.
+ */
+function refuseTooLarge(spec: RunSpec, cluster: ClusterMap): void {
+  if (spec.fabric !== 'shared') return;
+  const neededBytes = cluster.nodes.reduce((sum, node) => sum + node.spaceBytes, 0);
+  const freeBytes = freemem();
+  if (neededBytes <= freeBytes) return;
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  throw new FarsideError(
+    'FARSIDE_CAPACITY',
+    `${spec.system} on fabric shared needs ${mebibytes(neededBytes)} of memory and ` +
+      `${mebibytes(freeBytes)} are free: lower --keys, --value-bytes or --replicas`,
+  );
+}

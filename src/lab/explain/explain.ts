@@ -1,0 +1,55 @@
+import { drawDiagram, type Lane, type Style } from './diagram.ts';
+import { writeScript } from './script.ts';
+import { type ExplainOptions, type Performance, perform } from './stage.ts';
+
+/** `farside explain`: performs one operation in the simulator and draws every verb of it. */
+export async function explain(
+  options: ExplainOptions,
+  columns: number,
+  style: Style,
+): Promise<string[]> {
+  const performance = await perform(options);
+  const { steps, brackets } = writeScript(performance);
+  const lanes = lanesOf(performance);
+  return [
+    style.bold(title(options, performance)),
+    '',
+    ...drawDiagram(lanes, steps, brackets, columns, style),
+    '',
+    ...legend(options, performance),
+  ];
+}
+
+function title(options: ExplainOptions, performance: Performance): string {
+  const copies = options.replicas === 1 ? 'one copy' : `${options.replicas} copies`;
+  return (
+    `${performance.system.name} ${options.operation}, ${options.valueBytes} B, ${copies}, ` +
+    `${options.durability} durability, ${options.profile}: ` +
+    `${(performance.latencyNs / 1000).toFixed(2)} us, ${plural(performance.roundTrips, 'round trip')}`
+  );
+}
+
+/** Compute nodes left, memory nodes in the middle, servers right: arrows then cross few lanes. */
+function lanesOf({ cluster, recording }: Performance): Lane[] {
+  const order = ['compute', 'memory', 'coordinator', 'metadata'];
+  const seen = new Set(recording.verbs.flatMap((verb) => [verb.node, verb.target]));
+  return cluster.nodes
+    .filter((node) => seen.has(node.id) || node.role === 'compute')
+    .sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role) || a.id - b.id)
+    .map((node) => ({ node: node.id, title: node.name }));
+}
+
+function legend(options: ExplainOptions, { recording, latencyNs }: Performance): string[] {
+  const background = recording.verbs.filter((verb) => verb.background).length;
+  const foreground = recording.verbs.length - background;
+  const who = options.contention ? ' of both operations' : '';
+  return [
+    `${plural(foreground, 'verb')}${who} in the foreground, ${plural(background, 'verb')} in the ` +
+      `background (dashed) until ${((latencyNs + options.afterNs) / 1000).toFixed(0)} us.`,
+    'A bracket is one round trip; its number is how long the chain of waits is when it ends.',
+  ];
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

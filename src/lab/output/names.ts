@@ -1,0 +1,65 @@
+import type { ParameterValue } from '../result.ts';
+
+/** `clover`; of a user's own system, the file's name: `./stores/mine.js` is `mine`. */
+export function systemLabel(system: string): string {
+  const base = system.split(/[\\/]/).at(-1) as string;
+  return base === system ? system : base.replace(/\.[cm]?[jt]s$/, '');
+}
+
+/** `compute nodes` of `cluster.computeNodes`; a unit at the end of the name goes into brackets. */
+export function axisLabel(path: string): string {
+  const words = (path.split('.').at(-1) as string)
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/[-_]/g, ' ')
+    .toLowerCase();
+  return words
+    .replace(/ bytes$/, ' (bytes)')
+    .replace(/ ns$/, ' (ns)')
+    .replace(/ ops per s$/, ' (operations/s)');
+}
+
+export function valueLabel(value: ParameterValue | undefined): string {
+  return value === undefined ? '–' : String(value);
+}
+
+/** `compute nodes 8, value (bytes) 1024`; empty where nothing is swept. */
+export function pointLabel(point: Readonly<Record<string, ParameterValue>>): string {
+  return Object.entries(point)
+    .map(([path, value]) => `${axisLabel(path)} ${valueLabel(value)}`)
+    .join(', ');
+}
+
+const fileNameLengthMax = 120;
+
+/**
+ * A file name out of any text: letters, digits, dot, dash, equals and underscore stay. Distinct
+ * texts may collide: `uniqueNames` tells them apart.
+ */
+export function fileName(text: string): string {
+  const plain = text
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9.=_-]+/g, '-')
+    .replace(/^[.-]+|-+$/g, '');
+  return plain.slice(0, fileNameLengthMax) || 'unnamed';
+}
+
+/** File names of `texts`, in order, with `-2`, `-3` … behind those that would be the same. */
+export function uniqueNames(texts: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return texts.map((text) => {
+    const name = fileName(text);
+    let unique = name;
+    // Case-insensitive, as file systems may be.
+    for (let suffix = 2; taken.has(unique.toLowerCase()); suffix++) unique = `${name}-${suffix}`;
+    taken.add(unique.toLowerCase());
+    return unique;
+  });
+}
+
+/** `clover-computeNodes=8` */
+export function pointName(system: string, point: Readonly<Record<string, ParameterValue>>): string {
+  const values = Object.entries(point).map(
+    ([path, value]) => `-${path.split('.').at(-1)}=${valueLabel(value)}`,
+  );
+  return systemLabel(system) + values.join('');
+}

@@ -1,0 +1,112 @@
+import type { CustomSeriesRenderItem } from 'echarts';
+import type { EChartsCoreOption } from 'echarts/core';
+import type { Interval } from '../statistics/estimate.ts';
+import { niceScale, positionOf, type ScaleAxis, scaleOption, tickLabel } from './axes.ts';
+import { axisStyle, type Chart, fontSizePx, headPx, textWidthPx } from './chart.ts';
+import type { SystemStyle } from './palette.ts';
+
+export interface LineChartInput {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly x: ScaleAxis;
+  readonly yName: string;
+  readonly lines: readonly Line[];
+}
+
+export interface Line {
+  readonly label: string;
+  readonly style: SystemStyle;
+  readonly points: readonly LinePoint[];
+}
+
+export interface LinePoint {
+  readonly x: number;
+  readonly y: number;
+  readonly interval: Interval | undefined;
+}
+
+const heightPx = 400;
+/** Of the name at the end of a line; longer ones are cut. */
+const labelPxMax = 220;
+
+/** A line a system with a mark at every measured value, its interval as a whisker; from zero. */
+export function lineChart(input: LineChartInput): Chart {
+  const labelsPx = input.lines.map((line) => textWidthPx(line.label, true));
+  const labelPx = Math.min(labelPxMax, Math.max(0, ...labelsPx));
+  const option: EChartsCoreOption = {
+    grid: { left: 64, right: labelPx + 28, top: headPx.legend, bottom: 52 },
+    xAxis: scaleOption(input.x),
+    yAxis: {
+      ...axisStyle,
+      type: 'value',
+      name: input.yName,
+      nameLocation: 'end',
+      nameGap: 12,
+      nameTextStyle: { ...axisStyle.nameTextStyle, align: 'left', padding: [0, 0, 0, -54] },
+      min: 0,
+      // ECharts looks at the lines only: a whisker would leave the picture.
+      ...niceScale(Math.max(0, ...input.lines.flatMap(highestOf))),
+      axisLabel: { ...axisStyle.axisLabel, formatter: tickLabel },
+    },
+    series: input.lines.flatMap((line) => [lineSeries(input.x, line), whiskers(input.x, line)]),
+  };
+  return { title: input.title, subtitle: input.subtitle, heightPx, option };
+}
+
+function highestOf(line: Line): number[] {
+  return line.points.map((point) => Math.max(point.y, point.interval?.high ?? 0));
+}
+
+function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
+  const color = line.style.color.light;
+  return {
+    type: 'line',
+    name: line.label,
+    data: line.points.map((point) => [positionOf(axis, point.x), point.y]),
+    symbol: line.style.symbol,
+    symbolSize: 8,
+    clip: false,
+    itemStyle: { color },
+    lineStyle: { color, width: 2.2, type: line.style.dash },
+    endLabel: {
+      show: true,
+      formatter: '{a}',
+      color,
+      fontSize: fontSizePx,
+      fontWeight: 600,
+      textBorderWidth: 0,
+      distance: 10,
+      width: labelPxMax,
+      overflow: 'truncate',
+    },
+    labelLayout: { moveOverlap: 'shiftY' },
+    silent: true,
+  };
+}
+
+const capPx = 5;
+
+/** The interval of each point, from low to high, with caps. */
+function whiskers(axis: ScaleAxis, line: Line): Record<string, unknown> {
+  const data = line.points.flatMap(({ x, interval }) =>
+    interval === undefined ? [] : [[positionOf(axis, x), interval.low, interval.high]],
+  );
+  const renderItem: CustomSeriesRenderItem = (_params, api) => {
+    const [x = 0, low = 0] = api.coord([api.value(0), api.value(1)]);
+    const [, high = 0] = api.coord([api.value(0), api.value(2)]);
+    const segment = (x1: number, y1: number, x2: number, y2: number) => ({
+      type: 'line' as const,
+      shape: { x1, y1, x2, y2 },
+      style: { stroke: line.style.color.light, lineWidth: 1.5 },
+    });
+    return {
+      type: 'group',
+      children: [
+        segment(x, low, x, high),
+        segment(x - capPx, low, x + capPx, low),
+        segment(x - capPx, high, x + capPx, high),
+      ],
+    };
+  };
+  return { type: 'custom', data, renderItem, clip: false, silent: true, z: 3 };
+}

@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { sampleResult } from '../../../test/support/results.ts';
+import type { ExperimentResult, RunResult } from '../result.ts';
+import { standaloneSvg } from './picture.ts';
+import { detailedPointsMax, plotsOf } from './plots.ts';
+import { hasFont, requireFont, svgToPng } from './png.ts';
+import { panelsMax } from './sweep-plots.ts';
+
+const sweep = sampleResult({ computeNodes: [1, 8], samples: 200 });
+const single = sampleResult({ computeNodes: [4], seeds: [1], samples: 200, openLoop: true });
+
+function named(result: ExperimentResult, name: string) {
+  const plot = plotsOf(result).find((candidate) => candidate.name === name);
+  expect(plot, name).toBeDefined();
+  return plot!;
+}
+
+function textOf(svg: string): string {
+  return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text).join('|');
+}
+
+/** The sweep's runs at values of further axes. */
+function withAxes(path: string, values: readonly (string | number)[]): ExperimentResult {
+  const runs: RunResult[] = values.flatMap((value) =>
+    single.runs.map((run) => ({ ...run, point: { ...run.point, [path]: value } })),
+  );
+  return { ...single, axes: [{ path, values }], runs };
+}
+
+describe('the plots of a result', () => {
+  test('of a sweep are those across it, and those of each point', () => {
+    const names = plotsOf(sweep).map((plot) => plot.name);
+    expect(names.slice(0, 3)).toEqual([
+      'throughput-by-computeNodes',
+      'p99-read-by-computeNodes',
+      'p99-update-by-computeNodes',
+    ]);
+    for (const kind of [
+      'latency-read',
+      'latency-update',
+      'round-trips',
+      'bytes',
+      'cpu',
+      'memory',
+    ]) {
+      expect(names).toContain(`${kind}-computeNodes=8`);
+    }
+    expect(names).toContain('cost-computeNodes=1');
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('without a sweep are bars, and in open loop have latencies from the intended start', () => {
+    const names = plotsOf(single).map((plot) => plot.name);
+    expect(names).toContain('throughput');
+    expect(names).toContain('latency-intended-read');
+  });
+
+  test('say in words what they show', () => {
+    const { description } = named(single, 'round-trips');
+    expect(description).toContain('read, direct: mean 1.02; 98 % took 1, 2 % took 2');
+    expect(named(sweep, 'throughput-by-computeNodes').description).toMatch(
+      /throughput \(M operations\/s\)\. direct: 1\.\d\d \(.*\) at 1, /,
+    );
+  });
+
+  test('name what is measured with its unit, and every system', () => {
+    const texts = plotsOf(single).map((plot) => [plot.name, textOf(standaloneSvg(plot))]);
+    for (const [name, text] of texts) {
+      expect(text, name).toMatch(/\((?:M operations\/s|µs|%|bytes|MiB|KiB|thousand USD|µJ)|cores/);
+      for (const system of ['direct', 'central', 'clover']) expect(text, name).toContain(system);
+    }
+  });
+
+  test('are finite, drawn inside their frame, and the same every time', () => {
+    for (const plot of plotsOf(sweep)) {
+      const svg = standaloneSvg(plot);
+      expect(svg, plot.name).not.toMatch(/NaN|Infinity|undefined/);
+      expect(standaloneSvg(plot)).toBe(svg);
+      expect(svg).not.toContain('<style');
+    }
+  });
+
+  test('use bars where the values of an axis have no order', () => {
+    const text = textOf(
+      standaloneSvg(named(withAxes('workload.file', ['a', 'b']), 'throughput-by-file')),
+    );
+    expect(text).toContain('file a');
+    expect(text).toContain('file b');
+  });
+
+  test('are limited in number where a sweep is large', () => {
+    const many = withAxes(
+      'workload.valueBytes',
+      Array.from({ length: 40 }, (_, index) => 64 * (index + 1)),
+    );
+    const plots = plotsOf(many);
+    const drawn = plots.filter((plot) => plot.name.startsWith('cpu-'));
+    expect(drawn).toHaveLength(detailedPointsMax);
+    expect(drawn.at(-1)!.name).toBe('cpu-valueBytes=2560');
+    const both = {
+      ...many,
+      axes: [...many.axes, { path: 'cluster.replicas', values: [1, 2] }],
+      runs: many.runs.flatMap((run) =>
+        [1, 2].map((replicas) => ({
+          ...run,
+          point: { ...run.point, 'cluster.replicas': replicas },
+        })),
+      ),
+    };
+    const names = plotsOf(both).map((plot) => plot.name);
+    const byReplicas = names.filter((name) => name.startsWith('throughput-by-replicas'));
+    expect(byReplicas).toHaveLength(panelsMax);
+    expect(byReplicas[0]).toBe('throughput-by-replicas-valueBytes=64');
+  });
+
+  test('survive a result without runs, an idle kind, and a single latency', () => {
+    expect(plotsOf({ ...single, runs: [] })).toEqual([]);
+    const [run] = single.runs;
+    const { read } = run!.perOperation;
+    const empty = { ...read!, count: 0, latencyNs: { ...read!.latencyNs, count: 0 } };
+    const odd = {
+      ...single,
+      runs: [
+        {
+          ...run!,
+          throughputOpsPerS: 0,
+          perOperation: { read: { ...empty, intendedLatencyNs: undefined, roundTripCounts: [] } },
+        },
+      ],
+    };
+    for (const plot of plotsOf(odd)) expect(standaloneSvg(plot)).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('escape what users named', () => {
+    const evil = '<script>alert("&")</script>';
+    const runs = single.runs.map((run) => ({ ...run, system: evil }));
+    for (const plot of plotsOf({ ...single, runs })) {
+      expect(standaloneSvg(plot)).not.toContain('<script');
+    }
+  });
+});
+
+describe('pictures as PNG', () => {
+  test('show text', (context) => {
+    if (!hasFont()) context.skip('no font is installed');
+    const svg = standaloneSvg(named(single, 'throughput'));
+    const withText = svgToPng(svg);
+    const without = svgToPng(svg.replace(/<text[\s\S]*?<\/text>/g, ''));
+    expect([...withText.subarray(1, 4)]).toEqual([...'PNG'].map((c) => c.charCodeAt(0)));
+    expect(withText.length).toBeGreaterThan(without.length * 1.5);
+  });
+
+  test('are refused where there is no font to draw text with', () => {
+    expect(hasFont(false)).toBe(false);
+    if (hasFont()) expect(() => requireFont()).not.toThrow();
+    else expect(() => requireFont()).toThrow(/install one/);
+  });
+});

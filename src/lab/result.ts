@@ -1,0 +1,134 @@
+/**
+ * What a run leaves behind: the shape of `results.json`, of tables and of reports. Every number carries
+ * its unit in its name; ratios and counts have none.
+ */
+export const resultVersion = 1;
+
+export interface ExperimentResult {
+  readonly resultVersion: typeof resultVersion;
+  readonly farsideVersion: string;
+  readonly name: string;
+  readonly commandLine: readonly string[];
+  readonly host: HostFacts;
+  readonly startedAt: string;
+  /** True where the run was interrupted: `runs` holds what had finished. */
+  readonly partial: boolean;
+  /** Parameters with more than one value, in sweep order, each with its values. */
+  readonly axes: readonly Axis[];
+  readonly seeds: readonly number[];
+  readonly runs: readonly RunResult[];
+}
+
+export interface HostFacts {
+  readonly node: string;
+  readonly platform: string;
+  readonly cpuModel: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+}
+
+export interface Axis {
+  readonly path: string;
+  readonly values: readonly ParameterValue[];
+}
+
+export type ParameterValue = string | number | boolean;
+
+/** One system at one point of the sweep with one seed. */
+export interface RunResult {
+  readonly system: string;
+  readonly fabric: string;
+  /** The cost model's profile; undefined where time is real. */
+  readonly profile: string | undefined;
+  readonly durability: string;
+  readonly workload: string;
+  readonly seed: number;
+  /** The value of every axis at this point. */
+  readonly point: Readonly<Record<string, ParameterValue>>;
+  /** All parameters of the run, defaults included, for the record. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly durationNs: number;
+  readonly operations: number;
+  readonly throughputOpsPerS: number;
+  /** By operation kind, in the workload's words (`read`, `update`, `insert`, …). */
+  readonly perOperation: Readonly<Record<string, OperationResult>>;
+  /** Work outside any operation: retire, shortcut updates, collection. */
+  readonly background: Volume;
+  /** By role: compute, coordinator, metadata. */
+  readonly cpu: Readonly<Record<string, CpuResult>>;
+  readonly memory: MemoryResult;
+  readonly cost: CostResult;
+  /** Counters of the system itself, summed over nodes: `casLost`, `chainHops`, `reallocations`. */
+  readonly events: Readonly<Record<string, number>>;
+  /** Simulator only: hash over the whole event sequence, and verbs simulated in all phases. */
+  readonly eventHash: string | undefined;
+  readonly verbs: number;
+  /** Real time the run took, load phase included. */
+  readonly wallClockNs: number;
+  /** Bad lines of a trace that were skipped. */
+  readonly skippedLines: number;
+}
+
+export interface OperationResult {
+  readonly count: number;
+  /** Ended with an error, or found nothing where something should be. */
+  readonly failed: number;
+  readonly notFound: number;
+  /** Values that were not what their key says (data-integrity mode). */
+  readonly corrupt: number;
+  readonly latencyNs: LatencyResult;
+  /** Open loop: latency from the intended start; the service time alone is `latencyNs`. */
+  readonly intendedLatencyNs: LatencyResult | undefined;
+  readonly roundTrips: { readonly mean: number; readonly min: number; readonly max: number };
+  /** operations by number of round trips; index 0 is none, the last index collects the rest */
+  readonly roundTripCounts: readonly number[];
+  /** Means per operation. */
+  readonly verbs: number;
+  readonly doorbells: number;
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+}
+
+export interface LatencyResult {
+  readonly count: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  /** HdrHistogram V2, compressed, base64: what `.hlog` files hold. */
+  readonly histogram: string;
+}
+
+export interface Volume {
+  readonly verbs: number;
+  readonly doorbells: number;
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+}
+
+export interface CpuResult {
+  readonly cores: number;
+  /** Work that operations need. */
+  readonly usefulNs: number;
+  /** The rest of the time of cores that poll; reported beside, and not in the cost. */
+  readonly pollingNs: number;
+}
+
+export interface MemoryResult {
+  /** In use on memory nodes, all replicas. */
+  readonly dataBytes: number;
+  readonly metadataBytes: number;
+  /** Held on compute nodes (cursors, tables) and on servers. */
+  readonly computeMetadataBytes: number;
+  readonly serverMetadataBytes: number;
+}
+
+/** By the paper's recipe (pdpm.md §1.4). */
+export interface CostResult {
+  readonly capexUsd: number;
+  readonly energyMicrojoulePerOperation: number;
+}

@@ -1,0 +1,115 @@
+import { type Address, nodeOf, offsetOf } from '../../core/address.ts';
+import { assert } from '../../core/errors.ts';
+import { mailboxRegionName } from '../../memory/cluster.ts';
+import type { Site, System, SystemNode, SystemPromise, SystemServer } from '../system.ts';
+import { chunkBytes, chunkHeadBytes } from './chunk.ts';
+import { CentralClient } from './client.ts';
+import { Coordinator } from './coordinator.ts';
+import { Handler } from './handler.ts';
+import { mapHeadBytes, mapSlotBytes } from './persistent-map.ts';
+import {
+  type CentralConfig,
+  centralLayout,
+  centralParameters,
+  configureCentral,
+  coordinatorName,
+  dataRegionName,
+  mapRegionName,
+} from './settings.ts';
+
+/**
+ * pDPM-Central (USENIX ATC 2020, §4.2): compute nodes send every operation to a coordinator, which
+ * alone reads, writes and allocates the memory nodes' buffers, with one-sided verbs.
+ */
+export const system: System<CentralConfig> = {
+  name: 'central',
+  summary:
+    'a coordinator allocates, locks and maps; clients call it, it reads and writes (pDPM-Central)',
+  operations: ['insert', 'get', 'put', 'delete'],
+  roundTrips:
+    'get 2, put 2, insert 2, delete 2 (the call, and one wait of the coordinator), whatever the ' +
+    'replication, in both durability modes; 1 where the map alone knows the answer',
+  promises: promises(),
+  parameters: centralParameters,
+  configure: configureCentral,
+  layout: centralLayout,
+  openNode,
+  openServer,
+  locate,
+};
+
+function promises(): SystemPromise[] {
+  const order =
+    'one coordinator: an operation takes effect at one moment, when it flips the map or reads it ' +
+    "under the entry's lock, however long its messages and verbs take";
+  const whole =
+    'a record is written where nobody can reach it, complete on all copies before the map names ' +
+    'it, and its buffer is used again only when no reader and no verb is on it';
+  const kept =
+    'a put is acknowledged after the WRITEs of all copies and the flip in persistent memory: all ' +
+    'copies but one may be lost';
+  const flushed =
+    '; each WRITE is FLUSHed before the flip, and the flip persisted before anyone sees it';
+  return (['assumed', 'flush'] as const).flatMap((durability) => {
+    const and = durability === 'flush' ? flushed : '';
+    const holds = 'asynchronous-safe';
+    return [
+      { promise: 'read committed', durability, holds, because: order },
+      { promise: 'linearizable', durability, holds, because: order },
+      { promise: 'atomic write', durability, holds, because: whole + and },
+      { promise: 'data reliability', durability, holds, because: kept + and },
+    ] as const;
+  });
+}
+
+function openNode(site: Site, config: CentralConfig): SystemNode {
+  const node = site.cluster.byName(coordinatorName).id;
+  let clients = 0;
+  return {
+    openClient: () =>
+      new CentralClient(site.context, { node, handlers: config.handlers }, site.shape, clients++),
+    background: [],
+    statistics: { events: {}, metadataBytes: 0 },
+  };
+}
+
+function openServer(site: Site, config: CentralConfig): SystemServer {
+  const coordinator = new Coordinator(site, config);
+  const programs = Array.from({ length: config.handlers }, (_, index) => {
+    const port = site.context.hub.openPort();
+    assert(
+      port.id === index,
+      () => `handler ${index} got port ${port.id}: clients expect its number`,
+    );
+    return new Handler(coordinator, port).program();
+  });
+  return { programs, statistics: coordinator.statistics };
+}
+
+function locate(site: Site, _config: CentralConfig, address: Address): string | undefined {
+  const region = site.cluster
+    .node(nodeOf(address))
+    .regions.find((r) => address >= r.address && address < r.address + r.sizeBytes);
+  if (region === undefined) return undefined;
+  const offset = offsetOf(address) - offsetOf(region.address);
+  switch (region.name) {
+    case dataRegionName: {
+      const chunk = Math.floor(offset / chunkBytes);
+      const within = offset % chunkBytes;
+      return within < chunkHeadBytes
+        ? `class word of chunk ${chunk}`
+        : `chunk ${chunk}, buffer bytes ${within - chunkHeadBytes}`;
+    }
+    case mapRegionName: {
+      if (offset < mapHeadBytes) return 'map head';
+      const slotBytes = mapSlotBytes(site.shape.replicas);
+      const slot = Math.floor((offset - mapHeadBytes) / slotBytes);
+      const half = (offset - mapHeadBytes) % slotBytes < slotBytes / 2 ? 0 : 1;
+      return `map slot ${slot}, half ${half}`;
+    }
+    case mailboxRegionName:
+      return `mailbox + ${offset}`;
+    default:
+      return undefined;
+  }
+}

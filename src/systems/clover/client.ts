@@ -1,0 +1,352 @@
+import {
+  batch,
+  compute,
+  type Program,
+  post,
+  read,
+  spawn,
+  VerbError,
+  verbStatus,
+  wait,
+} from '../../core/effect.ts';
+import { assert } from '../../core/errors.ts';
+import type { Key } from '../../core/key.ts';
+import { copyValue, recordHead } from '../../core/record.ts';
+import { RpcCaller } from '../../core/rpc.ts';
+import type { StoreClient } from '../system.ts';
+import type { Cursor } from './cursor-table.ts';
+import {
+  newKeyRequest,
+  operations,
+  replyHead,
+  requestHead,
+  requestPort,
+  statuses,
+  storeEntry,
+} from './messages.ts';
+import type { CloverNode } from './node.ts';
+import { noReference, type Reference } from './pointer.ts';
+import { bufferBytes, sizeClassFor } from './pools.ts';
+import { Scratch } from './scratch.ts';
+import { type Verdict, verdict, Walker } from './walker.ts';
+import { Writer } from './writer.ts';
+
+/** Sequence of a chain's first version. */
+const firstSequence = 1;
+const insertTriesMax = 1000;
+const noValue = new Uint8Array(0);
+
+/** The operations of one client: one at a time. */
+export class CloverClient implements StoreClient {
+  /** Odd while an operation holds references: what epochs wait for. */
+  serial = 0;
+  readonly #node: CloverNode;
+  readonly #caller: RpcCaller;
+  readonly #walker: Walker;
+  readonly #writer: Writer;
+  readonly #classMax: number;
+  readonly #scratches: Scratch[] = [];
+
+  constructor(node: CloverNode) {
+    const { shape, context } = node.site;
+    this.#node = node;
+    this.#caller = new RpcCaller(context);
+    this.#classMax = sizeClassFor(
+      bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
+    );
+    this.#walker = new Walker(node, this.#caller, this.#newScratch());
+    this.#writer = new Writer(node, this.#walker, this.#classMax);
+  }
+
+  get isBusy(): boolean {
+    return this.serial % 2 === 1;
+  }
+
+  /**
+   * READ of the buffer at the cursor and of the shortcut, together: 1 round trip where the cursor is at
+   * the newest version. The value's copy into the caller's buffer is not charged: on real hardware the
+   * READ would scatter it there.
+   *
+   * This is the hottest path there is, so the usual case stays in this one generator, on locals.
+   */
+  *get(key: Key, into: Uint8Array): Program<number | undefined> {
+    const node = this.#node;
+    this.serial++;
+    try {
+      yield* compute('lookup');
+      const cursor = node.findCursor(key);
+      if (cursor === undefined || !node.isPlain) return yield* this.#getWith(cursor, key, into);
+      const walker = this.#walker;
+      const { refs, sequence, version } = cursor;
+      const epoch = node.epochs[cursor.server] as number;
+      const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
+      const shortcut = walker.readShortcut(cursor);
+      const { context } = node.site;
+      const startNs = context.nowNs();
+      yield* batch(read(cursor.address, bytes), shortcut);
+      const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
+      if (seen !== verdict.current) {
+        walker.startAt(cursor, refs, sequence);
+        walker.takeShortcut(shortcut);
+        return yield* this.#walkOn(seen, key, epoch, into);
+      }
+      if (cursor.refs === refs && cursor.epoch < epoch) cursor.epoch = epoch;
+      return this.#copyOut(bytes, into);
+    } finally {
+      this.serial++;
+    }
+  }
+
+  /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
+  *#getWith(known: Cursor | undefined, key: Key, into: Uint8Array): Program<number | undefined> {
+    const node = this.#node;
+    const epoch = node.epochs[node.serverOf(key)] as number;
+    const cursor = known ?? (yield* node.query(key, epoch, this.#caller));
+    if (cursor === undefined) return undefined;
+    this.#walker.start(cursor);
+    const seen =
+      node.config.readWait === 'first'
+        ? yield* this.#readFirst(key, cursor)
+        : yield* this.#walker.visit(key, true, false);
+    return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
+    const walker = this.#walker;
+    if (!(yield* walker.walk(key, seen, epoch, false))) return undefined;
+    const { startedFrom, refs, sequence } = walker;
+    walker.cursor?.advance(startedFrom, refs, sequence, epoch, this.#node.layout);
+    return this.#copyOut(walker.scratch.bytes, into);
+  }
+
+  #copyOut(bytes: Uint8Array, into: Uint8Array): number {
+    const at = 8 * this.#node.layout.replicas;
+    const f = recordHead.field;
+    const end = at + recordHead.sizeBytes + f.keyBytes.get(bytes, at) + f.valueBytes.get(bytes, at);
+    assert(
+      end <= bytes.length,
+      () => `a record of ${end} B in a buffer of ${bytes.length} B`,
+      'FARSIDE_CORRUPT',
+    );
+    return copyValue(bytes, at, into);
+  }
+
+  /**
+   * As published: goes on as soon as one of the two READs has completed. A buffer that is the newest
+   * version is the answer; a shortcut that is ahead of the cursor is followed at once. The other READ
+   * may land later, in a scratch that is not used again before.
+   */
+  *#readFirst(key: Key, cursor: Cursor): Program<Verdict> {
+    const walker = this.#walker;
+    const { context } = this.#node.site;
+    walker.scratch = this.#freeScratch();
+    const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
+    const { version } = cursor;
+    const data = read(cursor.address, bytes);
+    const shortcut = walker.readShortcut(cursor);
+    const tickets = [data, shortcut];
+    walker.scratch.leave(data, shortcut);
+    const startNs = context.nowNs();
+    yield* post(data, shortcut);
+    yield* wait(tickets, { count: 1 });
+    if (shortcut.status >= verbStatus.ok) {
+      shortcut.finish();
+      walker.takeShortcut(shortcut);
+      if (data.status < verbStatus.ok && walker.jumpAhead()) {
+        walker.scratch = this.#freeScratch();
+        return yield* walker.visit(key, false, false);
+      }
+    }
+    yield* wait([data]);
+    data.finish();
+    const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
+    if (seen !== verdict.current || !this.#node.config.verifyReads) return seen;
+    yield* compute(this.#node.config.checksumBy, bytes.length);
+    return walker.isIntact(bytes, version) ? seen : verdict.unsure;
+  }
+
+  #freeScratch(): Scratch {
+    return this.#scratches.find((scratch) => scratch.isFree) ?? this.#newScratch();
+  }
+
+  #newScratch(): Scratch {
+    const scratch = new Scratch(this.#classMax, this.#node.layout.replicas);
+    this.#scratches.push(scratch);
+    return scratch;
+  }
+
+  *put(key: Key, value: Uint8Array): Program<boolean> {
+    this.#checkSizes(key, value);
+    return (yield* this.#append(key, value, false)) !== undefined;
+  }
+
+  /**
+   * Links a tombstone as the last version of the chain: that CAS is the delete. Then the server is
+   * told to forget the key, so that it can be inserted again, as a new chain.
+   *
+   * Nothing can be linked behind a tombstone (pointer.ts). So a put that lost against the delete meets
+   * the tombstone, and asks the server whether the key lives on in another chain; a cursor elsewhere
+   * leads to the tombstone, or to a recycled buffer, and so to the server as well.
+   */
+  *delete(key: Key): Program<boolean> {
+    this.#checkKey(key);
+    const linked = yield* this.#append(key, noValue, true);
+    if (linked === undefined) return false;
+    const { cursor } = linked;
+    if (this.#node.cursors.find(key.text) === cursor) this.#node.cursors.remove(key.text);
+    yield* this.#remove(key, cursor.chain, linked.next);
+    return true;
+  }
+
+  /** Allocates (which may wait for an epoch, so it comes before anything that epochs wait for). */
+  *#append(
+    key: Key,
+    value: Uint8Array,
+    isTombstone: boolean,
+  ): Program<{ cursor: Cursor; next: Reference } | undefined> {
+    const node = this.#node;
+    const writer = this.#writer;
+    const server = node.serverOf(key);
+    const sizeClass = yield* this.#allocate(key, value);
+    this.serial++;
+    try {
+      const epoch = node.epochs[server] as number;
+      const startedFrom = node.cursors.find(key.text)?.refs[0] ?? noReference;
+      const linked = yield* writer.append(key, value, isTombstone, epoch);
+      if (linked === undefined) {
+        node.free.giveBack(server, sizeClass, writer.refs);
+        return undefined;
+      }
+      const { cursor, old, sequence } = linked;
+      yield* compute('update');
+      const refs = writer.refs.slice();
+      if (!isTombstone) cursor.advance(startedFrom, refs, sequence, epoch, node.layout);
+      const drain = node.retire.add(cursor, old, refs, sequence);
+      if (drain !== undefined) yield* spawn(drain, 'retire');
+      return { cursor, next: refs[0] as Reference };
+    } catch (error) {
+      this.#afterError(error, server, sizeClass);
+      throw error;
+    } finally {
+      this.serial++;
+    }
+  }
+
+  /** Takes R buffers for a record into the writer; gives their class. */
+  *#allocate(key: Key, value: Uint8Array): Program<number> {
+    const node = this.#node;
+    const { refs } = this.#writer;
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    yield* compute('allocate', refs.length);
+    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller);
+    return sizeClass;
+  }
+
+  /** Buffers of an operation that ended without a verb in doubt were never linked. */
+  #afterError(error: unknown, server: number, sizeClass: number): void {
+    if (error instanceof VerbError) {
+      if (error.outcome === 'unknown') this.#node.hasUnknownVerbs = true;
+    } else {
+      this.#node.free.giveBack(server, sizeClass, this.#writer.refs);
+    }
+  }
+
+  /**
+   * WRITEs the record to all copies (1 round trip), then has the server name the key and WRITE its
+   * shortcut (1 + 1). A key whose cursor is known is looked at first, which costs 1 where it exists.
+   */
+  *insert(key: Key, value: Uint8Array): Program<boolean> {
+    this.#checkSizes(key, value);
+    const node = this.#node;
+    const server = node.serverOf(key);
+    if (yield* this.#isKnown(key)) return false;
+    const sizeClass = yield* this.#allocate(key, value);
+    this.serial++;
+    try {
+      yield* this.#writer.encode(key, value, 0, false);
+      yield* batch(...this.#writer.writes());
+      const isOpened = yield* this.#open(key);
+      if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
+      return isOpened;
+    } catch (error) {
+      this.#afterError(error, server, sizeClass);
+      throw error;
+    } finally {
+      this.serial++;
+    }
+  }
+
+  *#isKnown(key: Key): Program<boolean> {
+    this.serial++;
+    try {
+      yield* compute('lookup');
+      const cursor = this.#node.findCursor(key);
+      if (cursor === undefined) return false;
+      const epoch = this.#node.epochs[cursor.server] as number;
+      return yield* this.#writer.isAlive(key, cursor, epoch);
+    } finally {
+      this.serial++;
+    }
+  }
+
+  /**
+   * Opens the key with the writer's buffers; false where it exists. Where the server still names a
+   * chain that ends in a tombstone, its deleter has not told the server yet, or died: this client does.
+   */
+  *#open(key: Key): Program<boolean> {
+    const node = this.#node;
+    const { refs } = this.#writer;
+    const server = node.serverNode(node.serverOf(key));
+    const epoch = node.epochs[node.serverOf(key)] as number;
+    const request = newKeyRequest(operations.open, key, 8 * refs.length);
+    for (const [r, copy] of refs.entries()) {
+      storeEntry(request, requestHead.sizeBytes + 8 * r, copy, firstSequence);
+    }
+    for (let tries = 0; tries < insertTriesMax; tries++) {
+      const reply = yield* this.#caller.call(server, requestPort, request);
+      const status = replyHead.field.status.get(reply, 0);
+      assert(
+        status !== statuses.full,
+        () =>
+          `no shortcut slot is left for key ${JSON.stringify(key.text)}: this store was made for ` +
+          `${node.site.shape.keysMax} keys; raise keysMax`,
+        'FARSIDE_CAPACITY',
+      );
+      yield* compute('update');
+      const cursor = node.learn(key, reply, epoch, noReference);
+      if (status === statuses.ok) return true;
+      if (yield* this.#writer.isAlive(key, cursor, epoch)) return false;
+      const { tombstone } = this.#walker;
+      if (tombstone !== undefined) yield* this.#remove(key, tombstone.chain, tombstone.target);
+    }
+    assert(false, () => `insert of ${key.text}: deleted and inserted too often`, 'FARSIDE_LIMIT');
+  }
+
+  /** Tells the server that the chain has ended; it does not matter who does, or how often. */
+  *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
+    const node = this.#node;
+    const request = newKeyRequest(operations.remove, key, 8);
+    requestHead.field.number.set(request, 0, chain);
+    storeEntry(request, requestHead.sizeBytes, tombstone, 0);
+    yield* this.#caller.call(node.serverNode(node.serverOf(key)), requestPort, request);
+  }
+
+  #checkKey(key: Key): void {
+    const { keyBytesMax } = this.#node.site.shape;
+    assert(
+      key.bytes.length <= keyBytesMax,
+      () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
+      'FARSIDE_KEY',
+    );
+  }
+
+  #checkSizes(key: Key, value: Uint8Array): void {
+    this.#checkKey(key);
+    const { valueBytesMax } = this.#node.site.shape;
+    assert(
+      value.length >= 1 && value.length <= valueBytesMax,
+      () => `a value of ${value.length} bytes: this store takes 1 to ${valueBytesMax}`,
+      'FARSIDE_VALUE',
+    );
+  }
+}

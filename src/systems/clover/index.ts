@@ -1,0 +1,90 @@
+import type { System, SystemPromise } from '../system.ts';
+import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
+import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
+import { messageBytesMax } from './messages.ts';
+import { MetadataServer } from './metadata/server.ts';
+import { CloverNode } from './node.ts';
+import { planPools } from './pools.ts';
+
+/**
+ * Clover (Tsai, Shan, Zhang, USENIX ATC 2020, §4.3 and §5): data in passive memory nodes, metadata in
+ * servers that are on no path of a get or a put.
+ *
+ * Every put writes a new buffer and links it behind the key's newest version with one CAS; a compute
+ * node remembers where it saw the newest version last (cursor) and walks on from there. Read in this
+ * order: pointer.ts (the word that links), layout.ts (where things lie), timing.ts (why a READ without
+ * a checksum is safe), client.ts and walker.ts (get), writer.ts and replicated-put.ts (put),
+ * retire-queue.ts and metadata/ (what happens behind them).
+ */
+export const system: System<CloverConfig> = {
+  name: 'clover',
+  summary:
+    'version chains on passive memory, cursors on compute nodes, metadata servers off the path',
+  operations: ['insert', 'get', 'put', 'delete'],
+  roundTrips: 'get 1, put 2 (replicated 3), insert 3, delete 3 (replicated 4)',
+  promises: promises(),
+  parameters: cloverParameters,
+  configure: configureClover,
+  layout(shape, config) {
+    const plan = planPools(shape, config);
+    const { medium } = shape;
+    return {
+      memoryRegions: [
+        { name: shortcutRegion, medium, sizeBytes: plan.shortcutBytes },
+        { name: bufferRegion, medium, sizeBytes: plan.bufferRegionBytes },
+      ],
+      servers: Array.from({ length: config.metadataServers }, (_, i) => ({
+        name: `ms${i}`,
+        role: 'metadata' as const,
+        cores: config.handlers + 1,
+        regions: [],
+      })),
+      messageBytesMax: messageBytesMax(shape),
+      // Every client may have a call under way, and the background a few.
+      messageSlots: shape.clientsPerNode * shape.outstanding + 16,
+    };
+  },
+  openNode: (site, config) => new CloverNode(site, config),
+  openServer: (site, config, _role, index) => new MetadataServer(site, config, index),
+  locate: (site, config, address) =>
+    new CloverLayout(site.cluster, site.shape, config).locate(address),
+};
+
+function promises(): SystemPromise[] {
+  return (['assumed', 'flush'] as const).flatMap((durability): SystemPromise[] => [
+    {
+      promise: 'read committed',
+      durability,
+      holds: 'needs timing bounds',
+      because:
+        'a READ is trusted without a checksum while it took less than the time that retired buffers ' +
+        'rest, so a verb bound that is too small, or clocks of unlike rates, let torn data through',
+    },
+    {
+      promise: 'atomic write',
+      durability,
+      holds: 'needs timing bounds',
+      because:
+        'one CAS commits a put; 8-bit versions and epochs keep it from matching a recycled buffer, ' +
+        'and an epoch passes only with the consent of every compute node',
+    },
+    {
+      promise: 'data reliability',
+      durability,
+      holds: 'needs timing bounds',
+      because:
+        durability === 'assumed'
+          ? 'a completed WRITE is taken as durable; R copies are chained all ways'
+          : 'a version is flushed before it is linked, its link before the put is acknowledged, and ' +
+            'a link that was followed before anything is linked behind it',
+    },
+    {
+      promise: 'linearizable',
+      durability,
+      holds: 'no',
+      because:
+        'with several copies the links of a version change one after another, so a reader of one ' +
+        'copy may see the old version after a reader of another has seen the new one',
+    },
+  ]);
+}

@@ -1,0 +1,161 @@
+import { type Address, nodeOf } from '../../core/address.ts';
+import { assert } from '../../core/errors.ts';
+import type { ClusterMap } from '../../memory/cluster.ts';
+import type { StoreShape } from '../system.ts';
+import type { CloverConfig } from './config.ts';
+import { handleOf, type Reference } from './pointer.ts';
+import { classBytes, type PoolPlan, planPools, sizeClassCount } from './pools.ts';
+
+export const shortcutRegion = 'shortcuts';
+export const bufferRegion = 'buffers';
+
+/**
+ * Where everything lies, by arithmetic alone: the authors keep a table of 16 bytes per handle on every
+ * compute node (70 MiB for each 4 GB of memory), this needs ten numbers.
+ *
+ *   memory node d                               a buffer of class c, 128 B << c
+ *   region shortcuts:                           +---------------------------+ 0
+ *     [server 0: slots][server 1: slots]...     | R header words            |
+ *   region buffers:                             | record: head, key, value  | 8R
+ *     [class 0: n0][class 1: n1]...[class 9]    | (zero padding)            |
+ *                                               +---------------------------+ 128 << c
+ *
+ * Handles count buffers from 1, memory node after memory node, class after class. A shortcut slot is R
+ * words; slots count likewise, and a chain's number is `slot + generation x slots`, so that a slot
+ * that is used again makes a new chain and the chain's slot is still computed from its number.
+ */
+export class CloverLayout {
+  readonly replicas: number;
+  readonly buckets: number;
+  readonly servers: number;
+  readonly plan: PoolPlan;
+  /** Slots of all memory nodes. */
+  readonly slots: number;
+  readonly #slotsPerNode: number;
+  readonly #handlesPerNode: number;
+  readonly #firstIndex: number[] = [];
+  readonly #classOffset: number[] = [];
+  readonly #shortcutBase: Address[] = [];
+  readonly #bufferBase: Address[] = [];
+
+  constructor(cluster: ClusterMap, shape: StoreShape, config: CloverConfig) {
+    this.plan = planPools(shape, config);
+    this.replicas = shape.replicas;
+    this.servers = config.metadataServers;
+    const memoryNodes = cluster.withRole('memory');
+    this.buckets = memoryNodes.length;
+    for (const [d, node] of memoryNodes.entries()) {
+      assert(
+        node.id === d,
+        () => `memory node ${d} has id ${node.id}: expected them to come first`,
+      );
+      this.#shortcutBase.push(cluster.region(node.id, shortcutRegion).address);
+      this.#bufferBase.push(cluster.region(node.id, bufferRegion).address);
+    }
+    let index = 0;
+    let offsetBytes = 0;
+    for (let c = 0; c < sizeClassCount; c++) {
+      this.#firstIndex.push(index);
+      this.#classOffset.push(offsetBytes);
+      index += this.plan.buffers[c] as number;
+      offsetBytes += (this.plan.buffers[c] as number) * classBytes(c);
+    }
+    this.#handlesPerNode = index;
+    this.#slotsPerNode = this.plan.shortcutSlotsPerServer * this.servers;
+    this.slots = this.#slotsPerNode * this.buckets;
+    assert(
+      index * this.buckets < 2 ** 32,
+      () => `${index * this.buckets} buffers: a handle has 32 bits; use fewer or larger ones`,
+      'FARSIDE_CAPACITY',
+    );
+  }
+
+  /** The memory node of a buffer. */
+  bucketOf(target: Reference): number {
+    return Math.floor((handleOf(target) - 1) / this.#handlesPerNode);
+  }
+
+  sizeClassOf(target: Reference): number {
+    const index = (handleOf(target) - 1) % this.#handlesPerNode;
+    let c = sizeClassCount - 1;
+    while (index < (this.#firstIndex[c] as number)) c--;
+    return c;
+  }
+
+  addressOf(target: Reference): Address {
+    const zeroBased = handleOf(target) - 1;
+    const bucket = Math.floor(zeroBased / this.#handlesPerNode);
+    assert(
+      zeroBased >= 0 && bucket < this.buckets,
+      () => `handle ${zeroBased + 1} lies on no memory node`,
+      'FARSIDE_CORRUPT',
+    );
+    const index = zeroBased - bucket * this.#handlesPerNode;
+    let c = sizeClassCount - 1;
+    while (index < (this.#firstIndex[c] as number)) c--;
+    return (
+      (this.#bufferBase[bucket] as number) +
+      (this.#classOffset[c] as number) +
+      (index - (this.#firstIndex[c] as number)) * classBytes(c)
+    );
+  }
+
+  /** Whether a word that was read may be followed: a foreign or torn one must not end the run. */
+  isHandle(handle: number): boolean {
+    return handle >= 1 && handle <= this.#handlesPerNode * this.buckets;
+  }
+
+  handle(bucket: number, sizeClass: number, index: number): number {
+    return 1 + bucket * this.#handlesPerNode + (this.#firstIndex[sizeClass] as number) + index;
+  }
+
+  /** The buffers of a pool that belong to one server, as [first, end). */
+  share(sizeClass: number, server: number): readonly [first: number, end: number] {
+    const count = this.plan.buffers[sizeClass] as number;
+    return [
+      Math.floor((count * server) / this.servers),
+      Math.floor((count * (server + 1)) / this.servers),
+    ];
+  }
+
+  slotOf(chain: number): number {
+    return chain % this.slots;
+  }
+
+  slot(bucket: number, server: number, index: number): number {
+    return bucket * this.#slotsPerNode + server * this.plan.shortcutSlotsPerServer + index;
+  }
+
+  /** The inverse of `slot`, for a slot of that server. */
+  partsOfSlot(slot: number, server: number): readonly [bucket: number, index: number] {
+    const bucket = Math.floor(slot / this.#slotsPerNode);
+    return [bucket, (slot % this.#slotsPerNode) - server * this.plan.shortcutSlotsPerServer];
+  }
+
+  shortcutAddressOf(chain: number): Address {
+    const slot = chain % this.slots;
+    const bucket = Math.floor(slot / this.#slotsPerNode);
+    const index = slot - bucket * this.#slotsPerNode;
+    return (this.#shortcutBase[bucket] as number) + index * 8 * this.replicas;
+  }
+
+  /** `buffer 12 of class 1024 + 8` or `shortcut of slot 3, word 1`. */
+  locate(address: Address): string | undefined {
+    const bucket = nodeOf(address);
+    if (bucket >= this.buckets) return undefined;
+    const inBuffers = address - (this.#bufferBase[bucket] as number);
+    if (inBuffers >= 0 && inBuffers < this.plan.bufferRegionBytes) {
+      let c = sizeClassCount - 1;
+      while (inBuffers < (this.#classOffset[c] as number)) c--;
+      const inClass = inBuffers - (this.#classOffset[c] as number);
+      const index = Math.floor(inClass / classBytes(c));
+      const within = inClass % classBytes(c);
+      return `buffer ${index} of class ${classBytes(c)}${within === 0 ? '' : ` + ${within}`}`;
+    }
+    const inShortcuts = address - (this.#shortcutBase[bucket] as number);
+    if (inShortcuts < 0 || inShortcuts >= this.plan.shortcutBytes) return undefined;
+    const word = Math.floor(inShortcuts / 8);
+    const slot = bucket * this.#slotsPerNode + Math.floor(word / this.replicas);
+    return `shortcut of slot ${slot}, word ${word % this.replicas}`;
+  }
+}

@@ -1,0 +1,149 @@
+import { FarsideError } from '../../core/errors.ts';
+import { type Key, keyOf } from '../../core/key.ts';
+import { layout, u8, u16, u32, u53, u64 } from '../../core/layout.ts';
+import { loadHalf, storeHalf } from '../../core/word.ts';
+import type { StoreShape } from '../system.ts';
+import { buffersPerRequestMax, retireBatchMax } from './config.ts';
+import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from './pointer.ts';
+
+/**
+ * What compute nodes and metadata servers say to each other. Every request starts with the same head:
+ *
+ *    0 +-----------+----------+------------+---------+---------+-----+
+ *      | operation | class u8 | bucket u16 | count   | key u8  |  -  |   count u16, key length in bytes
+ *    8 +-----------+----------+------------+---------+---------+-----+
+ *      | chain u53 (remove), epoch (epoch)                           |
+ *   16 +-------------------------------------------------------------+
+ *      | query:  key                                                 |
+ *      | open:   R entry words | key                                 |
+ *      | remove: entry word of the tombstone's primary copy | key    |
+ *      | ask:    -                                                   |
+ *      | retire: count retire records                                |
+ *      | report: count u53: bytes moved at each memory node          |
+ *      +-------------------------------------------------------------+
+ *
+ * and every reply with this, then `count` entry words (query, open: R of them; ask: free buffers):
+ *
+ *    0 +-----------+-----+-----------+----------+
+ *      | status u8 |  -  | count u16 | -  u32   |
+ *    8 +-----------+-----+-----------+----------+
+ *      | chain u53 (query, open)                |
+ *   16 +----------------------------------------+
+ */
+export const requestHead = layout('metadata request', {
+  operation: u8,
+  sizeClass: u8,
+  bucket: u16,
+  count: u16,
+  keyBytes: u8,
+  pad: u8,
+  number: u53,
+});
+
+export const replyHead = layout('metadata reply', {
+  status: u8,
+  pad: u8,
+  count: u16,
+  pad2: u32,
+  chain: u53,
+});
+
+/**
+ * One superseded version; `old` is the primary copy in entry form, then R entry words follow for the
+ * version that took its place. The new version's sequence lies in their area.
+ *
+ *    0 +-----------------+   8 +-----------------+  16 +---------------------+
+ *      | chain u53       |     | old entry word  |     | R entry words (new) |
+ *      +-----------------+     +-----------------+     +---------------------+
+ */
+export const retireHead = layout('retire record', { chain: u53, old: u64 });
+
+export function retireRecordBytes(replicas: number): number {
+  return retireHead.sizeBytes + 8 * replicas;
+}
+
+export const operations = {
+  query: 1,
+  open: 2,
+  remove: 3,
+  ask: 4,
+  retire: 5,
+  report: 6,
+  epoch: 7,
+} as const;
+
+export const statuses = { ok: 1, absent: 2, exists: 3, refused: 4, full: 5 } as const;
+
+/** Every metadata server takes requests here, every compute node takes epochs here. */
+export const requestPort = 0;
+
+export function newRequest(operation: number, bodyBytes: number): Uint8Array {
+  const bytes = new Uint8Array(requestHead.sizeBytes + bodyBytes);
+  requestHead.field.operation.set(bytes, 0, operation);
+  return bytes;
+}
+
+export function newReply(status: number, words = 0): Uint8Array {
+  const bytes = new Uint8Array(replyHead.sizeBytes + 8 * words);
+  replyHead.field.status.set(bytes, 0, status);
+  replyHead.field.count.set(bytes, 0, words);
+  return bytes;
+}
+
+/** A request that carries `key` behind `at` bytes of body. */
+export function newKeyRequest(operation: number, key: Key, at: number): Uint8Array {
+  const bytes = newRequest(operation, at + key.bytes.length);
+  requestHead.field.keyBytes.set(bytes, 0, key.bytes.length);
+  bytes.set(key.bytes, requestHead.sizeBytes + at);
+  return bytes;
+}
+
+export function keyIn(request: Uint8Array, at: number): Key {
+  const start = requestHead.sizeBytes + at;
+  const end = start + requestHead.field.keyBytes.get(request, 0);
+  if (end > request.length) throw corrupt('a key', request.length);
+  return keyOf(request.subarray(start, end));
+}
+
+export function storeEntry(
+  bytes: Uint8Array,
+  at: number,
+  target: Reference,
+  sequence: number,
+): void {
+  storeHalf(bytes, at, entryLow(target, sequence));
+  storeHalf(bytes, at + 4, highHalfFor(handleOf(target)));
+}
+
+export function entryAt(bytes: Uint8Array, at: number): Reference {
+  if (at + 8 > bytes.length) throw corrupt('an entry word', bytes.length);
+  return entryIn(loadHalf(bytes, at + 4), loadHalf(bytes, at));
+}
+
+export function entriesAt(bytes: Uint8Array, at: number, count: number): Reference[] {
+  const refs: Reference[] = [];
+  for (let i = 0; i < count; i++) refs.push(entryAt(bytes, at + 8 * i));
+  return refs;
+}
+
+export function sequenceAt(bytes: Uint8Array, at: number): number {
+  return areaIn(loadHalf(bytes, at));
+}
+
+function corrupt(what: string, lengthBytes: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_CORRUPT',
+    `a message of ${lengthBytes} B ends before ${what}: sender and receiver differ`,
+  );
+}
+
+/** The longest body of any message of a store of that shape. */
+export function messageBytesMax(shape: StoreShape): number {
+  const { replicas, keyBytesMax, memoryNodes } = shape;
+  return Math.max(
+    requestHead.sizeBytes + 8 * replicas + keyBytesMax,
+    requestHead.sizeBytes + retireBatchMax * retireRecordBytes(replicas),
+    requestHead.sizeBytes + 8 * memoryNodes,
+    replyHead.sizeBytes + 8 * 2 * buffersPerRequestMax,
+  );
+}

@@ -1,0 +1,129 @@
+import { assert } from '../../../core/errors.ts';
+import type { CloverLayout } from '../layout.ts';
+import { noReference, type Reference } from '../pointer.ts';
+
+/** A version that was retired before its predecessor was. */
+export interface PendingLink {
+  readonly refs: Reference[];
+  readonly sequence: number;
+}
+
+/** One life of a key, from insert to delete: what its metadata server knows of its versions. */
+export class Chain {
+  readonly text: string;
+  readonly number: number;
+  /** Newest version whose predecessors have all been retired. Never recycled while it stands here. */
+  refs: Reference[];
+  sequence: number;
+  /** Links that arrived early, by the version they replace; most chains have none. */
+  pending: Map<Reference, PendingLink> | undefined = undefined;
+  /** Primary copy of the tombstone, once the key has been removed. */
+  tombstone: Reference = noReference;
+
+  constructor(text: string, number: number, refs: Reference[], sequence: number) {
+    this.text = text;
+    this.number = number;
+    this.refs = refs;
+    this.sequence = sequence;
+  }
+}
+
+/** Shortcut slots of one memory node that this server may give out. */
+interface SlotPool {
+  next: number;
+  readonly returned: number[];
+}
+
+/** The keys of one metadata server, their chains, and the shortcut slots it gives to chains. */
+export class Namer {
+  readonly #layout: CloverLayout;
+  readonly #server: number;
+  readonly #byKey = new Map<string, Chain>();
+  /** Chains that still have buffers: named ones, and removed ones on their way out. */
+  readonly #byNumber = new Map<number, Chain>();
+  readonly #slots: SlotPool[];
+  /** How many chains a slot has had before; absent: none. */
+  readonly #generations = new Map<number, number>();
+  #keyBytes = 0;
+
+  constructor(layout: CloverLayout, server: number) {
+    this.#layout = layout;
+    this.#server = server;
+    this.#slots = Array.from({ length: layout.buckets }, () => ({ next: 0, returned: [] }));
+  }
+
+  get keys(): number {
+    return this.#byKey.size;
+  }
+
+  /** Bytes of all key texts. */
+  get keyBytes(): number {
+    return this.#keyBytes;
+  }
+
+  /** Shortcut slots in use. */
+  get chains(): number {
+    return this.#byNumber.size;
+  }
+
+  find(text: string): Chain | undefined {
+    return this.#byKey.get(text);
+  }
+
+  chain(number: number): Chain | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  /**
+   * A chain for a key that is about to be named, with its slot; undefined where all slots are in use.
+   * The shortcut lies on the memory node that the key hashes to, or the next that has room: shortcuts
+   * given out in order would make one node serve the 8-byte READ of nearly every get.
+   */
+  prepare(text: string, hash: number, refs: Reference[], sequence: number): Chain | undefined {
+    const slot = this.#takeSlot(hash);
+    if (slot === undefined) return undefined;
+    const generation = (this.#generations.get(slot) ?? 0) + 1;
+    this.#generations.set(slot, generation);
+    const chain = new Chain(text, slot + generation * this.#layout.slots, refs, sequence);
+    this.#byNumber.set(chain.number, chain);
+    return chain;
+  }
+
+  name(chain: Chain): void {
+    assert(!this.#byKey.has(chain.text), 'a key is named twice');
+    this.#byKey.set(chain.text, chain);
+    this.#keyBytes += chain.text.length;
+  }
+
+  /** The key is gone; its chain stays until its last version has been retired. */
+  unname(chain: Chain): void {
+    if (this.#byKey.get(chain.text) !== chain) return;
+    this.#byKey.delete(chain.text);
+    this.#keyBytes -= chain.text.length;
+  }
+
+  /** The chain has no versions left: its slot may serve another key. */
+  forget(chain: Chain): void {
+    this.#byNumber.delete(chain.number);
+    const slot = this.#layout.slotOf(chain.number);
+    const [bucket, index] = this.#layout.partsOfSlot(slot, this.#server);
+    (this.#slots[bucket] as SlotPool).returned.push(index);
+  }
+
+  #takeSlot(hash: number): number | undefined {
+    const { buckets, servers } = this.#layout;
+    // The remainder by `servers` chose this server, so it is the same for all keys here.
+    const first = Math.floor(hash / servers);
+    for (let i = 0; i < buckets; i++) {
+      const bucket = (first + i) % buckets;
+      const pool = this.#slots[bucket] as SlotPool;
+      const index = pool.returned.pop() ?? this.#fresh(pool);
+      if (index !== undefined) return this.#layout.slot(bucket, this.#server, index);
+    }
+    return undefined;
+  }
+
+  #fresh(pool: SlotPool): number | undefined {
+    return pool.next < this.#layout.plan.shortcutSlotsPerServer ? pool.next++ : undefined;
+  }
+}

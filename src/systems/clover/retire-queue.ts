@@ -1,0 +1,158 @@
+import type { NodeContext } from '../../core/context.ts';
+import { batch, flush, type Program, sleep, type Verb, writeWord } from '../../core/effect.ts';
+import { packWord } from '../../core/word.ts';
+import type { CallerPool } from './callers.ts';
+import type { CloverConfig } from './config.ts';
+import type { Cursor } from './cursor-table.ts';
+import {
+  newRequest,
+  operations,
+  requestHead,
+  requestPort,
+  retireHead,
+  retireRecordBytes,
+  storeEntry,
+} from './messages.ts';
+import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
+
+/** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */
+const lanes = 4;
+
+/** `old` (primary copy) was superseded by `refs`. */
+interface Link {
+  readonly cursor: Cursor;
+  readonly old: Reference;
+  readonly refs: readonly Reference[];
+  readonly sequence: number;
+}
+
+class Lane {
+  readonly server: number;
+  readonly links: Link[] = [];
+  draining = false;
+
+  constructor(server: number) {
+    this.server = server;
+  }
+}
+
+/**
+ * What follows a committed put, in the background: WRITE the shortcut, then tell the metadata server
+ * which version is superseded, up to 16 at a time.
+ *
+ * The server hears of a link only after this node's shortcut WRITE for it has completed. So when a
+ * chain ends, nobody is still about to write its shortcut.
+ */
+export class RetireQueue {
+  shortcutWrites = 0;
+  linksRetired = 0;
+  readonly #context: NodeContext;
+  readonly #config: CloverConfig;
+  readonly #servers: readonly number[];
+  readonly #callers: CallerPool;
+  readonly #lanes: Lane[];
+
+  constructor(
+    context: NodeContext,
+    config: CloverConfig,
+    servers: readonly number[],
+    callers: CallerPool,
+  ) {
+    this.#context = context;
+    this.#config = config;
+    this.#servers = servers;
+    this.#callers = callers;
+    this.#lanes = Array.from(
+      { length: servers.length * lanes },
+      (_, i) => new Lane(Math.floor(i / lanes)),
+    );
+  }
+
+  /** Gives the program to spawn where a batch is now full and nobody is working on it. */
+  add(
+    cursor: Cursor,
+    old: Reference,
+    refs: readonly Reference[],
+    sequence: number,
+  ): Program<void> | undefined {
+    const lane = this.#lanes[cursor.server * lanes + (cursor.chain % lanes)] as Lane;
+    lane.links.push({ cursor, old, refs, sequence });
+    if (lane.draining || lane.links.length < this.#config.retireBatch) return undefined;
+    lane.draining = true;
+    return this.#drain(lane, this.#config.retireBatch);
+  }
+
+  /** Links that the servers have not been told of. */
+  get waiting(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.links.length, 0);
+  }
+
+  /** Background program: sends batches that do not fill up. */
+  *sendLeftovers(): Program<never> {
+    for (;;) {
+      yield* sleep(this.#config.retireIntervalNs);
+      for (const lane of this.#lanes) {
+        if (lane.draining || lane.links.length === 0) continue;
+        lane.draining = true;
+        yield* this.#drain(lane, 1);
+      }
+    }
+  }
+
+  /** Works on a lane until it holds fewer than `least` links. */
+  *#drain(lane: Lane, least: number): Program<void> {
+    const caller = this.#callers.take();
+    try {
+      while (lane.links.length >= least) {
+        const links = lane.links.splice(0, this.#config.retireBatch);
+        yield* this.#writeShortcuts(links);
+        yield* caller.call(this.#servers[lane.server] as number, requestPort, retireRequest(links));
+        this.linksRetired += links.length;
+      }
+    } finally {
+      lane.draining = false;
+      this.#callers.giveBack(caller);
+    }
+  }
+
+  /**
+   * One WRITE a chain, of its newest version in the batch. Programs of this node finish in any order,
+   * so newest is decided by sequence: neither the first nor the last in the queue.
+   */
+  *#writeShortcuts(links: readonly Link[]): Program<void> {
+    const newest = new Map<number, Link>();
+    for (const link of links) {
+      const other = newest.get(link.cursor.chain);
+      const since = other?.sequence ?? link.cursor.shortcutSequence;
+      if (sequenceDistance(since, link.sequence) > 0) newest.set(link.cursor.chain, link);
+    }
+    const verbs: Verb<unknown>[] = [];
+    for (const { cursor, refs, sequence } of newest.values()) {
+      cursor.shortcutSequence = sequence;
+      for (const [r, copy] of refs.entries()) {
+        const word = packWord(highHalfFor(handleOf(copy)), entryLow(copy, sequence));
+        verbs.push(writeWord(cursor.shortcut + 8 * r, word));
+      }
+      if (this.#context.durability === 'flush') {
+        verbs.push(flush(cursor.shortcut, 8 * refs.length));
+      }
+    }
+    this.shortcutWrites += newest.size;
+    if (verbs.length > 0) yield* batch(...verbs);
+  }
+}
+
+function retireRequest(links: readonly Link[]): Uint8Array {
+  const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
+  const request = newRequest(operations.retire, links.length * recordBytes);
+  requestHead.field.count.set(request, 0, links.length);
+  for (const [i, { cursor, old, refs, sequence }] of links.entries()) {
+    const at = requestHead.sizeBytes + i * recordBytes;
+    retireHead.field.chain.set(request, at, cursor.chain);
+    storeEntry(request, at + retireHead.field.old.offsetBytes, old, 0);
+    for (const [r, copy] of refs.entries()) {
+      storeEntry(request, at + retireHead.sizeBytes + 8 * r, copy, sequence);
+    }
+  }
+  return request;
+}

@@ -1,0 +1,37 @@
+import { type Ticket, type Verb, verbStatus } from '../../core/effect.ts';
+import { classBytes, sizeClassCount } from './pools.ts';
+
+/**
+ * Where a client's READs land: made once, because allocating a buffer costs twenty times the copy. A
+ * view per class, since a verb's length is its buffer's.
+ */
+export class Scratch {
+  readonly bytes: Uint8Array;
+  readonly views: readonly Uint8Array[];
+  readonly shortcut: Uint8Array;
+  /** A READ that may still land here although nobody waits for it. */
+  #pendingData: Ticket | undefined = undefined;
+  #pendingShortcut: Ticket | undefined = undefined;
+
+  constructor(classMax: number, replicas: number) {
+    this.bytes = new Uint8Array(classBytes(classMax));
+    this.views = Array.from({ length: Math.min(classMax + 1, sizeClassCount) }, (_, c) =>
+      this.bytes.subarray(0, classBytes(c)),
+    );
+    this.shortcut = new Uint8Array(8 * replicas);
+  }
+
+  /** Remembers what was not waited for. */
+  leave(data: Verb<unknown>, shortcut: Verb<unknown>): void {
+    this.#pendingData = data;
+    this.#pendingShortcut = shortcut;
+  }
+
+  get isFree(): boolean {
+    return hasLanded(this.#pendingData) && hasLanded(this.#pendingShortcut);
+  }
+}
+
+function hasLanded(ticket: Ticket | undefined): boolean {
+  return ticket === undefined || ticket.status >= verbStatus.ok;
+}

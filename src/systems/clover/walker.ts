@@ -1,0 +1,358 @@
+import {
+  batch,
+  compute,
+  flush,
+  type Program,
+  read,
+  readWord,
+  sleep,
+  type Verb,
+} from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
+import type { Key } from '../../core/key.ts';
+import { recordBytes, recordHead, recordIsWhole, recordValueBytes } from '../../core/record.ts';
+import type { RpcCaller } from '../../core/rpc.ts';
+import { loadHalf } from '../../core/word.ts';
+import type { Cursor } from './cursor-table.ts';
+import type { CloverLayout } from './layout.ts';
+import type { CloverNode } from './node.ts';
+import {
+  areaIn,
+  entryIn,
+  handleIn,
+  isHeld,
+  linkIn,
+  noReference,
+  ownIn,
+  type Reference,
+  sequenceDistance,
+  tombstoneArea,
+  versionOf,
+} from './pointer.ts';
+import type { Scratch } from './scratch.ts';
+
+/** What a READ of one buffer says. */
+export const verdict = {
+  /** The newest committed version of the key: nothing follows, or only what is not committed yet. */
+  current: 0,
+  /** A successor is linked. */
+  moved: 1,
+  /** The key was deleted. */
+  tombstone: 2,
+  /** Another version, or another key: the pointer that led here is out of date. */
+  recycled: 3,
+  /** The READ took so long that the buffer may have been recycled under it, or tore: read it again. */
+  unsure: 4,
+  /** Writers only: B_w is set, a replicated write is under way. */
+  held: 5,
+} as const;
+export type Verdict = (typeof verdict)[keyof typeof verdict];
+
+/** READs of one walk before it gives up; a bound, far above what contention reaches. */
+const stepsMax = 100_000;
+const unsureReadsMax = 1000;
+const queriesBeforePause = 4;
+const pauseNs = 1000;
+/** How long a version may stay held, in bounds of one verb; a write takes three round trips. */
+const heldBoundVerbs = 20;
+const heldPollNs = 500;
+
+/**
+ * Finds the newest version of a key when it is not where the cursor points: follows links, one hop a
+ * round trip, jumps by the shortcut where that is further along, and asks the metadata server when both
+ * lead nowhere. One per client; it holds the position of the walk, and the bytes last read.
+ */
+export class Walker {
+  readonly node: CloverNode;
+  readonly caller: RpcCaller;
+  scratch: Scratch;
+  /** The chain that is walked, and the version that the walk stands at. */
+  cursor: Cursor | undefined = undefined;
+  refs: Reference[] = [];
+  sequence = 0;
+  /** Where the last walk ended, if it met the end of a chain that the server still names. */
+  tombstone: { readonly chain: number; readonly target: Reference } | undefined = undefined;
+  /** Where the walk began; see `Cursor.advance`. */
+  startedFrom: Reference = noReference;
+  /** Which copy was read. */
+  replica = 0;
+  /** The shortcut as last read, until it has been used. */
+  #shortcut: Reference[] = [];
+  #shortcutSequence = 0;
+  /** The link word that led here, to be made durable with the next READ (flush mode). */
+  #linkAddress = 0;
+  #heldAt: Reference = noReference;
+  #heldSinceNs = 0;
+
+  constructor(node: CloverNode, caller: RpcCaller, scratch: Scratch) {
+    this.node = node;
+    this.caller = caller;
+    this.scratch = scratch;
+  }
+
+  /** Stands at the cursor's version. */
+  start(cursor: Cursor): void {
+    this.startAt(cursor, cursor.refs, cursor.sequence);
+  }
+
+  /** Stands where the cursor stood a moment ago. */
+  startAt(cursor: Cursor, refs: Reference[], sequence: number): void {
+    this.cursor = cursor;
+    this.refs = refs;
+    this.sequence = sequence;
+    this.replica = 0;
+    this.tombstone = undefined;
+    this.startedFrom = refs[0] as Reference;
+    this.#shortcut = [];
+    this.#linkAddress = 0;
+  }
+
+  /** What the bytes read say. `version` is that of the copy read; `replicas` words come first. */
+  judge(key: Key, bytes: Uint8Array, version: number, tookNs: number): Verdict {
+    const low = loadHalf(bytes, 0);
+    if (ownIn(low) !== version) return verdict.recycled;
+    const held = isHeld(low);
+    const high = loadHalf(bytes, 4);
+    if (!held && handleIn(high, low) !== 0) return verdict.moved;
+    // See timing.ts: only a READ shorter than the reuse delay is known to be of one version.
+    if (tookNs >= this.node.reuseDelayNs) return verdict.unsure;
+    if (recordValueBytes(bytes, 8 * this.node.layout.replicas, key) === undefined) {
+      return verdict.recycled;
+    }
+    return !held && areaIn(low) === tombstoneArea ? verdict.tombstone : verdict.current;
+  }
+
+  /** Whether the record is whole and of that version; for `verifyReads`. */
+  isIntact(bytes: Uint8Array, version: number): boolean {
+    const at = 8 * this.node.layout.replicas;
+    return recordIsWhole(bytes, at) && recordHead.field.version.get(bytes, at) % 256 === version;
+  }
+
+  /** Takes the shortcut's words, unless they are of different versions (two writers met there). */
+  takeShortcut(verb: Verb<unknown>): void {
+    this.#shortcut = [];
+    const { layout } = this.node;
+    const bytes = this.scratch.shortcut;
+    if (layout.replicas === 1) {
+      this.#takeShortcutWord(verb.high, verb.low);
+      return;
+    }
+    const sequence = areaIn(loadHalf(bytes, 0));
+    for (let r = 0; r < layout.replicas; r++) {
+      const low = loadHalf(bytes, 8 * r);
+      if (areaIn(low) !== sequence) {
+        // Equal sequences of different versions are 1024 puts apart; no WRITE is in flight that long.
+        this.#shortcut = [];
+        return;
+      }
+      this.#takeShortcutWord(loadHalf(bytes, 8 * r + 4), low);
+    }
+  }
+
+  #takeShortcutWord(high: number, low: number): void {
+    if (!this.node.layout.isHandle(handleIn(high, low))) return;
+    this.#shortcut.push(entryIn(high, low));
+    this.#shortcutSequence = areaIn(low);
+  }
+
+  /**
+   * Walks on from a verdict until the newest version has been read: whole buffers for a reader,
+   * headers and keys for a writer. False where the key does not exist. Every step is one READ, or a
+   * query; FARSIDE_LIMIT ends a walk that never arrives.
+   */
+  *walk(key: Key, first: Verdict, epoch: number, forWriter: boolean): Program<boolean> {
+    const { events, config } = this.node;
+    let seen = first;
+    let hops = 0;
+    let queries = 0;
+    let unsure = 0;
+    for (let step = 0; step < stepsMax; step++) {
+      let fresh = false;
+      if (seen === verdict.current) return true;
+      if (seen === verdict.moved && hops < config.queryHops) {
+        if (this.#followLink()) {
+          events.chainHops++;
+          fresh = ++hops % config.shortcutHops === 0;
+        }
+      } else if (seen === verdict.recycled && this.#jump()) {
+        events.recycledReads++;
+      } else if (seen === verdict.held) {
+        yield* this.#awaitRelease();
+      } else if (seen !== verdict.unsure) {
+        if (++queries % queriesBeforePause === 0) yield* sleep(pauseNs * queries);
+        if (!(yield* this.#ask(key, seen, epoch))) return false;
+        hops = 0;
+        fresh = true;
+      } else {
+        events.slowReads++;
+        if (++unsure > unsureReadsMax) throw neverSure(key, unsure);
+      }
+      seen = yield* this.visit(key, fresh, forWriter);
+    }
+    throw new FarsideError(
+      'FARSIDE_LIMIT',
+      `no newest version of key ${JSON.stringify(key.text)} found within ${stepsMax} READs`,
+    );
+  }
+
+  /** READs where the walk stands: everything for a reader, header and key for a writer. */
+  *visit(key: Key, withShortcut: boolean, forWriter: boolean): Program<Verdict> {
+    const { node, scratch } = this;
+    const { layout, loads } = node;
+    const { context } = node.site;
+    this.replica = forWriter || loads === undefined ? 0 : loads.lighterCopy(this.refs, layout);
+    const target = this.refs[this.replica] as Reference;
+    const whole = scratch.views[layout.sizeClassOf(target)] as Uint8Array;
+    const bytes = forWriter ? whole.subarray(0, headerAndKeyBytes(key, whole, layout)) : whole;
+    const verbs: Verb<unknown>[] = [read(layout.addressOf(target), bytes)];
+    const cursor = this.cursor as Cursor;
+    if (withShortcut) verbs.push(this.readShortcut(cursor));
+    if (this.#linkAddress !== 0) {
+      verbs.push(flush(this.#linkAddress, 8));
+      this.#linkAddress = 0;
+    }
+    const startNs = context.nowNs();
+    yield* batch(...verbs);
+    const tookNs = context.nowNs() - startNs;
+    loads?.add(layout.bucketOf(target), bytes.length);
+    if (withShortcut) this.takeShortcut(verbs[1] as Verb<unknown>);
+    const seen = this.judge(key, bytes, versionOf(target), tookNs);
+    if (seen !== verdict.current) return seen;
+    if (forWriter) return isHeld(loadHalf(bytes, 0)) ? verdict.held : verdict.current;
+    if (!node.config.verifyReads) return verdict.current;
+    yield* compute(node.config.checksumBy, bytes.length);
+    return this.isIntact(bytes, versionOf(target)) ? verdict.current : verdict.unsure;
+  }
+
+  /** One word needs no buffer; more are read into the scratch. */
+  readShortcut(cursor: Cursor): Verb<unknown> {
+    return this.node.layout.replicas === 1
+      ? readWord(cursor.shortcut)
+      : read(cursor.shortcut, this.scratch.shortcut);
+  }
+
+  /**
+   * Goes to the linked successor, or to the shortcut's version where that is further along. False
+   * where the words of the header are not of one moment: the READ tore between two header rounds.
+   */
+  #followLink(): boolean {
+    const { layout } = this.node;
+    const { bytes } = this.scratch;
+    const here = this.refs[this.replica] as Reference;
+    const refs: Reference[] = [];
+    for (let r = 0; r < layout.replicas; r++) {
+      const low = loadHalf(bytes, 8 * r);
+      const high = loadHalf(bytes, 8 * r + 4);
+      if (ownIn(low) !== versionOf(here) || !layout.isHandle(handleIn(high, low))) return false;
+      refs.push(linkIn(high, low));
+    }
+    const sequence = areaIn(loadHalf(bytes, 0));
+    if (this.#shortcut.length > 0 && sequenceDistance(sequence, this.#shortcutSequence) > 0) {
+      return this.#jump();
+    }
+    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
+    this.refs = refs;
+    this.sequence = sequence;
+    return true;
+  }
+
+  /** Goes to the successor that a lost CAS has shown; stays where it has shown no whole link. */
+  followLost(high: number, low: number): void {
+    const { layout, events } = this.node;
+    const here = this.refs[0] as Reference;
+    if (layout.replicas > 1 || ownIn(low) !== versionOf(here)) return;
+    if (!layout.isHandle(handleIn(high, low))) return;
+    events.chainHops++;
+    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
+    this.refs = [linkIn(high, low)];
+    this.sequence = areaIn(low);
+  }
+
+  /**
+   * With one copy, whoever goes on behind a link relies on a word that its writer may not have flushed
+   * yet: were it lost, everything behind it would be. With several, the writer has flushed the link in
+   * all copies (with B_w set) before it let anyone follow it.
+   */
+  get #mustFlushLinks(): boolean {
+    return this.node.layout.replicas === 1 && this.node.site.context.durability === 'flush';
+  }
+
+  /** Goes to the shortcut's version where it is further along than the walk. */
+  jumpAhead(): boolean {
+    if (this.#shortcut.length === 0) return false;
+    return sequenceDistance(this.sequence, this.#shortcutSequence) > 0 && this.#jump();
+  }
+
+  /** Goes to the shortcut's version, once; false where there is none or the walk stands there. */
+  #jump(): boolean {
+    const refs = this.#shortcut;
+    this.#shortcut = [];
+    if (refs.length !== this.node.layout.replicas || refs[0] === this.refs[0]) return false;
+    this.node.events.shortcutJumps++;
+    this.refs = refs;
+    this.sequence = this.#shortcutSequence;
+    this.#linkAddress = 0;
+    return true;
+  }
+
+  /** Asks the server where the key is now, and stands there; false where it does not exist. */
+  *#ask(key: Key, seen: Verdict, epoch: number): Program<boolean> {
+    const { node } = this;
+    const before = this.cursor as Cursor;
+    // A link further on is known to lead forward; the server's head may be behind it.
+    const startedFrom = seen === verdict.moved ? noReference : this.startedFrom;
+    const cursor = yield* node.query(key, epoch, this.caller, startedFrom);
+    if (cursor === undefined) return false;
+    const isSameChain = cursor.chain === before.chain;
+    if (seen === verdict.tombstone && isSameChain) {
+      node.events.tombstonesMet++;
+      this.tombstone = { chain: cursor.chain, target: this.refs[0] as Reference };
+      node.cursors.remove(key.text);
+      return false;
+    }
+    if (seen === verdict.moved && isSameChain) {
+      if (sequenceDistance(this.sequence, cursor.sequence) <= 1) {
+        this.#followLink();
+        return true;
+      }
+    }
+    this.start(cursor);
+    return true;
+  }
+
+  /** A writer met B_w: waits a little, and not for ever, since its owner may have died. */
+  *#awaitRelease(): Program<void> {
+    const { node } = this;
+    const { context } = node.site;
+    const here = this.refs[0] as Reference;
+    const nowNs = context.nowNs();
+    node.events.heldWaits++;
+    if (here !== this.#heldAt) {
+      this.#heldAt = here;
+      this.#heldSinceNs = nowNs;
+    }
+    const boundNs = heldBoundVerbs * context.verbBoundNs;
+    if (nowNs - this.#heldSinceNs > boundNs) {
+      const owner = areaIn(loadHalf(this.scratch.bytes, 0)) - 1;
+      throw new FarsideError(
+        'FARSIDE_TIMEOUT',
+        `a replicated write by compute node ${owner} has held this key for more than ${boundNs} ` +
+          'ns: if that node has died, its write must be completed or undone first',
+      );
+    }
+    yield* sleep(heldPollNs);
+  }
+}
+
+/** Header words, record head and key; less where a foreign, smaller buffer ends before. */
+function headerAndKeyBytes(key: Key, whole: Uint8Array, layout: CloverLayout): number {
+  return Math.min(whole.length, 8 * layout.replicas + recordBytes(key.bytes.length, 0));
+}
+
+function neverSure(key: Key, reads: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_CORRUPT',
+    `key ${JSON.stringify(key.text)}: after ${reads} READs the record is still not whole, or every ` +
+      'READ takes longer than buffers rest before they are used again',
+  );
+}

@@ -1,0 +1,205 @@
+import {
+  batch,
+  cas,
+  compute,
+  flush,
+  type Program,
+  sleep,
+  type Verb,
+  write,
+} from '../../core/effect.ts';
+import { assert, FarsideError } from '../../core/errors.ts';
+import type { Key } from '../../core/key.ts';
+import { encodeRecord, recordFlags } from '../../core/record.ts';
+import { packWord, storeHalf } from '../../core/word.ts';
+import type { Cursor } from './cursor-table.ts';
+import type { CloverNode } from './node.ts';
+import {
+  handleOf,
+  highHalfFor,
+  linkLow,
+  nextSequence,
+  type Reference,
+  tailLow,
+  tombstoneArea,
+  versionOf,
+} from './pointer.ts';
+import { classBytes } from './pools.ts';
+import { publishReplicated } from './replicated-put.ts';
+import { verdict, type Walker } from './walker.ts';
+
+/** Attempts to link one version before giving up. */
+const attemptsMax = 10_000;
+const backOffNs = 250;
+const backOffDoublingsMax = 7;
+
+/** What a CAS on a tail's header brought. */
+export interface Linked {
+  readonly cursor: Cursor;
+  /** Primary copy of the version that was superseded. */
+  readonly old: Reference;
+  readonly sequence: number;
+}
+
+/**
+ * Writes new versions: one per client. The record is encoded once for all copies; the header words in
+ * front of it differ, since each names the version of the buffer that it lies in.
+ */
+export class Writer {
+  readonly node: CloverNode;
+  readonly walker: Walker;
+  /** The buffers that the version being written will lie in. */
+  readonly refs: Reference[];
+  readonly #images: Uint8Array[];
+
+  constructor(node: CloverNode, walker: Walker, classMax: number) {
+    this.node = node;
+    this.walker = walker;
+    const { replicas } = node.layout;
+    this.refs = new Array<Reference>(replicas).fill(0);
+    this.#images = Array.from({ length: replicas }, () => new Uint8Array(classBytes(classMax)));
+  }
+
+  /**
+   * The image of a fresh buffer: tail header, record, zeros. The record's version is
+   * `chain x 256 + GC version`: with it a scan of the buffers tells which chain a record belongs to, and
+   * a checksum over old header and new data does not match. Chain 0 is a chain not yet named.
+   */
+  *encode(key: Key, value: Uint8Array, chain: number, isTombstone: boolean): Program<void> {
+    const { replicas } = this.node.layout;
+    const size = classBytes(this.node.layout.sizeClassOf(this.refs[0] as Reference));
+    let recordEnd = 0;
+    for (let copy = 0; copy < replicas; copy++) {
+      const image = this.#images[copy] as Uint8Array;
+      const own = versionOf(this.refs[copy] as Reference);
+      for (let r = 0; r < replicas; r++) {
+        storeHalf(image, 8 * r, tailLow(own, isTombstone ? tombstoneArea : 0));
+        storeHalf(image, 8 * r + 4, 0);
+      }
+      const flags = isTombstone ? recordFlags.tombstone : 0;
+      const at = 8 * replicas;
+      recordEnd = at + encodeRecord(image, at, key, value, chain * 256 + own, flags);
+      image.fill(0, recordEnd, size);
+    }
+    yield* compute(this.node.config.checksumBy, recordEnd - 8 * replicas);
+  }
+
+  /** WRITEs of all copies, whole class each; with a FLUSH behind each in flush mode. */
+  writes(): Verb<unknown>[] {
+    const { layout, site, loads } = this.node;
+    const size = classBytes(layout.sizeClassOf(this.refs[0] as Reference));
+    const verbs: Verb<unknown>[] = [];
+    for (const [copy, target] of this.refs.entries()) {
+      const address = layout.addressOf(target);
+      verbs.push(write(address, (this.#images[copy] as Uint8Array).subarray(0, size)));
+      if (site.context.durability === 'flush') verbs.push(flush(address, size));
+      loads?.add(layout.bucketOf(target), size);
+    }
+    return verbs;
+  }
+
+  /**
+   * Writes a version and links it behind the newest one: the CAS is what commits it. Undefined where
+   * the key does not exist (any more).
+   *
+   * One copy: WRITE, wait, CAS: 2 round trips. Several: the CAS only claims the tail, so it may run
+   * beside the WRITEs, and two header rounds follow: 3 round trips (replicated-put.ts).
+   */
+  *append(
+    key: Key,
+    value: Uint8Array,
+    isTombstone: boolean,
+    epoch: number,
+  ): Program<Linked | undefined> {
+    const { node, walker } = this;
+    yield* compute('lookup');
+    let cursor: Cursor | undefined =
+      node.findCursor(key) ?? (yield* node.query(key, epoch, walker.caller));
+    for (let chains = 0; chains < attemptsMax; chains++) {
+      if (cursor === undefined) return undefined;
+      yield* this.encode(key, value, cursor.chain, isTombstone);
+      const isReplicated = node.layout.replicas > 1;
+      const writes = this.writes();
+      if (!isReplicated) yield* batch(...writes);
+      walker.start(cursor);
+      const { chain } = cursor;
+      cursor = yield* this.#link(key, cursor, epoch, isReplicated ? writes : []);
+      if (cursor === undefined) return undefined;
+      // Deleted and inserted again meanwhile: the record must name the new chain.
+      if (cursor.chain !== chain) continue;
+      const old = walker.refs[0] as Reference;
+      const sequence = nextSequence(walker.sequence);
+      if (isReplicated) yield* publishReplicated(node, walker.refs, this.refs, sequence);
+      return { cursor, old, sequence };
+    }
+    throw tooContended(key);
+  }
+
+  /**
+   * CAS on the tail's first word until one succeeds, or the key turns out to be gone (undefined) or to
+   * live in another chain: gives the cursor of the chain it ended in. `beside` is posted with the first
+   * CAS.
+   */
+  *#link(
+    key: Key,
+    cursor: Cursor,
+    epoch: number,
+    beside: readonly Verb<unknown>[],
+  ): Program<Cursor | undefined> {
+    const { node, walker } = this;
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const swap = this.#swap();
+      const verbs = attempt === 0 ? [...beside, swap] : [swap];
+      if (node.site.context.durability === 'flush') verbs.push(flush(swap.address, 8));
+      yield* batch(...verbs);
+      const tail = walker.refs[0] as Reference;
+      if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
+      node.events.casLost++;
+      if (attempt > 1) yield* this.#backOff(attempt);
+      // With one copy, the word that the CAS brought is the header: no need to read it again.
+      walker.followLost(swap.high, swap.low);
+      const seen = yield* walker.visit(key, true, true);
+      if (!(yield* walker.walk(key, seen, epoch, true))) return undefined;
+      if (walker.cursor?.chain !== cursor.chain) return walker.cursor;
+    }
+    throw tooContended(key);
+  }
+
+  /** One copy: links the new version. Several: claims the tail for this node by setting B_w. */
+  #swap(): Verb<bigint> {
+    const { node, walker } = this;
+    const tail = walker.refs[0] as Reference;
+    const own = versionOf(tail);
+    const next = this.refs[0] as Reference;
+    assert(tail !== next, 'a version cannot follow itself');
+    const desired =
+      this.refs.length === 1
+        ? packWord(
+            highHalfFor(handleOf(next)),
+            linkLow(next, own, nextSequence(walker.sequence), false),
+          )
+        : packWord(0, tailLow(own, node.index + 1, true));
+    return cas(node.layout.addressOf(tail), packWord(0, tailLow(own)), desired);
+  }
+
+  *#backOff(attempt: number): Program<void> {
+    const doublings = Math.min(attempt - 1, backOffDoublingsMax);
+    const random = this.node.site.context.random('clover back-off');
+    yield* sleep(backOffNs + random.below(backOffNs * 2 ** doublings));
+  }
+
+  /** Whether the newest version of a key whose cursor is known is alive. */
+  *isAlive(key: Key, cursor: Cursor, epoch: number): Program<boolean> {
+    this.walker.start(cursor);
+    const seen = yield* this.walker.visit(key, true, true);
+    if (seen === verdict.held) return true;
+    return yield* this.walker.walk(key, seen, epoch, true);
+  }
+}
+
+function tooContended(key: Key): FarsideError {
+  return new FarsideError(
+    'FARSIDE_LIMIT',
+    `key ${JSON.stringify(key.text)}: ${attemptsMax} attempts to link a version were overtaken`,
+  );
+}

@@ -1,0 +1,31 @@
+import { FarsideError } from '../../core/errors.ts';
+import type { System } from '../system.ts';
+import { configureDirect, type DirectConfig, directParameters } from './config.ts';
+import { locateAddress } from './locate.ts';
+import { DirectNode } from './node.ts';
+import { directPromises } from './promises.ts';
+import { regionsOf, sizingOf } from './sizing.ts';
+
+/** pDPM-Direct: compute nodes do everything; memory nodes hold bytes; there is no server. */
+export const direct: System<DirectConfig> = {
+  name: 'direct',
+  summary: 'compute nodes lock, log and write in place with one-sided verbs; no server',
+  operations: ['insert', 'get', 'put', 'delete'],
+  roundTrips: 'get 1, put 4, with replication too',
+  promises: directPromises,
+  parameters: directParameters,
+  configure: configureDirect,
+  layout: (shape) => ({
+    memoryRegions: regionsOf(shape, sizingOf(shape)),
+    servers: [],
+    messageBytesMax: 0,
+    messageSlots: 1,
+  }),
+  openNode: (site, config) => new DirectNode(site, config),
+  locate: (site, _config, address) => locateAddress(site, address),
+  openServer: () => {
+    throw new FarsideError('FARSIDE_INTERNAL', 'direct has no servers');
+  },
+};
+
+export { direct as system };

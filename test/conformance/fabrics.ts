@@ -1,0 +1,62 @@
+import { SimCluster } from '../../sim/index.ts';
+import type { Durability, FabricKind } from '../../src/core/context.ts';
+import { InThreadCluster } from '../../src/fabric/in-thread.ts';
+import { openFabric } from '../../src/fabric/index.ts';
+import type { FabricCluster } from '../../src/fabric/job.ts';
+import { runTogether } from '../../src/fabric/shared/loop.ts';
+import { openProfile } from '../../src/lab/profiles.ts';
+import type { ClusterMap } from '../../src/memory/cluster.ts';
+import { inThreadNodes } from '../support/in-thread.ts';
+
+/** A fabric as the suite sees it: something that makes a cluster which runs a job. */
+export interface FabricUnderTest {
+  readonly name: string;
+  /** Equal seeds, equal runs. */
+  readonly deterministic: boolean;
+  readonly durabilities: readonly Durability[];
+  open(map: ClusterMap, options: { seed: number; durability: Durability }): FabricCluster;
+}
+
+/** The switchboard with the simulator that farside ships, as whoever runs experiments wires it. */
+function open(kind: FabricKind, profile = 'ideal'): FabricUnderTest['open'] {
+  return (map, options) =>
+    openFabric(kind, map, options, () => {
+      const sim = new SimCluster(map, { ...options, profile: openProfile(profile, {}) });
+      const running = map.nodes.filter(({ role }) => role !== 'memory');
+      return new InThreadCluster(
+        map,
+        running.map(({ id }) => sim.runtime(id)),
+        () => sim.run(),
+      );
+    });
+}
+
+export const fabrics: readonly FabricUnderTest[] = [
+  {
+    name: 'shared, all nodes in one thread',
+    deterministic: true,
+    durabilities: ['assumed'],
+    open: (map, { seed }) => {
+      const nodes = inThreadNodes(map, seed);
+      return new InThreadCluster(map, nodes, () => runTogether(nodes));
+    },
+  },
+  {
+    name: 'shared, a worker thread for each node',
+    deterministic: false,
+    durabilities: ['assumed'],
+    open: open('shared'),
+  },
+  {
+    name: 'sim, one constant round trip',
+    deterministic: true,
+    durabilities: ['assumed', 'flush'],
+    open: open('sim'),
+  },
+  {
+    name: 'sim, a 100 Gb/s network',
+    deterministic: true,
+    durabilities: ['assumed'],
+    open: open('sim', 'connectx4-100g'),
+  },
+];
