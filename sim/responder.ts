@@ -12,7 +12,13 @@ import { kill } from './windows.ts';
 
 /**
  * The responder's side of a verb: what it does to the target's memory when it arrives, and what its
- * answer's way back costs. Everything after the arrival is booked in the arrival's event.
+ * answer's way back costs.
+ *
+ * Everything after the arrival is booked in the arrival's event, and memory is touched there too, also
+ * where the answer then queues for PCIe or the link. That is within the contract (a verb acts at some
+ * moment between post and completion) and spares an event a verb. Atomics are the exception: which of
+ * many wins a word depends on when each has its turn, so one that must queue for its word comes back
+ * in an event of its own, and what is behind it on its queue pair waits.
  */
 export class Responder {
   readonly #kernel: Kernel;
