@@ -119,7 +119,11 @@ test('messages, local accesses and computation are told as well', () => {
   ]);
   expect(trace.locals.map((l) => l.access)).toEqual(['write', 'persist', 'cas', 'read']);
   for (const { startNs, endNs } of trace.locals) expect(endNs).toBeGreaterThan(startNs);
-  expect(trace.computes[0]).toMatchObject({ work: 'request', startNs: 0, endNs: 1100 });
+  expect(trace.computes[0]).toMatchObject({
+    work: 'request',
+    startNs: 0,
+    endNs: profile.numbers.compute.request.fixedNs,
+  });
   // The region survives with what was persisted and, by a coin, what was not.
   sim.crashMemory(0);
 });
@@ -169,7 +173,8 @@ test('what a hop drops for ever ends unknown, and breaks the queue pair', () => 
 });
 
 test('statistics tell verbs, bytes and busy times of every node', () => {
-  const bench = new SimBench({ profile: shippedProfile('connectx4-100g') });
+  const profile = shippedProfile('connectx4-100g');
+  const bench = new SimBench({ profile });
   bench.measure(function* () {
     yield* write(bench.base(), new Uint8Array(1024));
     yield* read(bench.base(), new Uint8Array(512));
@@ -180,7 +185,8 @@ test('statistics tell verbs, bytes and busy times of every node', () => {
   expect(client).toMatchObject({ role: 'compute', verbsOut: 3, bytesOut: 1032, bytesIn: 520 });
   expect(memory).toMatchObject({ role: 'memory', verbsIn: 3, bytesIn: 1032, bytesOut: 520 });
   expect(memory?.busyNs.pcieWrite).toBeCloseTo(1024 / 7.2, 0);
-  expect(client?.usefulNs).toBe(3 * 180);
+  const { postNs, doorbellNs, pollNs } = profile.numbers.cpu;
+  expect(client?.usefulNs).toBe(3 * (postNs + doorbellNs + pollNs));
   expect([memory?.cores, client?.cores.length, overdueVerbs]).toEqual([[], 5, 0]);
   expect(events).toBeGreaterThan(6);
 });
