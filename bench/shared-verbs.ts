@@ -14,10 +14,12 @@ import { runTogether } from '../src/fabric/shared/loop.ts';
 import { SharedNode } from '../src/fabric/shared/node.ts';
 import { ClusterMap } from '../src/memory/cluster.ts';
 import { ClusterSpace, type NodeSpace } from '../src/memory/space.ts';
+import { alternate } from './alternate.ts';
 
 /**
- * What a verb of the shared fabric costs beside the call of `Atomics` or the copy that it stands for, over
- * the same addresses. Both sides take turns within one run, and only their ratio means anything.
+ * What a verb of the shared fabric costs beside the call of `Atomics` or the copy that it stands
+ * for, over the same addresses. Both sides take turns within one run, and only their ratio means
+ * anything.
  *
  *   node dist/bench/shared-verbs.js [pairs]
  */
@@ -213,25 +215,17 @@ function measureRaw({ raw }: Comparison): number {
   return ((performance.now() - start) * 1e6) / verbsPerRun;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
-}
-
 const pairs = Number(process.argv[2] ?? 9);
 console.log('what                                       ours ns   raw ns    ratio');
 for (const comparison of comparisons) {
-  const rows: { ours: number; raw: number }[] = [];
   measureOurs(comparison);
   measureRaw(comparison);
-  for (let pair = 0; pair < pairs; pair++) {
-    rows.push({ ours: measureOurs(comparison), raw: measureRaw(comparison) });
-  }
-  const ours = median(rows.map((row) => row.ours));
-  const raw = median(rows.map((row) => row.raw));
-  const ratio = median(rows.map((row) => row.ours / row.raw));
-  console.log(
-    `${comparison.name.padEnd(40)} ${ours.toFixed(1).padStart(9)} ${raw.toFixed(1).padStart(8)} ` +
-      `${ratio.toFixed(2).padStart(8)}`,
+  const { ours, theirs, ratio } = await alternate(
+    pairs,
+    () => measureOurs(comparison),
+    () => measureRaw(comparison),
   );
+  const columns = [ours.toFixed(1).padStart(9), theirs.toFixed(1).padStart(8)];
+  console.log(`${comparison.name.padEnd(40)} ${columns.join(' ')} ${ratio.toFixed(2).padStart(8)}`);
 }
 if (Number.isNaN(sink)) console.log(sink);

@@ -183,6 +183,7 @@ export class SimCluster {
   addHop(hop: Hop, { from, to }: { readonly from?: number; readonly to?: number } = {}): void {
     const { hops } = this.#transport;
     const nodes = this.#machines.length;
+    this.#transport.hasHops = true;
     for (let source = from ?? 0; source <= (from ?? nodes - 1); source++) {
       for (let target = to ?? 0; target <= (to ?? nodes - 1); target++) {
         const path = hops.get(source * nodes + target) ?? [];

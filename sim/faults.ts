@@ -26,7 +26,6 @@ export function crashPrograms(
 function cutOff(queuePair: QueuePair, dice: RandomStream): void {
   queuePair.broken = true;
   // What its queue pair held back was never sent: the prefix ends before it.
-  for (const flight of queuePair.waiting) flight.dropped = true;
   queuePair.waiting.length = 0;
   let launched = 0;
   for (let flight = queuePair.head; flight !== undefined; flight = flight.next) launched++;
@@ -34,6 +33,7 @@ function cutOff(queuePair: QueuePair, dice: RandomStream): void {
   let position = 0;
   for (let flight = queuePair.head; flight !== undefined; flight = flight.next) {
     position++;
+    flight.unusual = true;
     if (position > landing) flight.dropped = true;
     else if (position === landing && flight.op === verbOp.write) {
       flight.partial = (dice.next32() & 1) === 0;

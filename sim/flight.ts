@@ -42,9 +42,10 @@ export class Flight {
   dropped = false;
   /** Lands in part: the last WRITE of a crashed program's prefix. */
   partial = false;
-  /** An atomic that has its turn at its word. */
+  /** It was here before, and waited for its turn: an atomic at its word, a FLUSH behind a READ. */
   admitted = false;
   /** The window at the target's memory, see windows.ts. */
+  windowFromPs = 0;
   windowEndPs = 0;
   open = false;
   /** Words (of the verb) that must not land any more: overwritten, lost to an atomic, cut off. */
@@ -54,6 +55,8 @@ export class Flight {
   answered = false;
   /** Why its path gave it up; empty: it did not. */
   lost = '';
+  /** Set with any of the fields that most verbs never touch, so that reuse need not clear them. */
+  unusual = false;
   /** Only where somebody traces. */
   note: TraceNote | undefined = undefined;
 
@@ -87,20 +90,25 @@ export class FlightPool {
   give(flight: Flight): void {
     flight.buffer = undefined;
     flight.awaitedBy = undefined;
-    flight.waiters = undefined;
-    flight.next = undefined;
-    flight.dead = undefined;
-    flight.stalled = false;
-    flight.dropped = false;
-    flight.partial = false;
-    flight.admitted = false;
-    flight.sends = 0;
-    flight.answered = false;
-    flight.lost = '';
-    flight.note = undefined;
-    flight.actPs = 0;
     flight.windowEndPs = 0;
-    flight.hop = 0;
+    flight.actPs = 0;
+    if (flight.unusual) clear(flight);
     this.#free.push(flight);
   }
+}
+
+function clear(flight: Flight): void {
+  flight.unusual = false;
+  flight.waiters = undefined;
+  flight.next = undefined;
+  flight.dead = undefined;
+  flight.stalled = false;
+  flight.dropped = false;
+  flight.partial = false;
+  flight.admitted = false;
+  flight.answered = false;
+  flight.lost = '';
+  flight.note = undefined;
+  flight.sends = 0;
+  flight.hop = 0;
 }

@@ -34,7 +34,7 @@ import type { Completions, Transport } from './transport.ts';
  * booking ahead of the clock does not hold up others (fifo.ts).
  */
 const aheadMaxPs = 500_000;
-const effectsPerStepMax = 1_000_000;
+const effectsPerStepMax = 100_000;
 
 /** What becomes of a program after an effect: it goes on, waits, or computes on. */
 const next = { go: 0, wait: 1, compute: 2 } as const;
@@ -261,6 +261,7 @@ export class Interpreter implements Completions {
       if (ticket.status !== verbStatus.posted) continue;
       const flight = ticket.flight as Flight;
       flight.waiters ??= [];
+      flight.unusual = true;
       flight.waiters.push({ task, wait: task.wait });
     }
     if (Number.isFinite(effect.timeoutNs)) {

@@ -71,10 +71,6 @@ export class Kernel {
     return this.#queue.nextPs;
   }
 
-  get pending(): number {
-    return this.#queue.size;
-  }
-
   /** Advances to the next event; false when there is none. */
   next(): boolean {
     const queue = this.#queue;

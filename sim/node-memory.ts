@@ -1,7 +1,7 @@
 import { formatAddress, globalAddress } from '../src/core/address.ts';
 import type { Durability } from '../src/core/context.ts';
 import { type Verb, verbOp } from '../src/core/effect.ts';
-import { assert } from '../src/core/errors.ts';
+import { type ErrorCode, FarsideError } from '../src/core/errors.ts';
 import type { RandomStream } from '../src/core/random.ts';
 import { highHalf, lowHalf } from '../src/core/word.ts';
 import type { ClusterNode, Region } from '../src/memory/cluster.ts';
@@ -81,7 +81,7 @@ export class NodeMemory {
       this.visible.setWord(offset, sum | 0, (verb.high + operandHigh + carry) | 0);
     }
     this.windows.race(offset, () => (this.#dice.next32() & 1) === 0);
-    this.windows.showWord(offset, nowPs);
+    this.windows.showAtomic(flight);
     return true;
   }
 
@@ -105,7 +105,7 @@ export class NodeMemory {
     this.visible.write(offset, from);
   }
 
-  /** Local CAS; gives the old word as two halves in `verbLike`. */
+  /** The CPU's CAS; gives the old word as two unsigned halves. */
   casNow(
     offset: number,
     expected: bigint,
@@ -158,28 +158,19 @@ export class NodeMemory {
 
 /** Throws FARSIDE_ADDRESS or FARSIDE_ALIGNMENT where a verb may not go. */
 export function checkVerb(verb: Verb<unknown>, offset: number, spaceBytes: number): void {
-  const { lengthBytes } = verb;
-  if (!(offset + lengthBytes <= spaceBytes)) outside(verb);
-  if (((offset | lengthBytes) & 7) !== 0 || lengthBytes <= 0) misaligned(verb);
-  if (verb.buffer !== undefined && (verb.buffer.byteOffset & 7) !== 0) {
-    assert(false, 'a local buffer is not 8-byte aligned', 'FARSIDE_ALIGNMENT');
+  const { lengthBytes, buffer } = verb;
+  // Written so that an address that is not a number is refused as well.
+  if (!(offset + lengthBytes <= spaceBytes)) {
+    refuse('FARSIDE_ADDRESS', verb, "lie outside the node's regions");
+  }
+  if (((offset | lengthBytes) & 7) !== 0 || lengthBytes <= 0) {
+    refuse('FARSIDE_ALIGNMENT', verb, 'are not 8-byte aligned, or empty');
+  }
+  if (buffer !== undefined && (buffer.byteOffset & 7) !== 0) {
+    refuse('FARSIDE_ALIGNMENT', verb, 'have a local buffer that is not 8-byte aligned');
   }
 }
 
-function outside({ lengthBytes, address }: Verb<unknown>): never {
-  assert(
-    false,
-    () => `${lengthBytes} B at ${formatAddress(address)} lie outside the node's regions`,
-    'FARSIDE_ADDRESS',
-  );
-  throw new Error('unreachable');
-}
-
-function misaligned({ lengthBytes, address }: Verb<unknown>): never {
-  assert(
-    false,
-    () => `${lengthBytes} B at ${formatAddress(address)}: not 8-byte aligned, or empty`,
-    'FARSIDE_ALIGNMENT',
-  );
-  throw new Error('unreachable');
+function refuse(code: ErrorCode, { lengthBytes, address }: Verb<unknown>, what: string): never {
+  throw new FarsideError(code, `${lengthBytes} B at ${formatAddress(address)} ${what}`);
 }

@@ -61,9 +61,11 @@ test('a missing, extra or wrong number is reported with its path and unit', () =
 
 test('one number can be changed, and no other changes with it', () => {
   const profile = shippedProfile('connectx4-100g');
+  const before = profile.numbers.compute.crc.unitNs;
   const changed = adjustProfile(profile, 'compute.crc.unitNs', 0.5);
+  expect(before).not.toBe(0.5);
   expect(changed.numbers.compute.crc.unitNs).toBe(0.5);
-  expect(profile.numbers.compute.crc.unitNs).toBe(2.58);
+  expect(profile.numbers.compute.crc.unitNs).toBe(before);
   expect({ ...changed.numbers, compute: 0 }).toEqual({ ...profile.numbers, compute: 0 });
   expect(changed.sources.get('compute.crc.unitNs')).toBe('set by the user');
   expect(adjustProfile(profile, 'link.bandwidth', null).numbers.link.bandwidth).toBe(

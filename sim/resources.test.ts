@@ -9,7 +9,7 @@ import {
   write,
   writeWord,
 } from '../src/core/effect.ts';
-import { SimBench, type SimShape, shippedProfile } from '../test/support/sim.ts';
+import { once, SimBench, type SimShape, shippedProfile } from '../test/support/sim.ts';
 import { Fifo } from './fifo.ts';
 
 // Each test switches on one resource of the ideal profile (2 µs round trip, everything else free).
@@ -35,7 +35,7 @@ test('a FIFO resource serves in order, and a booking ahead of time leaves no hol
 
 test('nothing but the ideal round trip', () => {
   const bench = ideal({});
-  expect(bench.measure(() => readWord(bench.base()) as never).ns).toBe(2000);
+  expect(bench.measure(() => readWord(bench.base())).ns).toBe(2000);
   expect(bench.measure(() => many(1000, (i) => readWord(bench.base() + 8 * i))).ns).toBe(2000);
 });
 
@@ -60,7 +60,7 @@ test('outstanding READs and atomics are bounded; WRITEs are not', () => {
   expect(bench.measure(() => many(17, () => readWord(bench.base()))).ns).toBe(4000);
   expect(bench.measure(() => many(48, () => cas(bench.base(), 1n, 1n))).ns).toBe(6000);
   const writes = Array.from({ length: 100 }, () => writeWord(bench.base(), 1n));
-  expect(bench.measure(() => batch(...writes) as never).ns).toBe(2000);
+  expect(bench.measure(() => batch(...writes)).ns).toBe(2000);
 });
 
 test('bandwidth of links and PCIe, each direction for itself', () => {
@@ -78,32 +78,32 @@ test('bandwidth of links and PCIe, each direction for itself', () => {
   for (const [number, direction] of numbers) {
     const bench = ideal({ [number]: 10 }, { medium: 'dram' });
     const verb = direction === 'read' ? read : write;
-    const { ns } = bench.measure(() => verb(bench.base(), into) as never);
+    const { ns } = bench.measure(() => verb(bench.base(), into));
     expect([number, Math.round(ns)]).toEqual([number, 2000 + bytes / 10]);
   }
   // The other direction is not in the way: a WRITE and a READ of two nodes pass each other.
   const bench = ideal({ 'link.bandwidth': 10 }, { computeNodes: 2 });
-  bench.node(1).start((() => write(bench.base() + 200_000, into))() as never);
-  expect(Math.round(bench.measure(() => read(bench.base(), into) as never).ns)).toBe(12_000);
+  bench.node(1).start(once(write(bench.base() + 200_000, into)));
+  expect(Math.round(bench.measure(() => read(bench.base(), into)).ns)).toBe(12_000);
 });
 
 test('a payload that fits the work request is not fetched', () => {
   const changes = { 'pcie.readLatencyNs': 300, 'nic.inlineBytesMax': 64 };
   const bench = ideal(changes);
-  expect(bench.measure(() => write(bench.base(), new Uint8Array(64)) as never).ns).toBe(2000);
-  expect(bench.measure(() => write(bench.base(), new Uint8Array(72)) as never).ns).toBe(2300);
+  expect(bench.measure(() => write(bench.base(), new Uint8Array(64))).ns).toBe(2000);
+  expect(bench.measure(() => write(bench.base(), new Uint8Array(72))).ns).toBe(2300);
 });
 
 test('media: pm has its own latency and bandwidth, and absorbs a burst of WRITEs', () => {
   const changes = { 'pm.readLatencyNs': 300, 'pm.writeBandwidth': 2, 'pm.writeBufferBytes': 4096 };
   const bench = ideal(changes);
-  expect(bench.measure(() => readWord(bench.base()) as never).ns).toBe(2300);
+  expect(bench.measure(() => readWord(bench.base())).ns).toBe(2300);
   const page = new Uint8Array(4096);
-  expect(bench.measure(() => write(bench.base(), page) as never).ns).toBe(2000);
+  expect(bench.measure(() => write(bench.base(), page)).ns).toBe(2000);
   const burst = () => batch(...Array.from({ length: 10 }, () => write(bench.base(), page)));
-  expect(bench.measure(() => burst() as never).ns).toBeCloseTo(2000 + (9 * 4096) / 2, -2);
+  expect(bench.measure(() => burst()).ns).toBeCloseTo(2000 + (9 * 4096) / 2, -2);
   const dram = new SimBench({ profile: shippedProfile('ideal', changes) }, { medium: 'dram' });
-  expect(dram.measure(() => readWord(dram.base()) as never).ns).toBe(2000);
+  expect(dram.measure(() => readWord(dram.base())).ns).toBe(2000);
 });
 
 test('atomics: one word is served one at a time, others side by side', () => {
@@ -122,7 +122,7 @@ test('CPU: posting, doorbells and polling delay the program and keep its core bu
   const bench = ideal(changes, { memoryNodes: 2 });
   const verbs = () => [0, 0, 1].map((i) => readWord(bench.base(i)));
   // The second doorbell rings after both posts, and then three completions are polled.
-  expect(bench.measure(() => batch(...verbs()) as never).ns).toBe(2000 + 230 + 15);
+  expect(bench.measure(() => batch(...verbs())).ns).toBe(2000 + 230 + 15);
   expect(bench.sim.statistics().nodes[2]?.usefulNs).toBe(245);
-  expect(bench.measure(() => post(...verbs()) as never).ns).toBe(230);
+  expect(bench.measure(() => post(...verbs())).ns).toBe(230);
 });

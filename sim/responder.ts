@@ -12,7 +12,13 @@ import { kill } from './windows.ts';
 
 /**
  * The responder's side of a verb: what it does to the target's memory when it arrives, and what its
- * answer's way back costs. Everything after the arrival is booked in the arrival's event.
+ * answer's way back costs.
+ *
+ * Everything after the arrival is booked in the arrival's event, and memory is touched there too, also
+ * where the answer then queues for PCIe or the link. That is within the contract (a verb acts at some
+ * moment between post and completion) and spares an event a verb. Atomics are the exception: which of
+ * many wins a word depends on when each has its turn, so one that must queue for its word comes back
+ * in an event of its own, and what is behind it on its queue pair waits.
  */
 export class Responder {
   readonly #kernel: Kernel;
@@ -43,14 +49,15 @@ export class Responder {
     if (queuePair.head !== flight) {
       // Only while an earlier verb waits for its turn at a word or is sent again.
       flight.stalled = true;
+      flight.unusual = true;
       return;
     }
-    if (!this.#act(flight)) return;
-    queuePair.shift();
-    for (let next = queuePair.head; next?.stalled; next = queuePair.head) {
-      next.stalled = false;
-      if (!this.#act(next)) return;
+    let acting: Flight | undefined = flight;
+    while (acting !== undefined && this.#act(acting)) {
       queuePair.shift();
+      if (acting.dropped) this.#transport.flights.give(acting);
+      acting = queuePair.head?.stalled ? queuePair.head : undefined;
+      if (acting !== undefined) acting.stalled = false;
     }
   }
 
@@ -82,6 +89,7 @@ export class Responder {
       flight.verb.low = verdict.low;
       flight.verb.high = verdict.high;
       flight.answered = true;
+      flight.unusual = true;
       kernel.schedule(kernel.nowPs, eventKind.arrive, index);
       return;
     }
@@ -90,15 +98,12 @@ export class Responder {
     kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
   }
 
-  /** False where the atomic has to wait for its turn; it arrives again then. */
+  /** False where it has to wait for its turn; it arrives again then. */
   #act(flight: Flight): boolean {
     const { queuePair, target } = flight;
     const { nowPs } = this.#kernel;
     // Cut off by its node's crash: nobody waits for it.
-    if (flight.dropped) {
-      this.#transport.flights.give(flight);
-      return true;
-    }
+    if (flight.dropped) return true;
     if (flight.lost !== '') {
       this.#end(flight, verbStatus.unknown, nowPs, flight.lost);
       return true;
@@ -113,7 +118,7 @@ export class Responder {
       this.#outcomeLost(flight, 'the node is down');
       return true;
     }
-    if (target.fenced.has(queuePair.sourceIncarnation)) {
+    if (target.fenced.size > 0 && target.fenced.has(queuePair.sourceIncarnation)) {
       this.#refuse(flight, 'this incarnation is fenced');
       return true;
     }
@@ -122,8 +127,11 @@ export class Responder {
       return true;
     }
     flight.crashesAtAct = target.crashes;
-    const atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
-    target.counts.verbsIn++;
+    let atPs = nowPs;
+    if (!flight.admitted) {
+      atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
+      target.counts.verbsIn++;
+    }
     target.memory.windows.advance(nowPs);
     switch (flight.op) {
       case verbOp.read:
@@ -134,8 +142,7 @@ export class Responder {
         this.#write(flight, atPs);
         return true;
       case verbOp.flush:
-        this.#flush(flight, atPs);
-        return true;
+        return this.#flush(flight, atPs);
       default:
         return this.#atomic(flight, atPs);
     }
@@ -145,10 +152,8 @@ export class Responder {
     const costs = this.#costs;
     const { nowPs } = this.#kernel;
     const { queuePair, target, lengthBytes } = flight;
-    const { windows } = target.memory;
     this.#closeWrite(flight);
-    if (queuePair.openRead !== undefined) windows.closeRead(queuePair.openRead);
-    windows.beginRead(flight, nowPs);
+    target.memory.windows.beginRead(flight, nowPs, queuePair.openRead?.windowEndPs ?? nowPs);
     queuePair.openRead = flight;
     const medium = target.memory.medium(flight.offset);
     const readyPs = startPs + costs.responderPs;
@@ -202,17 +207,25 @@ export class Responder {
     this.#finish(flight, storedPs + costs.propagationPs + costs.completionPs);
   }
 
-  #flush(flight: Flight, startPs: number): void {
+  #flush(flight: Flight, startPs: number): boolean {
     const costs = this.#costs;
     const { queuePair, target, offset, lengthBytes } = flight;
     const { memory } = target;
     this.#closeWrite(flight);
-    if (queuePair.openRead !== undefined) memory.windows.closeRead(queuePair.openRead);
+    const readEndPs = queuePair.openRead?.windowEndPs ?? 0;
+    if (readEndPs > this.#kernel.nowPs) {
+      flight.admitted = true;
+      flight.unusual = true;
+      // What an earlier READ of the queue pair brings must be covered.
+      this.#kernel.schedule(readEndPs, eventKind.arrive, flight.index);
+      return false;
+    }
     memory.persist(offset, lengthBytes, this.#kernel.nowPs);
     flight.actPs = this.#kernel.nowPs;
     flight.windowEndPs = flight.actPs;
     const atPs = startPs + costs.responderPs + costs.pcieReadPs + memory.medium(offset).flushPs;
     this.#respond(flight, atPs, 0);
+    return true;
   }
 
   #atomic(flight: Flight, startPs: number): boolean {
@@ -222,6 +235,7 @@ export class Responder {
     const { memory, atomics } = target;
     if (!flight.admitted) {
       flight.admitted = true;
+      flight.unusual = true;
       const actPs = atomics.admit(queuePair, offset, kernel.nowPs);
       if (actPs > kernel.nowPs) {
         kernel.schedule(actPs, eventKind.arrive, flight.index);
@@ -231,10 +245,10 @@ export class Responder {
     this.#closeWrite(flight);
     const { tracer } = this.#transport;
     tracer?.acts(flight);
-    if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
-    tracer?.acted(flight);
     flight.actPs = kernel.nowPs;
+    if (memory.atomic(flight, kernel.nowPs)) atomics.changed(offset, kernel.nowPs);
     flight.windowEndPs = kernel.nowPs;
+    tracer?.acted(flight);
     const medium = memory.medium(offset);
     const readPs = costs.responderPs + costs.pcieReadPs + medium.readPs + costs.atomicPs;
     target.counts.bytesIn += 8;
@@ -279,6 +293,7 @@ export class Responder {
   /** Gives up a request that the path has lost too often; what is behind it may go on. */
   lose(flight: Flight, reason: string): void {
     flight.lost = reason;
+    flight.unusual = true;
     this.arrive(flight.index);
   }
 

@@ -38,6 +38,19 @@ export class SparseBytes {
     return chunk === undefined ? 0 : (chunk.halves[((offset & chunkMask) >> 2) + 1] as number);
   }
 
+  /** Both halves, unsigned. */
+  readWord(offset: number, into: { low: number; high: number }): void {
+    const chunk = this.#chunk(offset);
+    if (chunk === undefined) {
+      into.low = 0;
+      into.high = 0;
+      return;
+    }
+    const at = (offset & chunkMask) >> 2;
+    into.low = (chunk.halves[at] as number) >>> 0;
+    into.high = (chunk.halves[at + 1] as number) >>> 0;
+  }
+
   setWord(offset: number, low: number, high: number): void {
     const chunk = this.#chunkForWrite(offset);
     const at = (offset & chunkMask) >> 2;

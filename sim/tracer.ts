@@ -24,6 +24,7 @@ export class Tracer {
   }
 
   posted(flight: Flight, task: Task): void {
+    flight.unusual = true;
     flight.note = {
       origin: originOf(task),
       awaited: flight.awaitedBy !== undefined,

@@ -39,6 +39,7 @@ export class Transport {
   overdue = 0;
   /** By source × nodes + target; empty almost always. */
   readonly hops = new Map<number, Hop[]>();
+  hasHops = false;
   readonly #kernel: Kernel;
   readonly #costs: Costs;
   readonly #completions: Completions;
@@ -181,10 +182,13 @@ export class Transport {
     queuePair.arrivalPs = atPs;
     source.counts.verbsOut++;
     source.counts.bytesOut += payload;
-    flight.sends++;
-    flight.hop = 0;
-    const kind =
-      this.hops.size > 0 && this.hopsOf(flight) !== undefined ? eventKind.hop : eventKind.arrive;
+    const hops = this.hasHops && this.hopsOf(flight) !== undefined;
+    if (hops) {
+      flight.unusual = true;
+      flight.sends++;
+      flight.hop = 0;
+    }
+    const kind = hops ? eventKind.hop : eventKind.arrive;
     this.#kernel.schedule(atPs, kind, flight.index);
   }
 

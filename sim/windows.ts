@@ -44,9 +44,10 @@ class WindowRing {
  * writer's buffer, which must not change before completion) and is copied in when its window ends.
  * All windows are equally long, so both lists are first-in first-out.
  *
- * A window closes early when the next verb of its queue pair must act after it: READ, FLUSH, atomic or
- * WRITE after a WRITE, READ or FLUSH after a READ. A WRITE or atomic does not close an earlier READ:
- * that is the order exception, and the READ may see what came after it.
+ * Order within a queue pair: a WRITE's window closes early, landing all of it, when the next verb of
+ * its queue pair acts. A READ's samples begin where those of the READ before it end, and a FLUSH waits
+ * for them. A WRITE or atomic waits for no earlier READ: that is the order exception, and the READ may
+ * see what came after it.
  */
 export class Windows {
   readonly #visible: SparseBytes;
@@ -70,14 +71,14 @@ export class Windows {
     while (reads.count > 0 && reads.at(0).windowEndPs <= nowPs) reads.shift().open = false;
   }
 
-  beginRead(flight: Flight, nowPs: number): void {
+  /** `notBeforePs`: the end of the window of the queue pair's READ before it, which it must follow. */
+  beginRead(flight: Flight, nowPs: number, notBeforePs: number): void {
     flight.actPs = nowPs;
+    flight.windowFromPs = Math.max(nowPs, notBeforePs);
     flight.windowEndPs = nowPs + this.#windowPs;
     flight.open = true;
-    if (flight.buffer === undefined) {
-      flight.verb.low = this.#visible.low(flight.offset) >>> 0;
-      flight.verb.high = this.#visible.high(flight.offset) >>> 0;
-    } else this.#visible.read(flight.offset, flight.buffer);
+    if (flight.buffer === undefined) this.#visible.readWord(flight.offset, flight.verb);
+    else this.#visible.read(flight.offset, flight.buffer);
     const writes = this.#writes;
     for (let i = 0; i < writes.count; i++) {
       const write = writes.at(i);
@@ -90,6 +91,7 @@ export class Windows {
 
   beginWrite(flight: Flight, nowPs: number): void {
     flight.actPs = nowPs;
+    flight.windowFromPs = nowPs;
     flight.windowEndPs = nowPs + this.#windowPs;
     flight.open = true;
     const reads = this.#reads;
@@ -105,10 +107,6 @@ export class Windows {
   /** The WRITE lands whole, now. */
   closeWrite(flight: Flight): void {
     if (flight.open) this.#apply(flight);
-  }
-
-  closeRead(flight: Flight): void {
-    flight.open = false;
   }
 
   /** Puts into memory the words of open WRITEs of this range that have landed by now. */
@@ -140,13 +138,21 @@ export class Windows {
     }
   }
 
-  /** A word changed at once, by an atomic: READs that sample it later see it. */
-  showWord(offset: number, nowPs: number): void {
+  /**
+   * An atomic has changed its word. Whoever arrives from now on sees it; a READ whose window is open
+   * sees it if it samples the word late enough.
+   */
+  showAtomic(flight: Flight): void {
+    const { offset } = flight;
     const reads = this.#reads;
+    if (reads.count === 0) return;
+    flight.windowFromPs = flight.actPs;
+    flight.windowEndPs = flight.actPs + this.#windowPs;
+    const landPs = this.#momentPs(flight, offset);
     for (let i = 0; i < reads.count; i++) {
       const read = reads.at(i);
       if (!read.open || !overlaps(read, offset, 8)) continue;
-      if (this.#momentPs(read, offset) < nowPs) continue;
+      if (this.#momentPs(read, offset) < landPs) continue;
       setSample(read, offset, this.#visible.low(offset), this.#visible.high(offset));
     }
   }
@@ -248,7 +254,8 @@ export class Windows {
   /** When the word at `at` of this verb lands, or is sampled: somewhere in its window. */
   #momentPs(flight: Flight, at: number): number {
     const draw = mix32(flight.seed ^ Math.imul(at / 8, 0x9e3779b1));
-    return flight.actPs + (draw / 0x100000000) * this.#windowPs;
+    const { windowFromPs } = flight;
+    return windowFromPs + (draw / 0x100000000) * (flight.windowEndPs - windowFromPs);
   }
 }
 
@@ -262,6 +269,7 @@ function isDead(write: Flight, at: number): boolean {
 
 export function kill(write: Flight, at: number): void {
   write.dead ??= new Uint8Array(write.lengthBytes / 8);
+  write.unusual = true;
   write.dead[(at - write.offset) / 8] = 1;
 }
 

@@ -1,7 +1,7 @@
 /**
- * farside as a library. An application opens a store (`openStore`) and awaits its operations; the author
- * of a protocol writes programs of verbs (`read`, `cas`, `batch` …) and runs them on a node (`openNode`), or
- * gathers them into a `System` of their own.
+ * farside as a library. An application opens a store (`openStore`) and awaits its operations; the
+ * author of a protocol writes programs of verbs (`read`, `cas`, `batch` …) and runs them on a node
+ * (`openNode`), or gathers them into a `System` of their own.
  */
 export { type Address, formatAddress, globalAddress, nodeOf, offsetOf } from './core/address.ts';
 export type { Durability, FabricKind, NodeContext } from './core/context.ts';

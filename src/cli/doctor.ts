@@ -44,8 +44,9 @@ function platform(): Finding {
     subject: 'platform',
     works: major >= nodeMajorMin,
     detail:
-      `farside ${farsideVersion} on Node ${process.versions.node} (needs ${nodeMajorMin}.19 or newer), ` +
-      `${process.platform} ${process.arch}, ${availableParallelism()} cores, ` +
+      `farside ${farsideVersion} on Node ${process.versions.node} ` +
+      `(needs ${nodeMajorMin}.19 or newer), ${process.platform} ${process.arch}, ` +
+      `${availableParallelism()} cores, ` +
       `${gibibytes(freemem())} of ${gibibytes(totalmem())} memory free`,
   };
 }

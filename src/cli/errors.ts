@@ -25,30 +25,49 @@ export function say(message: string): void {
   process.stderr.write(`farside: ${message}\n`);
 }
 
+/** A run failed in which a user's own module took part: most likely that is at fault. */
+export class OwnSystemFailed extends Error {
+  constructor(systems: readonly string[], cause: unknown) {
+    super(`${systems.join(', ')}: ${messageOf(cause)}`, { cause });
+    this.name = 'OwnSystemFailed';
+  }
+}
+
 /** Prints one line for each thing wrong, never a stack trace, and gives the exit code. */
 export function explainError(error: unknown): ExitCode {
   if (error instanceof CommanderError) {
     // Help and version have been printed; every other complaint was turned into a FarsideError.
     return error.exitCode === 0 ? exitCode.done : exitCode.usage;
   }
-  if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') {
-    say(internalMessage(error));
+  if (error instanceof OwnSystemFailed) {
+    say(`a run of ${oneLine(error.message)}${details(error.cause)}`);
+    return exitCode.usage;
+  }
+  if (!isUsersFault(error)) {
+    say(`internal error: ${messageOf(error)}; please report it${details(error)}`);
     return exitCode.internal;
   }
   for (const line of error.message.split('\n')) say(line);
   return error.code === 'FARSIDE_CORRUPT' ? exitCode.broken : exitCode.usage;
 }
 
-function internalMessage(error: unknown): string {
-  const message = oneLine(error instanceof Error ? error.message : String(error));
-  const what = `internal error: ${message}; please report it`;
-  if (!process.env.FARSIDE_DEBUG) return `${what} (FARSIDE_DEBUG=1 keeps its details in a file)`;
-  const details = error instanceof Error ? (error.stack ?? message) : message;
+export function isUsersFault(error: unknown): error is FarsideError {
+  return error instanceof FarsideError && error.code !== 'FARSIDE_INTERNAL';
+}
+
+function messageOf(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
+}
+
+/** Keeps the stack trace in a file where FARSIDE_DEBUG asks for it, and says where. */
+function details(error: unknown): string {
+  if (!process.env.FARSIDE_DEBUG) return ' (FARSIDE_DEBUG=1 keeps the details in a file)';
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const file = path.join(tmpdir(), `farside-error-${process.pid}.txt`);
   try {
-    writeFileSync(file, `${process.argv.join(' ')}\n${details}\n`);
-    return `${what} with ${file}`;
+    writeFileSync(file, `${process.argv.join(' ')}\n${stack}\n`);
+    return ` (the details are in ${file})`;
   } catch {
-    return `${what} (its details could not be written to ${file})`;
+    return ` (the details could not be written to ${file})`;
   }
 }

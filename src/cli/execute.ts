@@ -1,17 +1,17 @@
 import type { CompareHooks, CompareOutcome } from '../lab/compare.ts';
 import { type Experiment, type ExperimentSource, planExperiment } from '../lab/experiment/plan.ts';
 import { usageError } from '../lab/experiment/setting.ts';
-import { axisLabel, pointLabel, systemLabel } from '../lab/output/names.ts';
+import { axisLabel, pointLabel } from '../lab/output/names.ts';
 import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
-import { type ExitCode, exitCode, say } from './errors.ts';
+import { type ExitCode, exitCode, isUsersFault, OwnSystemFailed, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
 import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
 
 /**
- * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine is
- * imported only when it is needed, so that help and mistakes are answered at once.
+ * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine
+ * is imported only when it is needed, so that help and mistakes are answered at once.
  */
 export async function execute(source: ExperimentSource, flags: ExperimentFlags): Promise<ExitCode> {
   const startedAt = new Date();
@@ -20,7 +20,8 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { loadSystem } = await import('../lab/engine/prepare.ts');
   const { openPlan } = await import('../lab/experiment/open.ts');
   const experiment = await planExperiment(source, loadSystem);
-  const { specs, warnings } = openPlan(experiment.plan);
+  const own = ownSystems(experiment);
+  const { specs, warnings } = await blaming(own, async () => openPlan(experiment.plan));
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   const { Output } = await import('./output.ts');
@@ -29,7 +30,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
     process.stdout.write(listRuns(experiment));
     return exitCode.done;
   }
-  const rounds = await runRounds(specs, isTwice ? 2 : 1, isQuiet);
+  const rounds = await blaming(own, () => runRounds(specs, isTwice ? 2 : 1, isQuiet));
   const { runs, partial } = rounds[0] as CompareOutcome;
   await output.write({ startedAt, runs, partial });
   if (rounds.some((round) => round.partial)) return exitCode.interrupted;
@@ -65,19 +66,36 @@ async function runRounds(
   return outcomes;
 }
 
+/** Systems that are modules of the user. */
+function ownSystems({ plan }: Experiment): string[] {
+  const names = new Set(plan.runs.map(({ spec }) => spec.system));
+  return [...names].filter((name) => /[./\\]/.test(name));
+}
+
+/** Unexpected errors are farside's fault, unless modules of the user took part. */
+async function blaming<T>(own: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (own.length === 0 || isUsersFault(error)) throw error;
+    throw new OwnSystemFailed(own, error);
+  }
+}
+
 function refuseRealTime(specs: readonly RunSpec[]): void {
   const real = specs.find((spec) => spec.fabric !== 'sim');
   if (real === undefined) return;
   throw usageError([
-    `--check-determinism: has no effect on fabric ${real.fabric}, where time is real; use --fabric sim`,
+    `--check-determinism: has no effect on fabric ${real.fabric}, where time is real; ` +
+      'use --fabric sim',
   ]);
 }
 
 /** One line a run, for `--dry-run`. */
 function listRuns({ name, plan }: Experiment): string {
-  const lines = plan.runs.map(({ spec }) => {
+  const lines = plan.runs.map(({ spec, chosen }) => {
     const point = pointLabel(spec.point);
-    return `  ${systemLabel(spec.system)}, seed ${spec.seed}${point === '' ? '' : `, ${point}`}`;
+    return `  ${chosen.label}, seed ${spec.seed}${point === '' ? '' : `, ${point}`}`;
   });
   const axes = plan.axes.map(({ path, values }) => `${axisLabel(path)} ${values.join(', ')}`);
   const over = axes.length === 0 ? '' : ` over ${axes.join(' x ')}`;
@@ -103,5 +121,5 @@ function divergences(runs: readonly RunResult[], again: readonly RunResult[]): s
 
 function describeRun({ system, seed, point }: RunResult): string {
   const where = pointLabel(point);
-  return `${systemLabel(system)}${where === '' ? '' : `, ${where}`}, seed ${seed}`;
+  return `${system}${where === '' ? '' : `, ${where}`}, seed ${seed}`;
 }

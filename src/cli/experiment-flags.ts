@@ -13,9 +13,9 @@ import { type Origin, type Setting, usageError } from '../lab/experiment/setting
 import { parseValue } from '../lab/experiment/values.ts';
 
 /**
- * The flags that describe an experiment: one for each parameter of the table that has one, `--set` and
- * `-p` for all others, and where results go. Commander only collects their texts; values are parsed
- * where those of experiment files are.
+ * The flags that describe an experiment: one for each parameter of the table that has one, `--set`
+ * and `-p` for all others, and where results go. Commander only collects their texts; values are
+ * parsed where those of experiment files are.
  */
 export interface ExperimentFlags {
   readonly [flag: string]: string | readonly string[] | boolean | undefined;

@@ -31,7 +31,10 @@ export interface Outcome {
   readonly partial: boolean;
 }
 
-/** Where results of an experiment go: chosen and tried before the first run, so that none is in vain. */
+/**
+ * Where results of an experiment go: chosen and tried before the first run, so that none is in
+ * vain.
+ */
 export class Output {
   readonly #experiment: Experiment;
   readonly #folder: WriteOptions;

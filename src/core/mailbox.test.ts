@@ -11,7 +11,9 @@ class Post {
   readonly hubs: MailboxHub[];
   readonly memory: Uint8Array[];
   readonly shape: RingShape;
-  /** Doorbells of the programs: each holds WRITEs that land in order, on a queue pair of its own. */
+  /**
+   * Doorbells of the programs: each holds WRITEs that land in order, on a queue pair of its own.
+   */
   readonly flying: Verb<unknown>[][] = [];
 
   constructor(nodes: number, shape: RingShape, firstMessage = 0) {

@@ -52,14 +52,17 @@ class PeerState {
   received: number;
   told: number;
   /**
-   * The slots of the next messages. They are counted apart from the sequence numbers, because 2^32 need
-   * not be a multiple of the slots: at the wrap, message 2^32 would fall into a slot out of turn.
+   * The slots of the next messages. They are counted apart from the sequence numbers, because 2^32
+   * need not be a multiple of the slots: at the wrap, message 2^32 would fall into a slot out of
+   * turn.
    */
   sendSlot = 0;
   receiveSlot = 0;
   /** A credit WRITE to the peer is under way, or about to be. */
   crediting = false;
-  /** Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight. */
+  /**
+   * Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight.
+   */
   readonly staging: (Uint8Array | undefined)[];
 
   constructor(peer: MailboxPeer, firstMessage: number) {
@@ -79,8 +82,8 @@ export interface Envelope {
 }
 
 /**
- * All messages of one node: the sending side of its rings as a program, the receiving side as `poll`,
- * which the fabric calls (on each turn, or when a WRITE lands in the region).
+ * All messages of one node: the sending side of its rings as a program, the receiving side as
+ * `poll`, which the fabric calls (on each turn, or when a WRITE lands in the region).
  */
 export class MailboxHub {
   /** By address of their inbound ring, for `pollAt`. */
@@ -93,8 +96,8 @@ export class MailboxHub {
   #owed: PeerState[] = [];
 
   /**
-   * Counting starts at `firstMessage` on all sides. Other than 0 it serves to test the wrap, and must then
-   * leave a ring's length before it: a slot that was never used looks like message 2^32.
+   * Counting starts at `firstMessage` on all sides. Other than 0 it serves to test the wrap, and
+   * must then leave a ring's length before it: a slot that was never used looks like message 2^32.
    */
   constructor(memory: MailboxMemory, peers: readonly MailboxPeer[], firstMessage = 0) {
     this.#memory = memory;
@@ -188,7 +191,9 @@ export class MailboxHub {
     return any;
   }
 
-  /** As `poll`, for the ring that contains `address`; for fabrics that know where a WRITE landed. */
+  /**
+   * As `poll`, for the ring that contains `address`; for fabrics that know where a WRITE landed.
+   */
   pollAt(address: Address): boolean {
     const first = this.#peers[0]?.peer;
     if (first === undefined) return false;
@@ -205,8 +210,8 @@ export class MailboxHub {
   }
 
   /**
-   * Gives back a received message whose body nobody will look at any more: its memory then serves a later
-   * one. Whoever does not leaves it to the garbage collector.
+   * Gives back a received message whose body nobody will look at any more: its memory then serves a
+   * later one. Whoever does not leaves it to the garbage collector.
    */
   release(message: Message): void {
     this.#pool.give(message);
@@ -253,9 +258,10 @@ export class MailboxHub {
   }
 
   /**
-   * The credit word holds the whole count, not its low half: it can be as old as the ring, and a count
-   * of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the word changes
-   * in between, the count read is the new one, or (where the high half grew) more than was ever sent.
+   * The credit word holds the whole count, not its low half: it can be as old as the ring, and a
+   * count of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the
+   * word changes in between, the count read is the old one, or (where the high half grew) more than
+   * was ever sent, and is not believed.
    */
   #learnFromCreditWord(state: PeerState): void {
     const low = this.#memory.loadLow(state.peer.inbound);
@@ -269,9 +275,9 @@ export class MailboxHub {
   }
 
   /**
-   * Background program: WRITEs the credit word of every peer that has none coming by message. It waits
-   * for each, so that two of them are never under way to one peer: on different queue pairs the older
-   * could land last, and hide more than half a ring from a sender that waits for it.
+   * Background program: WRITEs the credit word of every peer that has none coming by message. It
+   * waits for each, so that two of them are never under way to one peer: on different queue pairs
+   * the older could land last, and hide more than half a ring from a sender that waits for it.
    */
   *returnCredits(): Program<void> {
     const owed = this.#owed;

@@ -2,8 +2,8 @@ import { align8 } from './address.ts';
 import { type Message, messageHeader } from './message.ts';
 
 /**
- * A received message in memory of its own, header and body: what a `MailboxHub` delivers. Allocating the
- * bytes costs many times their copy, so messages that are given back are used again.
+ * A received message in memory of its own, header and body: what a `MailboxHub` delivers.
+ * Allocating the bytes costs many times their copy, so messages that are given back are used again.
  */
 class ReceivedMessage implements Message {
   readonly storage: Uint8Array;

@@ -5,9 +5,9 @@ import { layout, u16, u32 } from './layout.ts';
 /**
  * Messages between compute nodes (a coordinator or metadata server is one), by WRITE alone.
  *
- * The receiver's `mailbox` region holds one ring per sending node. A message is WRITE(header + body),
- * then WRITE(sequence word), in one doorbell on one queue pair: the bytes of one verb move in no
- * promised order, so the word that says "there is a message" must be a verb of its own.
+ * The receiver's `mailbox` region holds one ring per sending node. A message is WRITE(header +
+ * body), then WRITE(sequence word), in one doorbell on one queue pair: the bytes of one verb move
+ * in no promised order, so the word that says "there is a message" must be a verb of its own.
  *
  *   one ring, in the receiver's region                      one slot
  *   +--------------------------------------------+   0 +-------------------------------+
@@ -18,10 +18,10 @@ import { layout, u16, u32 } from './layout.ts';
  *   | slot 0 | slot 1 | ...            | slot n-1 |     | body                          |
  *   +--------------------------------------------+     +-------------------------------+
  *
- * Message k of a pair (counted from 0) lies in slot k mod n with sequence number k + 1 mod 2^32, so a
- * slot's old word is never mistaken for a new one. A sender stops at n messages beyond what the
- * receiver says it has consumed; that count travels in every header going the other way (modulo 2^32),
- * and whole in the credit word when there is nothing going the other way.
+ * Message k of a pair (counted from 0) lies in slot k mod n with sequence number k + 1 mod 2^32, so
+ * a slot's old word is never mistaken for a new one. A sender stops at n messages beyond what the
+ * receiver says it has consumed; that count travels in every header going the other way (modulo
+ * 2^32), and whole in the credit word when there is nothing going the other way.
  */
 export const messageHeader = layout('message header', {
   /** The port it is for, at the receiver; the port that a reply should go to, at the sender. */
@@ -49,8 +49,8 @@ export const ringHeadBytes = 64;
 export const slotHeadBytes = 8 + messageHeader.sizeBytes;
 
 /**
- * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver itself
- * gives the message back (`MailboxHub.release`).
+ * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver
+ * itself gives the message back (`MailboxHub.release`).
  */
 export interface Message {
   readonly from: number;
@@ -79,8 +79,9 @@ export class Port {
 }
 
 /**
- * What receiving does to the receiver's counters. A request starts the server's count at the caller's
- * round trips; a reply ends one round trip of the caller that is as long as the server's chain.
+ * What receiving does to the receiver's counters. A request starts the server's count at the
+ * caller's round trips; a reply ends one round trip of the caller that is as long as the server's
+ * chain.
  */
 export function acceptMessage(counters: Counters, message: Message): void {
   if ((message.flags & messageFlags.reply) === 0) {

@@ -1,13 +1,14 @@
 /**
- * Which of the names a reader probably meant: for every message about an unknown flag, key or setting.
+ * Which of the names a reader probably meant: for every message about an unknown flag, key or
+ * setting.
  */
 
 /** Names longer than this are compared by their beginnings; no name of ours comes near it. */
 const comparedCharactersMax = 64;
 
 /**
- * The nearest of `candidates` to `name`, or undefined where none is near enough to be worth saying: more
- * than one edit in three characters is a different word. Upper and lower case count as equal.
+ * The nearest of `candidates` to `name`, or undefined where none is near enough to be worth saying:
+ * more than one edit in three characters is a different word. Upper and lower case count as equal.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = comparable(name);

@@ -5,8 +5,9 @@ import { type Key, keyBytesMax } from './key.ts';
 import { layout, u8, u16, u32, u53 } from './layout.ts';
 
 /**
- * A stored record: what Direct's slots and Central's and Clover's buffers hold after their own words.
- * It describes itself, so that recovery can tell whose bytes it found and whether they are whole:
+ * A stored record: what Direct's slots and Central's and Clover's buffers hold after their own
+ * words. It describes itself, so that recovery can tell whose bytes it found and whether they are
+ * whole:
  *
  *    0 +-----------------------+-------------+-------+-------+
  *      | checksum u32          | value u16   | key u8| flags |   lengths in bytes

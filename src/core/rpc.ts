@@ -21,8 +21,8 @@ export class RpcCaller {
   }
 
   /**
-   * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been served,
-   * and a reply that comes later is dropped by its request number.
+   * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been
+   * served, and a reply that comes later is dropped by its request number.
    */
   *call(node: number, port: number, body: Uint8Array, timeoutNs = forever): Program<Uint8Array> {
     const request = (this.#request = (this.#request + 1) >>> 0);
@@ -51,7 +51,9 @@ export class RpcCaller {
     }
   }
 
-  /** The body that the last call gave is not needed any more: its memory may serve another message. */
+  /**
+   * The body that the last call gave is not needed any more: its memory may serve another message.
+   */
   release(): void {
     if (this.#last !== undefined) this.#context.hub.release(this.#last);
     this.#last = undefined;
@@ -59,9 +61,9 @@ export class RpcCaller {
 }
 
 /**
- * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is copied
- * before the next request. `afterReply` runs once the reply is on its way: it is where to spawn work
- * that the caller need not wait for, and to release a request of which nothing is kept.
+ * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
+ * copied before the next request. `afterReply` runs once the reply is on its way: it is where to
+ * spawn work that the caller need not wait for, and to release a request of which nothing is kept.
  */
 export function* serve(
   context: NodeContext,

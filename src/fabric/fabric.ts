@@ -3,14 +3,14 @@ import type { Counters } from '../core/counters.ts';
 import type { Program } from '../core/effect.ts';
 
 /**
- * What a fabric gives to whoever starts programs on one of its nodes. `sim` hands out one of these per
- * compute node in one thread; `shared` and `verbs` one in the worker that is that node.
+ * What a fabric gives to whoever starts programs on one of its nodes. `sim` hands out one of these
+ * per compute node in one thread; `shared` and `verbs` one in the worker that is that node.
  */
 export interface NodeRuntime {
   readonly context: NodeContext;
   /**
-   * Starts a root program: it gets queue pairs of its own. `thread` says which of the node's cores it
-   * runs on (modulo the cores); programs of one thread queue for it. Errors end the run.
+   * Starts a root program: it gets queue pairs of its own. `thread` says which of the node's cores
+   * it runs on (modulo the cores); programs of one thread queue for it. Errors end the run.
    */
   start(program: Program<unknown>, options?: StartOptions): void;
   /** All work of programs that were spawned, and of servers outside any operation. */

@@ -15,8 +15,8 @@ import {
 } from './job.ts';
 
 /**
- * Carries a job to nodes that all live in the calling thread: those of the simulator, and those of the
- * shared fabric in a unit test. `drive` runs them until no foreground program is left.
+ * Carries a job to nodes that all live in the calling thread: those of the simulator, and those of
+ * the shared fabric in a unit test. `drive` runs them until no foreground program is left.
  */
 export class InThreadCluster implements FabricCluster {
   readonly map: ClusterMap;
@@ -67,6 +67,10 @@ export class InThreadCluster implements FabricCluster {
     const { node } = runtime.context;
     const arrived = this.#arrived;
     const aborted = (): boolean => this.#aborted;
+    const arrive = (point: number): void => {
+      assert(point >= 0 && point < meetingPoints, () => `there is no meeting point ${point}`);
+      arrived[point] = (arrived[point] as number) + 1;
+    };
     return {
       runtime,
       cluster: this.map,
@@ -75,9 +79,10 @@ export class InThreadCluster implements FabricCluster {
       progress: (slot, value) => {
         this.#progress[node * progressSlots + slot] = value;
       },
+      arrive,
+      arrivals: (point) => arrived[point] ?? 0,
       *meet(point, parties) {
-        assert(point >= 0 && point < meetingPoints, () => `there is no meeting point ${point}`);
-        arrived[point] = (arrived[point] as number) + 1;
+        arrive(point);
         while ((arrived[point] as number) < parties && !aborted()) yield* sleep(meetingPollNs);
       },
     };

@@ -5,8 +5,9 @@ import type { FabricCluster } from './job.ts';
 import { SharedCluster, type SharedClusterOptions } from './shared/cluster.ts';
 
 /**
- * The switchboard: which fabric carries the programs of a cluster. Fabrics know nothing of each other,
- * and the simulator is not one of this folder's: whoever runs experiments knows both, and hands it in.
+ * The switchboard: which fabric carries the programs of a cluster. Fabrics know nothing of each
+ * other, and the simulator is not one of this folder's: whoever runs experiments knows both, and
+ * hands it in.
  */
 export function openFabric(
   kind: FabricKind,

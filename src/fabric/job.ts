@@ -5,12 +5,13 @@ import type { NodeRuntime } from './fabric.ts';
 
 /**
  * What a run does, in a form that every fabric can carry: a module that exports a `Job`. The job is
- * called once for each node that runs programs, in whatever thread is that node; it starts the node's
- * programs and gives back a function that is asked for the node's result when they have ended (on
- * servers, which run daemons only: when the last node with foreground programs has finished).
+ * called once for each node that runs programs, in whatever thread is that node; it starts the
+ * node's programs and gives back a function that is asked for the node's result when they have
+ * ended (on servers, which run daemons only: when the last node with foreground programs has
+ * finished).
  *
- * Programs run after every node's job has returned. In a worker the event loop stands still while they
- * run: what a program needs (trace lines, say) it must be able to get synchronously.
+ * Programs run after every node's job has returned. In a worker the event loop stands still while
+ * they run: what a program needs (trace lines, say) it must be able to get synchronously.
  */
 export type Job = (site: JobSite) => JobEnd | Promise<JobEnd>;
 
@@ -28,10 +29,14 @@ export interface JobSite {
   progress(slot: number, value: number): void;
   /**
    * Waits until `parties` programs of the whole run have come to the meeting point with that number
-   * (0 to `meetingPoints` - 1, each used once): between loading and measuring, say. Gives up, without
-   * error, where the run should end early.
+   * (0 to `meetingPoints` - 1, each used once): between loading and measuring, say. Gives up,
+   * without error, where the run should end early.
    */
   meet(point: number, parties: number): Program<void>;
+  /** Comes to a meeting point without waiting there. */
+  arrive(point: number): void;
+  /** How many have come to a meeting point. */
+  arrivals(point: number): number;
 }
 
 export const progressSlots = 8;

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { FarsideError } from '../core/errors.ts';
 import { ProgressCell, RunAborted, type RunProgress, uncarry } from './engine/hooks.ts';
 import type { WorkerAnswer, WorkerTask } from './engine/run-worker.ts';
 import type { RunResult } from './result.ts';
@@ -91,7 +92,10 @@ async function runSimulated(
     minThreads: Math.min(threads, simulated.length),
   });
   const engine: Engine = async (spec, cell) => {
-    const answer = await pool.run({ spec, progress: cell.buffer });
+    const task = { spec, progress: cell.buffer };
+    const answer = await pool.run(task).catch((error: unknown) => {
+      throw outOfHeap(error) ?? error;
+    });
     if ('error' in answer) throw uncarry(answer.error);
     return answer.result;
   };
@@ -112,4 +116,14 @@ async function runSimulated(
   } finally {
     await pool.destroy();
   }
+}
+
+/** The one way for a pool's thread to die that a user can do something about. */
+function outOfHeap(error: unknown): FarsideError | undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') return undefined;
+  return new FarsideError(
+    'FARSIDE_CAPACITY',
+    'a simulated run has used up the JavaScript heap of its thread: lower --keys or --compute-nodes',
+    { cause: error },
+  );
 }

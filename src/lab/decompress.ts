@@ -57,9 +57,9 @@ class ZstdDecoder implements Decoder {
 }
 
 /**
- * Files of several members are read to their end. The library does not look at a member's trailer (CRC-32
- * and length of the content), and takes a file that ends in or before the last one for whole: so each
- * trailer is read from the file itself and compared.
+ * Files of several members are read to their end. The library does not look at a member's trailer
+ * (CRC-32 and length of the content), and takes a file that ends in or before the last one for
+ * whole: so each trailer is read from the file itself and compared.
  */
 class GzipDecoder implements Decoder {
   readonly #fileDescriptor: number;

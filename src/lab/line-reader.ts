@@ -10,9 +10,10 @@ const chunkBytes = 64 * 1024;
 const lineBytesMax = 2 ** 20;
 
 /**
- * The lines of a file, plain, gzip or zstd, read and decompressed as they are asked for: what is held is
- * one chunk and what came out of it. Synchronous, because an operation source is: a simulated client
- * cannot wait for a disk. Characters are bytes (Latin-1). Both `\n` and `\r\n` end a line.
+ * The lines of a file, plain, gzip or zstd, read and decompressed as they are asked for: what is
+ * held is one chunk and what came out of it. Synchronous, because an operation source is: a
+ * simulated client cannot wait for a disk. Characters are bytes (Latin-1). Both `\n` and `\r\n` end
+ * a line.
  */
 export class LineReader implements LineSource {
   lineNumber = 0;

@@ -5,8 +5,8 @@ import { readText } from './text-file.ts';
 const commandLine: PropertyOrigin = { where: '-p', code: 'FARSIDE_USAGE' };
 
 /**
- * A Java `.properties` file with the command line's properties over it. Each value remembers where it was
- * written: `workloads/workloada:27`, or `-p`.
+ * A Java `.properties` file with the command line's properties over it. Each value remembers where
+ * it was written: `workloads/workloada:27`, or `-p`.
  */
 export function readProperties(
   file: string,
@@ -33,7 +33,11 @@ export function readProperties(
   };
 }
 
-/** The command line's properties alone, for formats that have none in their files. */
+/**
+ * The command line's properties alone, for formats that have none in their files. `operationcount`
+ * comes with every run that a number of operations ends, and says nothing to these.
+ */
 export function givenProperties(given: Readonly<Record<string, string>>): PropertySet {
-  return { values: given, origin: () => commandLine, readFile: readText };
+  const { operationcount: _, ...values } = given;
+  return { values, origin: () => commandLine, readFile: readText };
 }

@@ -60,8 +60,9 @@ export interface RunResult {
   readonly cost: CostResult;
   /** Counters of the system itself, summed over nodes: `casLost`, `chainHops`, `reallocations`. */
   readonly events: Readonly<Record<string, number>>;
-  /** Simulator only: hash over the whole event sequence, and verbs simulated in all phases. */
+  /** Simulator only: hash over the whole event sequence. */
   readonly eventHash: string | undefined;
+  /** Simulator: verbs of all phases. Elsewhere those of the measuring window. */
   readonly verbs: number;
   /** Real time the run took, load phase included. */
   readonly wallClockNs: number;
@@ -111,10 +112,14 @@ export interface Volume {
 }
 
 export interface CpuResult {
+  /** Cores of client and server threads, which poll. On real fabrics: threads, one a node. */
   readonly cores: number;
-  /** Work that operations need. */
+  /** Work that operations need, that of background programs on cores of their own included. */
   readonly usefulNs: number;
-  /** The rest of the time of cores that poll; reported beside, and not in the cost. */
+  /**
+   * The rest of the time of `cores`; reported beside, and not in the cost. 0 on real fabrics, where the
+   * kernel knows how long a thread has run and not what for: looking for messages is in `usefulNs`.
+   */
   readonly pollingNs: number;
 }
 

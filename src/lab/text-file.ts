@@ -4,7 +4,10 @@ import { FarsideError } from '../core/errors.ts';
 /** A text file that is read whole (properties, configurations, key files) is at most this long. */
 const textBytesMax = 256 * 2 ** 20;
 
-/** The whole text of a small file: FARSIDE_USAGE where there is none, FARSIDE_INPUT where it is huge. */
+/**
+ * The whole text of a small file: FARSIDE_USAGE where there is none, FARSIDE_INPUT where it is
+ * huge.
+ */
 export function readText(file: string): string {
   try {
     const { size } = statSync(file);

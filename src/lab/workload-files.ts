@@ -22,7 +22,9 @@ type Format = Exclude<WorkloadSpec['format'], 'auto'>;
 /** Lines at the beginning of a file that may tell its format: the first may be bad. */
 const tellingLines = 20;
 
-/** Opens the workload that `spec` names. FARSIDE_USAGE, FARSIDE_INPUT say what is wrong, and where. */
+/**
+ * Opens the workload that `spec` names. FARSIDE_USAGE, FARSIDE_INPUT say what is wrong, and where.
+ */
 export function openWorkload(spec: WorkloadSpec): Workload {
   const files = locate(spec.file);
   const [file] = files as [string];
@@ -75,7 +77,7 @@ function metaTrace(file: string): TraceFile {
     throw new FarsideError(
       'FARSIDE_INPUT',
       `${file}:1: got ${JSON.stringify(header.slice(0, 80))}, expected a header with the columns ` +
-        'key, op and size (op_time,key,key_size,op,op_count,size,cache_hits,ttl,usecase,sub_usecase)',
+        'key, op and size, such as op_time,key,key_size,op,op_count,size,cache_hits,ttl',
     );
   }
   return { name: file, format, headerLines: 1, open: () => new LineReader(file) };
@@ -91,9 +93,9 @@ function formatOf(file: string): Format {
   if (!/\.(csv|gz|zst)$/i.test(file) && lines.every(isPropertyLine)) return 'ycsb';
   throw new FarsideError(
     'FARSIDE_INPUT',
-    `${file}: got ${JSON.stringify((lines[0] ?? '').slice(0, 80))} first: expected YCSB properties, ` +
-      'a CacheBench configuration, one integer a line, or a Twitter or Meta trace (--set workload.format=… ' +
-      'says which)',
+    `${file}: got ${JSON.stringify((lines[0] ?? '').slice(0, 80))} first: expected YCSB ` +
+      'properties, a CacheBench configuration, one integer a line, or a Twitter or Meta trace ' +
+      '(--set workload.format=… says which)',
   );
 }
 

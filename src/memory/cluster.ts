@@ -17,7 +17,7 @@ export interface RegionSpec {
 export interface NodeSpec {
   readonly name: string;
   readonly role: Role;
-  /** CPU cores; 0 for a memory node. */
+  /** CPU cores that its foreground programs run on, and poll on; 0 for a memory node. */
   readonly cores: number;
   readonly regions: readonly RegionSpec[];
   /** Names of the nodes that it exchanges messages with; symmetric. */
@@ -43,8 +43,8 @@ export const mailboxRegionName = 'mailbox';
 const regionAlignBytes = 4096;
 
 /**
- * Who is there and where everything lies: the one description that fabrics, systems and reports share.
- * It is a pure function of the node specs, so every worker or host computes the same map.
+ * Who is there and where everything lies: the one description that fabrics, systems and reports
+ * share. It is a pure function of the node specs, so every worker or host computes the same map.
  */
 export class ClusterMap {
   readonly nodes: readonly ClusterNode[];

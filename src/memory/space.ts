@@ -26,8 +26,9 @@ export class ClusterSpace {
   }
 
   /**
-   * One buffer a node, zeroed; the operating system gives pages when they are touched. A node's space
-   * is one typed array, of which Node 20 allows 4 GiB: FARSIDE_CAPACITY where that is too little.
+   * One buffer a node, zeroed; the operating system gives pages when they are touched. A node's
+   * space is one typed array, of which Node 20 allows 4 GiB: FARSIDE_CAPACITY where that is too
+   * little.
    */
   static buffersFor(cluster: ClusterMap): SharedArrayBuffer[] {
     return cluster.nodes.map(bufferFor);
@@ -44,8 +45,8 @@ export class ClusterSpace {
     if (words !== Math.floor(words) || (lengthBytes & 7) !== 0 || !(lengthBytes > 0)) {
       throw new FarsideError(
         'FARSIDE_ALIGNMENT',
-        `${lengthBytes} B at node ${node}, offset ${offsetBytes}: expected a positive multiple of 8 at ` +
-          'a multiple of 8',
+        `${lengthBytes} B at node ${node}, offset ${offsetBytes}: expected a positive multiple ` +
+          'of 8 at a multiple of 8',
       );
     }
     return space;

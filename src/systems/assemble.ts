@@ -42,8 +42,8 @@ function nodeSpecs(layout: SystemLayout, shape: StoreShape): NodeSpec[] {
     (name): NodeSpec => ({
       name,
       role: 'compute',
-      // One core a client thread, and one for what the system does in its background.
-      cores: shape.clientsPerNode + 1,
+      // One core a client thread. Cores for what runs in the background are the fabric's to give.
+      cores: shape.clientsPerNode,
       regions: [],
       peers: serverNames,
     }),

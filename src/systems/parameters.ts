@@ -3,8 +3,9 @@ import { didYouMean } from '../core/nearest.ts';
 import type { SystemParameter } from './system.ts';
 
 /**
- * Settings of a system, checked against what it declares. `raw` holds what was written under `systems:`
- * in an experiment or given by `--set`, as YAML scalars: a number is a number here, never its text.
+ * Settings of a system, checked against what it declares. `raw` holds what was written under
+ * `systems:` in an experiment or given by `--set`, as YAML scalars: a number is a number here,
+ * never its text.
  */
 
 /** The value that a declaration admits: `settingsOf(parameters)` has one of them per name. */
@@ -17,8 +18,8 @@ type ValueOf<P extends SystemParameter> = P extends { readonly type: 'boolean' }
       : string;
 
 /**
- * What `configureFrom` gives for parameters declared `as const satisfies readonly SystemParameter[]`:
- * every name, with the type of its value, a choice as the union of its words.
+ * What `configureFrom` gives for parameters declared `as const satisfies readonly
+ * SystemParameter[]`: every name, with the type of its value, a choice as the union of its words.
  */
 export type SettingsOf<D extends readonly SystemParameter[]> = {
   readonly [P in D[number] as P['name']]: ValueOf<P>;

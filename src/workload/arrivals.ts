@@ -17,9 +17,9 @@ export interface Arrivals {
 }
 
 /**
- * `poisson`: exponential intervals, as a large crowd of independent users makes them. `constant`: equal
- * intervals; the first operation comes at a random point of the first one, so that a hundred clients do
- * not all start at the same instant for ever. `as-recorded`: when the trace says.
+ * `poisson`: exponential intervals, as a large crowd of independent users makes them. `constant`:
+ * equal intervals; the first operation comes at a random point of the first one, so that a hundred
+ * clients do not all start at the same instant for ever. `as-recorded`: when the trace says.
  */
 export function intendedStarts(spec: ArrivalSpec): Arrivals {
   if (spec.arrivals === 'as-recorded') {

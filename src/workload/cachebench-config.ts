@@ -2,7 +2,10 @@ import { FarsideError } from '../core/errors.ts';
 import { keyBytesMax } from '../core/key.ts';
 import { didYouMean } from '../core/nearest.ts';
 
-/** Numbers with their weights: sizes that are taken as they are, or ends of ranges that are drawn within. */
+/**
+ * Numbers with their weights: sizes that are taken as they are, or ends of ranges that are drawn
+ * within.
+ */
 export interface SizeTable {
   /** As many as `weights` for single sizes; one more for ranges `[sizes[i], sizes[i + 1])`. */
   readonly sizes: readonly number[];

@@ -29,8 +29,8 @@ export const cacheBenchProperties: readonly PropertySpec[] = [
     choices: ['miss', 'uniform'],
     default: 'miss',
     summary:
-      'a lone get asks for a key that nobody else asks for: `miss` reads a key that is not there, ' +
-      '`uniform` a record of the tail',
+      'a lone get asks for a key that nobody else asks for: `miss` reads a key that is not ' +
+      'there, `uniform` a record of the tail',
   },
   {
     name: 'valuebytes',
@@ -50,10 +50,11 @@ export const cacheBenchProperties: readonly PropertySpec[] = [
 type LoneGet = 'miss' | 'uniform';
 
 /**
- * A CacheBench configuration on a store. A store keeps what it is given, so the load phase inserts every
- * record and nothing is evicted: a get finds its key unless a `delRatio` deleted it, and then, with
- * `enableLookaside`, the client fills it in again, as it would after a miss in a cache. Sizes of keys and
- * values are fixed per record, as CacheBench does it; values are clipped to what a store takes.
+ * A CacheBench configuration on a store. A store keeps what it is given, so the load phase inserts
+ * every record and nothing is evicted: a get finds its key unless a `delRatio` deleted it, and
+ * then, with `enableLookaside`, the client fills it in again, as it would after a miss in a cache.
+ * Sizes of keys and values are fixed per record, as CacheBench does it; values are clipped to what
+ * a store takes.
  */
 export class CacheBenchWorkload implements Workload {
   readonly name: string;

@@ -4,10 +4,10 @@ import type { Key } from '../core/key.ts';
 const keysHeldMax = 2 ** 20;
 
 /**
- * Keys by record number. A `Key` costs half a microsecond to build, as much as half a simulated get, so
- * those in use are kept: direct-mapped, a record's place being its number modulo a power of two. Up to
- * 2^20 records nothing is ever built twice; beyond, popular records mostly stay, and memory does not grow.
- * All clients of a process share one cache.
+ * Keys by record number. A `Key` costs half a microsecond to build, as much as half a simulated
+ * get, so those in use are kept: direct-mapped, a record's place being its number modulo a power of
+ * two. Up to 2^20 records nothing is ever built twice; beyond, popular records mostly stay, and
+ * memory does not grow. All clients of a process share one cache.
  */
 export class KeyCache {
   readonly #build: (record: number) => Key;

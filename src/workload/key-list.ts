@@ -60,10 +60,10 @@ export const keyListProperties: readonly PropertySpec[] = [
 ];
 
 /**
- * Key sequences as the pDPM authors fed their stores: one integer from 1 a line. Each client asks for the
- * keys of one file in their order, reading or updating by the proportions; several files are several
- * clients' sequences. Clients that share a file take its keys in turn, and a client with several files
- * takes one after the other, so that every key is asked for once in a pass.
+ * Key sequences as the pDPM authors fed their stores: one integer from 1 a line. Each client asks
+ * for the keys of one file in their order, reading or updating by the proportions; several files
+ * are several clients' sequences. Clients that share a file take its keys in turn, and a client
+ * with several files takes one after the other, so that every key is asked for once in a pass.
  */
 export class KeyListWorkload implements Workload {
   readonly name: string;
@@ -172,8 +172,8 @@ export class KeyListWorkload implements Workload {
     const listed = this.#lists.reduce((sum, list) => sum + list.length, 0);
     const files = this.#lists.length === 1 ? '1 file' : `${this.#lists.length} files`;
     return (
-      `key sequence: ${mixSummary(this.#mix)}; ${listed} keys in ${files}, of ${this.recordCount} records; ` +
-      `values of ${this.valueBytesMax} B`
+      `key sequence: ${mixSummary(this.#mix)}; ${listed} keys in ${files}, of ` +
+      `${this.recordCount} records; values of ${this.valueBytesMax} B`
     );
   }
 }

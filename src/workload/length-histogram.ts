@@ -8,7 +8,7 @@ const bucketsMax = 2 ** 16;
  * YCSB's field length histogram:
  *
  *   BlockSize<tab>1000
- *   0<tab>7             weight of lengths in the first block; a draw from bucket i is (i + 1) blocks long
+ *   0<tab>7             weight of lengths in the first block; bucket i is (i + 1) blocks long
  *   1<tab>3
  *
  * Buckets may come in any order; those that are not named weigh nothing.

@@ -6,8 +6,8 @@ import type { OperationKind } from './workload.ts';
 export type Mix = readonly { readonly kind: OperationKind; readonly share: number }[];
 
 /**
- * Reads `readproportion`, `updateproportion`, …; they are weights, as in YCSB, and a warning says so where
- * they do not add up to 1.
+ * Reads `readproportion`, `updateproportion`, …; they are weights, as in YCSB, and a warning says
+ * so where they do not add up to 1.
  */
 export function readMix(
   reader: PropertyReader,

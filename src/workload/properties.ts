@@ -22,8 +22,8 @@ export interface PropertyOrigin {
 }
 
 /**
- * Properties with where each came from: a file's line, or the command line over it. The generators take
- * a plain record; origins only make messages better.
+ * Properties with where each came from: a file's line, or the command line over it. The generators
+ * take a plain record; origins only make messages better.
  */
 export interface PropertySet {
   readonly values: Readonly<Record<string, string>>;

@@ -3,12 +3,13 @@ import type { Population } from './distributions/distribution.ts';
 import type { Share } from './workload.ts';
 
 /**
- * Which records exist, as far as this process knows: those of the load phase, then inserts of the run
- * phase in the order in which they were acknowledged. Distributions draw an index into that sequence, so
- * that no draw names a record whose insert has not ended, and `latest` follows the newest one.
+ * Which records exist, as far as this process knows: those of the load phase, then inserts of the
+ * run phase in the order in which they were acknowledged. Distributions draw an index into that
+ * sequence, so that no draw names a record whose insert has not ended, and `latest` follows the
+ * newest one.
  *
- * Record numbers of inserts are dealt out like cards: client i of n takes first + i, first + i + n, …
- * No two clients ever insert the same record, without a counter shared between threads or hosts.
+ * Record numbers of inserts are dealt out like cards: client i of n takes first + i, first + i + n,
+ * … No two clients ever insert the same record, without a counter shared between threads or hosts.
  */
 export class RecordLog implements Population {
   readonly #loadedFrom: number;
@@ -50,7 +51,7 @@ export class RecordLog implements Population {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
         `the run phase inserts more than the ${this.#insertsMax} records that operationcount and ` +
-          'insertproportion foresee: raise operationcount (-p operationcount=N)',
+          'insertproportion foresee: raise operationcount (--operations N)',
       );
     }
     this.#begunCount++;

@@ -12,13 +12,3 @@ export const workloadFormats: Readonly<Record<string, readonly PropertySpec[]>> 
   twitter: traceProperties,
   meta: traceProperties,
 };
-
-/** Each name once, as the first of the formats declares it: what `-p` may name at all. */
-export const workloadProperties: readonly PropertySpec[] = [
-  ...new Map(
-    Object.values(workloadFormats)
-      .flat()
-      .toReversed()
-      .map((spec) => [spec.name, spec]),
-  ).values(),
-].toReversed();

@@ -39,7 +39,9 @@ export interface TraceEvent {
   clipped: boolean;
 }
 
-/** The operations of a trace in order: good lines, each as often as `op_count` and `ampfactor` say. */
+/**
+ * The operations of a trace in order: good lines, each as often as `op_count` and `ampfactor` say.
+ */
 export class TraceEvents {
   readonly event: TraceEvent = {
     text: '',
@@ -113,9 +115,9 @@ export class TraceEvents {
 }
 
 /**
- * What an action on a key is to a store, and whether the key is there afterwards. A cache's `set` is an
- * upsert; a store tells inserts from updates. `add`, `replace`, `cas`, `incr` and their like on a key
- * that is there, or not there, against their condition end after the look-up: a read.
+ * What an action on a key is to a store, and whether the key is there afterwards. A cache's `set`
+ * is an upsert; a store tells inserts from updates. `add`, `replace`, `cas`, `incr` and their like
+ * on a key that is there, or not there, against their condition end after the look-up: a read.
  */
 export function operationOf(action: TraceAction, present: boolean): OperationKind {
   switch (action) {

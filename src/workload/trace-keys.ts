@@ -18,14 +18,16 @@ export const keyFlags = {
 export const traceKeysMax = 2 ** 25;
 
 /**
- * The distinct keys of a trace: the only thing that grows with it, so it is flat arrays, 12 bytes a slot,
- * 16 to 32 bytes a key. Keys are told apart by 64 hash bits and not kept themselves: among ten million
- * keys two are taken for one with a chance of 3 in a million.
+ * The distinct keys of a trace: the only thing that grows with it, so it is flat arrays, 12 bytes a
+ * slot, 16 to 32 bytes a key. Keys are told apart by 64 hash bits and not kept themselves: among
+ * ten million keys two are taken for one with a chance of 3 in a million.
  */
 export class TraceKeys {
   /** 32 well-mixed bits of the key that `slotOf` was asked for last. */
   hash = 0;
-  /** Restarts so far: who still works on an earlier phase would find flags that mean nothing to it. */
+  /**
+   * Restarts so far: who still works on an earlier phase would find flags that mean nothing to it.
+   */
   phase = 0;
   readonly #keysMax: number;
   #count = 0;
@@ -91,8 +93,8 @@ export class TraceKeys {
   }
 
   /**
-   * Back to the state before a phase: what is to be loaded counts as present, nothing else is. Gives the
-   * number of the phase.
+   * Back to the state before a phase: what is to be loaded counts as present, nothing else is.
+   * Gives the number of the phase.
    */
   restart(): number {
     const { toLoad, present } = keyFlags;
@@ -110,8 +112,8 @@ export class TraceKeys {
     if (this.#count === this.#keysMax) {
       throw new FarsideError(
         'FARSIDE_LIMIT',
-        `more than ${this.#keysMax} distinct keys: replay a part of the trace (-p limit=LINES), or ` +
-          'raise the bound (-p tracekeysmax=N; each key costs up to 32 bytes in every process)',
+        `more than ${this.#keysMax} distinct keys: replay a part of the trace (-p limit=LINES), ` +
+          'or raise the bound (-p tracekeysmax=N; each key costs up to 32 bytes in every process)',
       );
     }
     this.#count++;
@@ -154,9 +156,9 @@ export class TraceKeys {
 const tailDigits = 16;
 
 /**
- * The key as a store knows it: padded with zero bytes to the length it had before it was anonymised (so
- * that stores move as many bytes as the original did), and where it is longer than any store takes, its
- * beginning and 64 hash bits of the whole.
+ * The key as a store knows it: padded with zero bytes to the length it had before it was anonymised
+ * (so that stores move as many bytes as the original did), and where it is longer than any store
+ * takes, its beginning and 64 hash bits of the whole.
  */
 export function storedKey(text: string, keyBytes: number): Key {
   const kept = text.length > keyBytesMax ? shortened(text) : text;

@@ -33,7 +33,8 @@ interface Columns {
  *   op_time,key,key_size,op,op_count,size,cache_hits,ttl,usecase,sub_usecase
  *   key,op,size,op_count,key_size,ttl
  *
- * `key`, `op` and `size` must be there. `op_count` repeats the line. Undefined where `header` is none.
+ * `key`, `op` and `size` must be there. `op_count` repeats the line. Undefined where `header` is
+ * none.
  */
 export function metaFormat(header: string): TraceFormat | undefined {
   const columns = readHeader(header);

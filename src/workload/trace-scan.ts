@@ -39,9 +39,10 @@ export interface ScanRequest {
 }
 
 /**
- * Reads the whole trace once, so that everything a run must know before it begins is known: how many keys
- * there will be, how long they and their values are, which operations come, and that all lines parse and
- * the file is whole. Only the table of distinct keys and the counts per time stamp are kept.
+ * Reads the whole trace once, so that everything a run must know before it begins is known: how
+ * many keys there will be, how long they and their values are, which operations come, and that all
+ * lines parse and the file is whole. Only the table of distinct keys and the counts per time stamp
+ * are kept.
  */
 export function scanTrace(
   file: TraceFile,
@@ -90,7 +91,9 @@ export function scanTrace(
   };
 }
 
-/** Gives keys whose value no line tells (gets that missed) the mean of the others, and returns it. */
+/**
+ * Gives keys whose value no line tells (gets that missed) the mean of the others, and returns it.
+ */
 function completeValues(keys: TraceKeys): number {
   let sum = 0;
   let known = 0;

@@ -41,20 +41,21 @@ interface Waiting {
 }
 
 /**
- * One pass over a trace by all clients of a process. They share one reader, since a thousand clients
- * cannot each decompress the file, and whichever of them is free takes the next line that belongs to this
- * process: those whose key's hash falls on one of its clients' shares. So all lines of a key are done by
- * one process, and begin in the trace's order.
+ * One pass over a trace by all clients of a process. They share one reader, since a thousand
+ * clients cannot each decompress the file, and whichever of them is free takes the next line that
+ * belongs to this process: those whose key's hash falls on one of its clients' shares. So all lines
+ * of a key are done by one process, and begin in the trace's order.
  *
- * Why not a queue for each client, by hash? Its memory has no bound. A key with a third of all lines
- * would make one client's queue grow as fast as the others drain theirs, unless they stop and wait for it
- * (a source cannot wait); and one client per key would take all contention out of the trace, which is what
- * a disaggregated store has to cope with. The traces themselves come from many front ends at once.
+ * Why not a queue for each client, by hash? Its memory has no bound. A key with a third of all
+ * lines would make one client's queue grow as fast as the others drain theirs, unless they stop and
+ * wait for it (a source cannot wait); and one client per key would take all contention out of the
+ * trace, which is what a disaggregated store has to cope with. The traces themselves come from many
+ * front ends at once.
  *
- * What must not happen is a client updating a key whose insert, by another client, has not ended: the
- * store would answer "no such key". Hence operations on a key with an insert or delete in flight wait,
- * in order, until it ends; others overtake them. At most `waitingMax` wait: beyond, the oldest goes ahead,
- * as its front end would have.
+ * What must not happen is a client updating a key whose insert, by another client, has not ended:
+ * the store would answer "no such key". Hence operations on a key with an insert or delete in
+ * flight wait, in order, until it ends; others overtake them. At most `waitingMax` wait: beyond,
+ * the oldest goes ahead, as its front end would have.
  */
 export class TraceStream {
   readonly #spec: TraceStreamSpec;
@@ -68,8 +69,8 @@ export class TraceStream {
   #waiting: Waiting[] = [];
   /** Something ended that operations may have waited for. */
   #released = false;
-  /** Keys whose insert or delete has begun, with their slots. */
-  readonly #changing = new Map<Key, number>();
+  /** Inserts and deletes in flight by key: more than one where one could not wait. */
+  readonly #changing = new Map<Key, { readonly slot: number; inFlight: number }>();
   readonly #held: (Key | undefined)[] = new Array<Key | undefined>(keysHeldMax).fill(undefined);
   readonly #heldSlots = new Int32Array(keysHeldMax).fill(-1);
 
@@ -163,17 +164,19 @@ export class TraceStream {
     applyTo(keys, slot, kind);
     if (kind === 'insert' || kind === 'delete') {
       keys.set(slot, keyFlags.changing);
-      this.#changing.set(into.key, slot);
+      const changing = this.#changing.get(into.key);
+      if (changing === undefined) this.#changing.set(into.key, { slot, inFlight: 1 });
+      else changing.inFlight++;
     }
     return true;
   }
 
   #ended({ kind, key }: Operation): void {
     if (kind !== 'insert' && kind !== 'delete') return;
-    const slot = this.#changing.get(key);
-    if (slot === undefined) return;
+    const changing = this.#changing.get(key);
+    if (changing === undefined || --changing.inFlight > 0) return;
     this.#changing.delete(key);
-    this.#keys.clear(slot, keyFlags.changing);
+    this.#keys.clear(changing.slot, keyFlags.changing);
     this.#released = true;
   }
 

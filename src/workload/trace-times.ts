@@ -1,7 +1,8 @@
 /**
- * When operations begin. Traces stamp them with whole seconds; replayed like that, all of a second would
- * come in one burst at its start. So operations with one stamp are spread evenly over its second, which
- * needs their number: a first pass has counted them. Stamps with a fraction are taken as they are.
+ * When operations begin. Traces stamp them with whole seconds; replayed like that, all of a second
+ * would come in one burst at its start. So operations with one stamp are spread evenly over its
+ * second, which needs their number: a first pass has counted them. Stamps with a fraction are taken
+ * as they are.
  */
 export class TraceTimes {
   readonly #stretches: Uint32Array;
@@ -17,7 +18,9 @@ export class TraceTimes {
     this.#nsPerTick = 1e9 / ticksPerS / speed;
   }
 
-  /** Nanoseconds from the first operation, of the next one, whose stamp is `time`; never negative. */
+  /**
+   * Nanoseconds from the first operation, of the next one, whose stamp is `time`; never negative.
+   */
   atNs(time: number): number {
     if (Number.isNaN(this.#first)) this.#first = time;
     if (time === this.#last) this.#position++;

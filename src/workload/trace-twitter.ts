@@ -30,7 +30,8 @@ const columnsAfterKey = 5;
  *
  *   timestamp,key,key_size,value_size,client_id,operation,ttl
  *
- * The key is what lies between the first comma and the fifth from the end, so that one in it does no harm.
+ * The key is what lies between the first comma and the fifth from the end, so that one in it does
+ * no harm.
  */
 export const twitterFormat: TraceFormat = { name: 'Twitter', hasTimes: true, parse: parseLine() };
 

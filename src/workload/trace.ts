@@ -24,8 +24,8 @@ export const traceProperties: readonly PropertySpec[] = [
     type: 'boolean',
     default: 'true',
     summary:
-      'load keys that are asked for before they are set, as if they had been set before the trace ' +
-      'began; false: such gets find nothing',
+      'load keys that are asked for before they are set, as if they had been set before the ' +
+      'trace began; false: such gets find nothing',
   },
   {
     name: 'tracespeed',
@@ -75,9 +75,9 @@ export const traceProperties: readonly PropertySpec[] = [
 ];
 
 /**
- * A recorded trace. Opening it reads it once (`scanTrace`); the load phase reads it again for the keys
- * that must be there before it begins, and the run phase replays it. It is never held in memory. One
- * object serves one run at a time.
+ * A recorded trace. Opening it reads it once (`scanTrace`); the load phase reads it again for the
+ * keys that must be there before it begins, and the run phase replays it. It is never held in
+ * memory. One object serves one run at a time.
  */
 export class TraceWorkload implements Workload {
   readonly name: string;

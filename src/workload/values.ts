@@ -3,8 +3,8 @@ import type { Key } from '../core/key.ts';
 import { loadHalf, storeHalf } from '../core/word.ts';
 
 /**
- * Values that can be judged. In data-integrity mode a value is a function of its key, its length and a
- * write stamp, and carries the stamp itself:
+ * Values that can be judged. In data-integrity mode a value is a function of its key, its length
+ * and a write stamp, and carries the stamp itself:
  *
  *    0 +---------------------------+
  *      | stamp, bits 31..0         |   values of at least `stampedBytesMin` bytes;
@@ -15,9 +15,10 @@ import { loadHalf, storeHalf } from '../core/word.ts';
  *      | …, the last one cut short |   the seed mixes key, length and stamp
  *      +---------------------------+
  *
- * Two writes of one key with different stamps have different seeds (but for one chance in 2^32), hence
- * different words everywhere: a value put together from two of them is found, whichever words came from
- * which. YCSB's own `dataintegrity` makes a value from the key alone, and cannot see that.
+ * Two writes of one key with different stamps have different seeds (but for one chance in 2^32),
+ * hence different words everywhere: a value put together from two of them is found, whichever words
+ * came from which. YCSB's own `dataintegrity` makes a value from the key alone, and cannot see
+ * that.
  */
 export const stampedBytesMin = 12;
 
@@ -53,7 +54,10 @@ function seedOf(key: Key, length: number, low: number, high: number): number {
   return mix32(key.hash ^ mix32(low ^ mix32(high ^ Math.imul(length, golden))));
 }
 
-/** Little-endian hosts only, as all of farside: whole words go through a view where they are aligned. */
+/**
+ * Little-endian hosts only, as all of farside: whole words go through a view where they are
+ * aligned.
+ */
 function fillWords(bytes: Uint8Array, from: number, seed: number): void {
   let at = from;
   let word = seed | 0;

@@ -2,8 +2,9 @@ import type { Key } from '../core/key.ts';
 import type { RandomStream } from '../core/random.ts';
 
 /**
- * A workload says which operations come, in which order, on which keys, with how many bytes, and when.
- * It knows nothing of stores, fabrics or files: a trace hands it lines, a driver takes operations.
+ * A workload says which operations come, in which order, on which keys, with how many bytes, and
+ * when. It knows nothing of stores, fabrics or files: a trace hands it lines, a driver takes
+ * operations.
  */
 export interface Workload {
   readonly name: string;

@@ -106,8 +106,8 @@ export function requestDistribution(config: YcsbConfig, population: Population):
       return new Sequential(loaded);
     case 'hotspot':
       return new Hotspot(loaded, requests.hotData, requests.hotOperations);
-    // Over all records that may come to exist, so that an insert does not change who is popular; the
-    // source draws again what does not exist yet.
+    // Over all records that may come to exist, so that an insert does not change who is popular;
+    // the source draws again what does not exist yet.
     case 'zipfian':
       return new ScatteredZipfian(foreseen, requests.theta);
     case 'ycsb-scrambled':

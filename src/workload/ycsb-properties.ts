@@ -6,7 +6,10 @@ export const recordCountMax = 2 ** 31 - 1;
 const proportion = { type: 'number', minimum: 0 } as const;
 const count = { type: 'integer', minimum: 0, maximum: recordCountMax } as const;
 
-/** The YCSB core workload's properties, and farside's own (`valuebytes`, `keyprefix`, `zipfianconstant`). */
+/**
+ * The YCSB core workload's properties, and farside's own (`valuebytes`, `keyprefix`,
+ * `zipfianconstant`).
+ */
 export const ycsbProperties: readonly PropertySpec[] = [
   {
     ...count,
@@ -53,8 +56,8 @@ export const ycsbProperties: readonly PropertySpec[] = [
     ],
     default: 'uniform',
     summary:
-      'which records are asked for; `zipfian` is exact Zipf over the records, `ycsb-scrambled` is ' +
-      'what YCSB itself draws when it is told `zipfian`',
+      'which records are asked for; `zipfian` is exact Zipf over the records, `ycsb-scrambled` ' +
+      'is what YCSB itself draws when it is told `zipfian`',
   },
   {
     name: 'zipfianconstant',

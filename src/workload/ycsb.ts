@@ -12,8 +12,8 @@ import type { Operation, OperationKind, OperationSource, Share, Workload } from 
 import { readYcsb, requestDistribution, type YcsbConfig } from './ycsb-config.ts';
 
 /**
- * The YCSB core workload. One object serves one run: it remembers what its clients have inserted, until
- * the next `load`. All clients of a process share its keys and that memory.
+ * The YCSB core workload. One object serves one run: it remembers what its clients have inserted,
+ * until the next `load`. All clients of a process share its keys and that memory.
  */
 export class YcsbWorkload implements Workload {
   readonly name: string;
@@ -164,8 +164,8 @@ class YcsbRun implements OperationSource {
     }
     throw new FarsideError(
       'FARSIDE_LIMIT',
-      `${redrawsMax} draws in a row fell on records that are not inserted yet: operationcount and ` +
-        'insertproportion foresee far more inserts than recordcount has records',
+      `${redrawsMax} draws in a row fell on records that are not inserted yet: operationcount ` +
+        'and insertproportion foresee far more inserts than recordcount has records',
     );
   }
 }

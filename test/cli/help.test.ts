@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { draftOfFlags } from '../../src/cli/experiment-flags.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { examplesOf } from '../docs/reference.ts';
 import { runCli, temporaryFolder } from '../support/cli.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
 
 const program = buildProgram();
 const commands = program.commands.filter((command) => command.name() !== 'help');

@@ -6,8 +6,8 @@ import { clusterOf, type Results, type Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/index.ts';
 
 /**
- * What every fabric must do alike: one suite, unchanged against each of them. To add a scenario, write it
- * under `scenarios/`; to add a fabric, write its adapter in `fabrics.ts`.
+ * What every fabric must do alike: one suite, unchanged against each of them. To add a scenario,
+ * write it under `scenarios/`; to add a fabric, write its adapter in `fabrics.ts`.
  */
 const module = new URL('./job.js', import.meta.url).href;
 

@@ -10,8 +10,8 @@ import type { JobSite } from '../../src/fabric/job.ts';
 import { ClusterMap, type NodeSpec } from '../../src/memory/cluster.ts';
 
 /**
- * One thing that every fabric must do alike. A scenario is data and programs; it knows nothing of the
- * fabric that carries it. What its programs return is checked where the test runs, which may be
+ * One thing that every fabric must do alike. A scenario is data and programs; it knows nothing of
+ * the fabric that carries it. What its programs return is checked where the test runs, which may be
  * another thread, so they return plain data.
  */
 export interface Scenario {
@@ -23,8 +23,8 @@ export interface Scenario {
   /** Slots of each ring; default 4. */
   readonly slots?: number;
   /**
-   * Checks what the programs returned, by node. `expect` is passed in, so that a worker that runs the
-   * programs need not load the test runner.
+   * Checks what the programs returned, by node. `expect` is passed in, so that a worker that runs
+   * the programs need not load the test runner.
    */
   readonly verify: (results: Results, expect: ExpectStatic) => void;
   /** Instead of results: the run must end with this error. */

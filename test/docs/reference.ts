@@ -6,8 +6,9 @@ import { expectation } from '../../src/lab/experiment/values.ts';
 import { builtInSystems } from '../../src/systems/index.ts';
 
 /**
- * The parts of the reference pages that are made from the registries which the program itself uses. A
- * page keeps its prose; between `<!-- begin NAME -->` and `<!-- end NAME -->` stands what these give.
+ * The parts of the reference pages that are made from the registries which the program itself uses.
+ * A page keeps its prose; between `<!-- begin NAME -->` and `<!-- end NAME -->` stands what these
+ * give.
  */
 export function regionsOf(program: Command): ReadonlyMap<string, string> {
   return new Map([

@@ -73,7 +73,9 @@ export function rebuiltFromMemoryNodes(cluster: ClusterMap, memory: UnkindMemory
   return new Map([...newest].map(([key, { value }]) => [key, value]));
 }
 
-/** A restarted coordinator: its persistent map, and the record that each slot names, on each copy. */
+/**
+ * A restarted coordinator: its persistent map, and the record that each slot names, on each copy.
+ */
 export function rebuiltFromMap(cluster: ClusterMap, memory: UnkindMemory): Contents {
   const [coordinator] = cluster.withRole('coordinator');
   const region = cluster.region(coordinator?.id ?? -1, mapRegionName);

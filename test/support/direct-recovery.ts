@@ -24,9 +24,9 @@ import {
 } from '../../src/systems/direct/words.ts';
 
 /**
- * What recovery after the crash of a compute node has to do, in its simplest form: no other node runs,
- * and every lock is broken. It is here to hold the formats to their word: all it reads is the memory of
- * the memory nodes, and by the directories it finds every slot there is.
+ * What recovery after the crash of a compute node has to do, in its simplest form: no other node
+ * runs, and every lock is broken. It is here to hold the formats to their word: all it reads is the
+ * memory of the memory nodes, and by the directories it finds every slot there is.
  */
 export function* recover(geometry: Geometry): Program {
   const undone: HeldSlot[] = [];
@@ -70,7 +70,9 @@ function* heldSlots(geometry: Geometry, primary: number): Program<HeldSlot[]> {
   return held;
 }
 
-/** Where every redo copy is the lock holder's; false where one is not, and nothing was committed. */
+/**
+ * Where every redo copy is the lock holder's; false where one is not, and nothing was committed.
+ */
 function* rollForward(geometry: Geometry, held: HeldSlot): Program<boolean> {
   const { primary, slot, sizeClass, generation, stamp } = held;
   const redo = new Uint8Array(sizeClass.capacityBytes);

@@ -42,9 +42,11 @@ const planned = new Map(
     plannedSystem('direct'),
     plannedSystem('central'),
     plannedSystem('clover', [cursorsMax, policy]),
-    plannedSystem('./stores/mine.js', [cursorsMax]),
   ].map((system) => [system.name, system]),
-);
+)
+  .set('./stores/mine.js', plannedSystem('own', [cursorsMax]))
+  .set('./stores/twin.js', plannedSystem('own'))
+  .set('./stores/odd.js', plannedSystem('cluster'));
 
 export async function loadPlanned(name: string): Promise<System> {
   const system = planned.get(name);

@@ -2,7 +2,9 @@ import { type Program, receive, sleep } from '../../src/core/effect.ts';
 import { FarsideError } from '../../src/core/errors.ts';
 import type { System } from '../../src/systems/system.ts';
 
-/** A system whose server gives up while its client waits for it: loaded by path, like a user's own. */
+/**
+ * A system whose server gives up while its client waits for it: loaded by path, like a user's own.
+ */
 export const system: System<null> = {
   name: 'failing',
   summary: 'fails',

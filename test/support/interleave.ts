@@ -26,10 +26,11 @@ export interface InterleaveOptions {
 }
 
 /**
- * Runs `program` on a fabric that completes verbs at once, with what that fabric never does: a pause
- * before each verb, in which other programs run; the verbs of a batch one by one, in post order on each
- * queue pair and in any order across them; the bytes of one verb in pieces; a crash at any of these; a
- * lost node. Round trips are meaningless under it. Gives undefined where the program "crashed".
+ * Runs `program` on a fabric that completes verbs at once, with what that fabric never does: a
+ * pause before each verb, in which other programs run; the verbs of a batch one by one, in post
+ * order on each queue pair and in any order across them; the bytes of one verb in pieces; a crash
+ * at any of these; a lost node. Round trips are meaningless under it. Gives undefined where the
+ * program "crashed".
  */
 export function* interleaved<T>(
   program: Program<T>,

@@ -11,8 +11,8 @@ import {
 import type { JobEnd, JobSite } from '../../src/fabric/job.ts';
 
 /**
- * Jobs for tests of clusters whose nodes are worker threads: a worker loads them by module. The word that
- * they count in is the first of node 0.
+ * Jobs for tests of clusters whose nodes are worker threads: a worker loads them by module. The
+ * word that they count in is the first of node 0.
  */
 const counter = 0;
 const flag = 8;
@@ -63,7 +63,9 @@ export function countForEver(site: JobSite): JobEnd {
   return () => times;
 }
 
-/** All programs wait for messages that nobody sends; what the node burns meanwhile is its result. */
+/**
+ * All programs wait for messages that nobody sends; what the node burns meanwhile is its result.
+ */
 export function waitInVain(site: JobSite): JobEnd {
   const port = site.runtime.context.hub.openPort();
   return begin(site, function* () {

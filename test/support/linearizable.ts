@@ -1,6 +1,7 @@
 /**
- * One operation on one key of a store; `value` is what was written or read. One that never ended, because
- * the run was cut off, has no `result` and returns at infinity: it may have taken effect or not.
+ * One operation on one key of a store; `value` is what was written or read. One that never ended,
+ * because the run was cut off, has no `result` and returns at infinity: it may have taken effect or
+ * not.
  */
 export interface KeyOperation {
   readonly operation: 'insert' | 'put' | 'delete' | 'get';

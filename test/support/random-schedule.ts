@@ -28,10 +28,10 @@ import { smallShape } from './in-thread.ts';
 import { UnkindMemory } from './unkind-memory.ts';
 
 /**
- * Runs a system under a scheduler that is as unkind as the contract allows and knows no costs: at each
- * step a random program advances by one effect, or a random queue pair acts on its first verb. A byte
- * verb acts in up to three random parts, so it tears wherever two overlap. Programs of one root share
- * queue pairs, whose verbs act in post order; nothing else is ordered.
+ * Runs a system under a scheduler that is as unkind as the contract allows and knows no costs: at
+ * each step a random program advances by one effect, or a random queue pair acts on its first verb.
+ * A byte verb acts in up to three random parts, so it tears wherever two overlap. Programs of one
+ * root share queue pairs, whose verbs act in post order; nothing else is ordered.
  */
 class Actor {
   readonly program: Program<unknown>;
@@ -117,9 +117,9 @@ export class RandomSchedule {
   }
 
   /**
-   * Runs one program per entry on that compute node until all have ended, and servers are idle; or stops
-   * for good after so many steps, or right after the so-many-th local write, which is when most is at
-   * stake.
+   * Runs one program per entry on that compute node until all have ended, and servers are idle; or
+   * stops for good after so many steps, or right after the so-many-th local write, which is when
+   * most is at stake.
    */
   run(
     programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],

@@ -6,7 +6,7 @@ import {
   SimCluster,
   type SimOptions,
 } from '../../sim/index.ts';
-import type { Program } from '../../src/core/effect.ts';
+import type { Effect, Program } from '../../src/core/effect.ts';
 import { ringShape } from '../../src/core/mailbox.ts';
 import type { NodeRuntime } from '../../src/fabric/fabric.ts';
 import { ClusterMap, type Medium, type NodeSpec } from '../../src/memory/cluster.ts';
@@ -51,6 +51,11 @@ export function plainCluster(shape: SimShape = {}): ClusterMap {
   );
 }
 
+/** A program of one effect. */
+export function* once<T>(effect: Iterable<Effect, T, void>): Program<T> {
+  return yield* effect;
+}
+
 /** A simulated plain cluster, and short names for what tests touch. */
 export class SimBench {
   readonly sim: SimCluster;
@@ -84,8 +89,11 @@ export class SimBench {
     return new DataView(bytes.buffer).getBigUint64(0, true);
   }
 
-  /** Runs one program to its end; gives what it returned and how long it took. */
-  measure<T>(make: (node: NodeRuntime) => Program<T>): { readonly result: T; readonly ns: number } {
+  /** Runs one program, or effect, to its end; gives what it returned and how long it took. */
+  measure<T>(make: (node: NodeRuntime) => Iterable<Effect, T, void>): {
+    readonly result: T;
+    readonly ns: number;
+  } {
     const node = this.node();
     let result: T | undefined;
     let ns = 0;

@@ -6,7 +6,9 @@ import type { RandomStream } from '../../src/core/random.ts';
 import { highHalf, loadWord, lowHalf, storeWord } from '../../src/core/word.ts';
 import type { ClusterMap, Region } from '../../src/memory/cluster.ts';
 
-/** The memory of a cluster as the contract allows it to behave: byte verbs tear, power can be lost. */
+/**
+ * The memory of a cluster as the contract allows it to behave: byte verbs tear, power can be lost.
+ */
 export class UnkindMemory {
   readonly #bytes: Uint8Array[];
   readonly #flushes: boolean;

@@ -32,8 +32,8 @@ export function once<T>(
 }
 
 /**
- * The error that the program ends with. It is caught inside: an error that leaves a program ends the
- * run, and the store could not be used again.
+ * The error that the program ends with. It is caught inside: an error that leaves a program ends
+ * the run, and the store could not be used again.
  */
 export function failureOf(
   store: InThreadStore,

@@ -63,7 +63,7 @@ test('results come back by node, memory and progress stay readable', async () =>
   expect([cluster.progress(1, 2), cluster.progress(2, 2)]).toEqual([100, 200]);
 });
 
-test('progress can be read while workers run, and abort lets jobs finish by themselves', async () => {
+test('progress can be read while workers run; abort lets jobs finish by themselves', async () => {
   const cluster = open(2);
   cluster.start(job('countUntilStopped'));
   await cluster.opened;
@@ -110,7 +110,7 @@ test('an exception before the start ends the run, though others wait for the sta
   expect(error.stack).toContain('jobs.js');
 });
 
-test('a job that is not there, one whose result cannot be cloned and one that leaves are errors', async () => {
+test('a missing job, a result that cannot be cloned and a job that leaves are errors', async () => {
   const missing = await failure(open(1).run(job('noSuchJob')));
   expect([missing.code, missing.message]).toEqual([
     'FARSIDE_USAGE',

@@ -12,11 +12,12 @@ import type { PlainError, WorkerInput, WorkerMessage } from './worker.ts';
 
 /**
  * How long a verb may stay in flight, for protocols that need to know. Here a verb is a copy or one
- * instruction, so it is in flight for longer only while its thread is off the CPU in the middle of it:
- * for a few time slices of a busy machine (milliseconds each), or for the rest of a period where a
- * container has used up its quota (100 ms on Linux). The rest of JavaScript does not count: collection
- * and compilation stop a thread between verbs only. 150 ms covers one such period with a slice to
- * spare. Nothing covers a thread that is stopped by hand (SIGSTOP, a debugger) or a suspended guest.
+ * instruction, so it is in flight for longer only while its thread is off the CPU in the middle of
+ * it: for a few time slices of a busy machine (milliseconds each), or for the rest of a period
+ * where a container has used up its quota (100 ms on Linux). The rest of JavaScript does not count:
+ * collection and compilation stop a thread between verbs only. 150 ms covers one such period with a
+ * slice to spare. Nothing covers a thread that is stopped by hand (SIGSTOP, a debugger) or a
+ * suspended guest.
  */
 export const verbBoundNsDefault = 150_000_000;
 
@@ -41,11 +42,12 @@ interface NodeThread {
 }
 
 /**
- * A cluster whose memory is SharedArrayBuffers and whose compute nodes are worker threads: start it with
- * a job, watch it, and take the results. A cluster runs once; its memory stays readable afterwards.
+ * A cluster whose memory is SharedArrayBuffers and whose compute nodes are worker threads: start it
+ * with a job, watch it, and take the results. A cluster runs once; its memory stays readable
+ * afterwards.
  *
- * The event loop of the caller's thread stays free while workers run. It can be one of the nodes itself
- * (`attach`), which is how an application uses a store: its servers run in workers.
+ * The event loop of the caller's thread stays free while workers run. It can be one of the nodes
+ * itself (`attach`), which is how an application uses a store: its servers run in workers.
  */
 export class SharedCluster implements FabricCluster {
   readonly map: ClusterMap;
@@ -148,7 +150,10 @@ export class SharedCluster implements FabricCluster {
     return this.#control.progress(node, slot);
   }
 
-  /** Asks jobs to end early; after the grace time the nodes stop where they are, with what they have. */
+  /**
+   * Asks jobs to end early; after the grace time the nodes stop where they are, with what they
+   * have.
+   */
   abort(): void {
     this.#control.requestAbort();
     this.#graceTimer ??= setTimeout(
@@ -208,8 +213,8 @@ export class SharedCluster implements FabricCluster {
 
   /**
    * Ends an incarnation. Each node starts once in a run, so its id numbers its only incarnation. A
-   * terminated worker stops between two instructions of JavaScript, so its last verb is whole; when it
-   * has exited, `#exited` tells those who wait.
+   * terminated worker stops between two instructions of JavaScript, so its last verb is whole; when
+   * it has exited, `#exited` tells those who wait.
    */
   #fence(incarnation: number): void {
     if (this.#control.hasExited(incarnation)) return;

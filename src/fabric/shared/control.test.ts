@@ -42,7 +42,7 @@ test('a sleeper that nobody rings comes back at its time-out', () => {
   expect(performance.now() - start).toBeGreaterThanOrEqual(4);
 });
 
-test('the run ends when the last client leaves, each counted once, or when its thread is gone', () => {
+test('the run ends when the last client leaves, or its thread is gone', () => {
   const control = controlOf(3);
   control.clientJoins(0);
   control.clientJoins(1);
@@ -60,7 +60,7 @@ test('the run ends when the last client leaves, each counted once, or when its t
   expect(control.stopped).toBe(stopReason.done);
 });
 
-test('progress is unsigned, by node and slot; slots and meeting points that are not there are refused', () => {
+test('progress is unsigned, by node and slot; others than there are are refused', () => {
   const control = controlOf(2);
   control.setProgress(1, 7, 4_000_000_000);
   control.setProgress(1, 0, 3);

@@ -3,10 +3,10 @@ import { meetingPoints, progressSlots } from '../job.ts';
 import type { Doorbells } from './verbs.ts';
 
 /**
- * What the threads of one run tell each other outside the memory that they model: 32-bit words in one
- * SharedArrayBuffer, because a worker in the middle of its programs reads no messages.
+ * What the threads of one run tell each other outside the memory that they model: 32-bit words in
+ * one SharedArrayBuffer, because a worker in the middle of its programs reads no messages.
  *
- *   words                          each node, 32 words: two cache lines, so that nodes do not share one
+ *   words                          each node, 32 words: two cache lines of its own
  *   0   +----------------------+   0   +--------------------------------------------+
  *       | start, stop, abort,  |       | sleeping | doorbell | state | 13 free      |
  *       | clients, meetings    |  16   +--------------------------------------------+
@@ -41,22 +41,23 @@ export class ControlBlock implements Doorbells {
   // The doorbell ------------------------------------------------------------------------------
 
   /**
-   * Waits until the node's bell is rung or `timeoutNs` has passed; `somethingCame` takes what has come.
+   * Waits until the node's bell is rung or `timeoutNs` has passed; `somethingCame` takes what has
+   * come.
    *
-   * No wake-up is lost. The sleeper S stores `sleeping` and then looks into its memory (and at `stop`);
-   * a writer W stores a word into that memory and then loads `sleeping`. All four are sequentially
-   * consistent, so at least one sees the other's store:
+   * No wake-up is lost. The sleeper S stores `sleeping` and then looks into its memory (and at
+   * `stop`); a writer W stores a word into that memory and then loads `sleeping`. All four are
+   * sequentially consistent, so at least one sees the other's store:
    *
    *   S: sleeping = 1; bell' = bell; look;  wait(bell == bell')       W: word = m; load sleeping
    *
    * - S's look sees m: S does not wait.
-   * - S's look misses m: then W's store, and so W's load, came after it, and W sees `sleeping` = 1. W
-   *   increments the bell, then notifies. If that was before S came to rest, the bell no longer equals
-   *   bell' (read before the look, hence before the increment), and the wait returns at once; if after,
-   *   the notification wakes S.
+   * - S's look misses m: then W's store, and so W's load, came after it, and W sees `sleeping` = 1.
+   *   W increments the bell, then notifies. If that was before S came to rest, the bell no longer
+   *   equals bell' (read before the look, hence before the increment), and the wait returns at
+   *   once; if after, the notification wakes S.
    *
-   * Reading the bell after the look would lose it: look; W rings; bell' = new bell; wait for ever. That
-   * W may see an old `sleeping` = 1 and ring for nothing costs one empty look.
+   * Reading the bell after the look would lose it: look; W rings; bell' = new bell; wait for ever.
+   * That W may see an old `sleeping` = 1 and ring for nothing costs one empty look.
    */
   sleep(node: number, somethingCame: () => boolean, timeoutNs: number): void {
     const at = this.#node(node);
@@ -92,13 +93,17 @@ export class ControlBlock implements Doorbells {
     Atomics.wait(this.#words, word.start, 0);
   }
 
-  /** Before a node is ready: it has foreground programs, and the run lasts until they have ended. */
+  /**
+   * Before a node is ready: it has foreground programs, and the run lasts until they have ended.
+   */
   clientJoins(node: number): void {
     Atomics.store(this.#words, this.#node(node) + nodeWord.state, nodeState.client);
     Atomics.add(this.#words, word.clients, 1);
   }
 
-  /** Ends the run when the last client leaves; does nothing for a node that is not (or no more) one. */
+  /**
+   * Ends the run when the last client leaves; does nothing for a node that is not (or no more) one.
+   */
   clientLeaves(node: number): void {
     const at = this.#node(node) + nodeWord.state;
     const before = Atomics.compareExchange(this.#words, at, nodeState.client, nodeState.idle);

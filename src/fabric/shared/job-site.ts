@@ -17,6 +17,10 @@ export function jobSite(
     data,
     stopRequested: () => control.abortRequested,
     progress: (slot, value) => control.setProgress(runtime.context.node, slot, value),
+    arrive: (point) => {
+      control.arrive(point);
+    },
+    arrivals: (point) => control.arrived(point),
     *meet(point, parties) {
       control.arrive(point);
       while (control.arrived(point) < parties && !control.abortRequested) {

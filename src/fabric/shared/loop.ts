@@ -10,8 +10,8 @@ export const sleepNsMax = 50_000_000;
 /**
  * Runs one node in the calling thread until the run stops. Where all programs wait it looks for
  * `spinTurnsMax` turns, then sleeps on its doorbell until a peer rings it or its next timer is due.
- * `onFinished` is called once, when no foreground program is left (there may have been none); daemons
- * go on, because other nodes may still need them.
+ * `onFinished` is called once, when no foreground program is left (there may have been none);
+ * daemons go on, because other nodes may still need them.
  */
 export function runUntilStopped(
   node: SharedNode,
@@ -40,12 +40,12 @@ export function runUntilStopped(
 }
 
 /**
- * Runs several nodes of the shared fabric in the calling thread, in turns, until no foreground program
- * is left. Deterministic given a deterministic clock; what unit tests of systems use.
+ * Runs several nodes of the shared fabric in the calling thread, in turns, until no foreground
+ * program is left. Deterministic given a deterministic clock; what unit tests of systems use.
  *
- * Where a whole round finds nobody ready, only time can change that: a clock that can skip is moved to
- * the next timer. Without a timer no program will ever be ready again (a message would come from a
- * program of this thread), and that is an error at once.
+ * Where a whole round finds nobody ready, only time can change that: a clock that can skip is moved
+ * to the next timer. Without a timer no program will ever be ready again (a message would come from
+ * a program of this thread), and that is an error at once.
  */
 export function runTogether(nodes: readonly SharedNode[], turnsMax = 10_000_000): void {
   for (let turns = 0; turns < turnsMax; turns++) {

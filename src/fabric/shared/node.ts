@@ -22,8 +22,9 @@ import { Task, TaskQueue, TimerHeap, WaitingList } from './task.ts';
 import { type Doorbells, VerbExecutor } from './verbs.ts';
 
 /**
- * Effects that a program may perform before others of its node get a turn: so many that changing over
- * costs nothing beside them, so few that one who spins on a lock cannot starve its holder beside it.
+ * Effects that a program may perform before others of its node get a turn: so many that changing
+ * over costs nothing beside them, so few that one who spins on a lock cannot starve its holder
+ * beside it.
  */
 const effectsPerTurn = 64;
 
@@ -47,8 +48,9 @@ export interface SharedNodeOptions {
 }
 
 /**
- * One compute node of the shared fabric: interleaves its programs over memory that others see. A verb
- * completes on the stack, so the only things a program ever waits for are messages, time and fences.
+ * One compute node of the shared fabric: interleaves its programs over memory that others see. A
+ * verb completes on the stack, so the only things a program ever waits for are messages, time and
+ * fences.
  */
 export class SharedNode implements NodeRuntime {
   readonly context: NodeContext;
@@ -90,7 +92,9 @@ export class SharedNode implements NodeRuntime {
     return this.#foreground;
   }
 
-  /** When the next timer is due, in nanoseconds of the node's clock; infinity where there is none. */
+  /**
+   * When the next timer is due, in nanoseconds of the node's clock; infinity where there is none.
+   */
   get nextTimerNs(): number {
     return this.#timers.nextNs;
   }
@@ -209,7 +213,10 @@ export class SharedNode implements NodeRuntime {
     }
   }
 
-  /** Posted verbs have completed, so this waits only for tickets that nobody posted: for its time-out. */
+  /**
+   * Posted verbs have completed, so this waits only for tickets that nobody posted: for its
+   * time-out.
+   */
   #wait(task: Task, effect: Wait, counters: Counters): number {
     let completed = 0;
     for (const ticket of effect.tickets) {
@@ -266,7 +273,9 @@ export class SharedNode implements NodeRuntime {
     this.#wake(task);
   }
 
-  /** A request starts its server's count anew; what the whole background has done is never reset. */
+  /**
+   * A request starts its server's count anew; what the whole background has done is never reset.
+   */
   #accept(counters: Counters, message: Message): void {
     const request = (message.flags & messageFlags.reply) === 0;
     if (!request || counters !== this.background) acceptMessage(counters, message);
@@ -309,7 +318,9 @@ export class SharedNode implements NodeRuntime {
   }
 }
 
-/** The node's own rings. The load of a sequence word acquires: the body that precedes it is seen. */
+/**
+ * The node's own rings. The load of a sequence word acquires: the body that precedes it is seen.
+ */
 function mailboxMemory(own: NodeSpace): MailboxMemory {
   return {
     loadLow: (address) => Atomics.load(own.halves, offsetOf(address) / 4) >>> 0,

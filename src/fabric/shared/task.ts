@@ -1,7 +1,9 @@
 import type { Counters } from '../../core/counters.ts';
 import type { Program, Receive } from '../../core/effect.ts';
 
-/** A program and what it waits for. It is in at most one waiting list and one timer heap at a time. */
+/**
+ * A program and what it waits for. It is in at most one waiting list and one timer heap at a time.
+ */
 export class Task {
   readonly program: Program<unknown>;
   readonly label: string;
@@ -55,7 +57,9 @@ export class TaskQueue {
   }
 }
 
-/** Those that wait for one port, in order of arrival; leaving from the middle (time-out) is O(1). */
+/**
+ * Those that wait for one port, in order of arrival; leaving from the middle (time-out) is O(1).
+ */
 export class WaitingList {
   first: Task | undefined = undefined;
   #last: Task | undefined = undefined;

@@ -17,18 +17,20 @@ const scratchWord = new BigUint64Array(1);
 const scratchHalves = new Uint32Array(scratchWord.buffer);
 
 /**
- * Executes verbs on the stack, for one node: bulk bytes by copy, words by `Atomics`. Counting is done in
- * the same pass, since both need the target node of each verb.
+ * Executes verbs on the stack, for one node: bulk bytes by copy, words by `Atomics`. Counting is
+ * done in the same pass, since both need the target node of each verb.
  *
- * A copy between 8-byte aligned addresses moves whole words on every platform that V8 supports (shared
- * memory is copied word by word, with relaxed atomics), so aligned words do not tear; unaligned buffers
- * would be copied byte by byte, and are refused.
+ * A copy between 8-byte aligned addresses moves whole words on every platform that V8 supports
+ * (shared memory is copied word by word, with relaxed atomics), so aligned words do not tear;
+ * unaligned buffers would be copied byte by byte, and are refused.
  */
 export class VerbExecutor {
   readonly #space: ClusterSpace;
   readonly #node: number;
   readonly #bells: Doorbells | undefined;
-  /** The post that last rang each node's doorbell: a post rings once for each node that it names. */
+  /**
+   * The post that last rang each node's doorbell: a post rings once for each node that it names.
+   */
   readonly #rungBy: Float64Array;
   #posts = 0;
 
@@ -98,9 +100,9 @@ export class VerbExecutor {
   }
 
   /**
-   * The bell is rung for single words only: what a sleeping node waits for is the sequence word of a
-   * message, which is a verb of its own (core/message.ts). A bulk copy carries bodies, which nobody
-   * looks at before their word.
+   * The bell is rung for single words only: what a sleeping node waits for is the sequence word of
+   * a message, which is a verb of its own (core/message.ts). A bulk copy carries bodies, which
+   * nobody looks at before their word.
    */
   #write(target: NodeSpace, node: number, offset: number, verb: Verb<unknown>): void {
     const { buffer } = verb;
@@ -168,8 +170,8 @@ function checkLocal(buffer: Uint8Array): void {
 function unalignedLocal(buffer: Uint8Array): FarsideError {
   return new FarsideError(
     'FARSIDE_ALIGNMENT',
-    `a local buffer of ${buffer.length} B starts at byte ${buffer.byteOffset} of its ArrayBuffer: ` +
-      'expected a multiple of 8',
+    `a local buffer of ${buffer.length} B starts at byte ${buffer.byteOffset} of its ` +
+      'ArrayBuffer: expected a multiple of 8',
   );
 }
 

@@ -81,11 +81,21 @@ export function* openLoop(
   const operation = newOperation();
   while (measuring.window.wanted && source.next(operation)) {
     const intendedNs = starts.next(operation);
-    const aheadNs = intendedNs - context.nowNs();
-    if (aheadNs > 0) yield* sleep(aheadNs);
+    yield* sleepUntil(context, intendedNs, measuring.window);
     if (!measuring.window.wanted) return;
     yield* compute('request');
     yield* measured(seat, operation, source, measuring, intendedNs);
+  }
+}
+
+/** At low rates a start may lie far ahead: a seat that slept through would keep a finished run from ending. */
+const sleepNsMax = 50_000_000;
+
+function* sleepUntil(context: NodeContext, atNs: number, window: MeasuringWindow): Program<void> {
+  while (window.wanted) {
+    const aheadNs = atNs - context.nowNs();
+    if (aheadNs <= 0) return;
+    yield* sleep(Math.min(aheadNs, sleepNsMax));
   }
 }
 

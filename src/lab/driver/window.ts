@@ -1,3 +1,4 @@
+import type { Share } from '../../workload/workload.ts';
 import type { PhaseSpec } from '../spec.ts';
 
 /**
@@ -17,12 +18,11 @@ export class MeasuringWindow {
   readonly #durationNs: number;
   readonly #hooks: WindowHooks;
 
-  constructor(phases: PhaseSpec, share: number, hooks: WindowHooks) {
-    this.#warmup = Math.ceil(phases.warmupOperations / share);
+  /** `share`: which of the run's processes this is; counts are split over them without remainder. */
+  constructor(phases: PhaseSpec, share: Share, hooks: WindowHooks) {
+    this.#warmup = partOf(phases.warmupOperations, share);
     this.#operations =
-      phases.operations === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.ceil(phases.operations / share);
+      phases.operations === undefined ? Number.POSITIVE_INFINITY : partOf(phases.operations, share);
     this.#durationNs = phases.durationNs ?? Number.POSITIVE_INFINITY;
     this.#hooks = hooks;
   }
@@ -44,9 +44,9 @@ export class MeasuringWindow {
       if (this.completed >= this.#warmup) this.#begin(nowNs);
       return false;
     }
-    if (!Number.isNaN(this.endNs)) return false;
+    if (!this.wanted) return false;
     if (nowNs - this.startNs > this.#durationNs) {
-      this.close(this.startNs + this.#durationNs);
+      this.close(nowNs);
       return false;
     }
     this.measured++;
@@ -54,11 +54,15 @@ export class MeasuringWindow {
     return true;
   }
 
-  /** Ends measuring: by count, by time, or because the sources have run dry. */
+  /**
+   * Ends measuring: by count, by time, or because the sources have run dry. A window with a duration
+   * never ends later than that, whenever somebody comes to close it.
+   */
   close(nowNs: number): void {
-    if (!Number.isNaN(this.endNs)) return;
+    if (!this.wanted) return;
     if (Number.isNaN(this.startNs)) this.#begin(nowNs);
-    this.endNs = nowNs;
+    if (!this.wanted) return; // A share of nothing has closed where it began.
+    this.endNs = Math.min(nowNs, this.startNs + this.#durationNs);
     this.#hooks.onEnd();
   }
 
@@ -68,12 +72,21 @@ export class MeasuringWindow {
 
   #begin(nowNs: number): void {
     this.startNs = nowNs;
-    this.#hooks.onStart();
+    this.#hooks.onStart(nowNs + this.#durationNs);
+    if (this.#operations === 0) this.close(nowNs);
   }
 }
 
 /** Take snapshots of counters that run on outside the window. */
 export interface WindowHooks {
-  onStart(): void;
+  /**
+   * `endNs` is when the window must be closed, or infinity. Whoever has a timer closes it then: the next
+   * operation to end may be long in coming, and counters would run on until it does.
+   */
+  onStart(endNs: number): void;
   onEnd(): void;
+}
+
+function partOf(total: number, { index, of }: Share): number {
+  return Math.floor(total / of) + (index < total % of ? 1 : 0);
 }

@@ -1,4 +1,5 @@
 import { Counters } from '../../core/counters.ts';
+import { FarsideError } from '../../core/errors.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import { costOf } from '../cost.ts';
 import { type KindSums, operationResult } from '../driver/recorder.ts';
@@ -35,6 +36,7 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
   const endNs = Math.max(...clients.map((part) => part.endNs));
   const perOperation = operationsOf(clients);
   const operations = Object.values(perOperation).reduce((sum, result) => sum + result.count, 0);
+  if (operations === 0) throw nothingMeasured(prepared);
   const durationNs = endNs - startNs;
   const servers = prepared.cluster.nodes.filter(
     (node) => node.role === 'coordinator' || node.role === 'metadata',
@@ -69,6 +71,20 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     wallClockNs: facts.wallClockNs,
     skippedLines: Math.max(0, ...parts.map((part) => part.skippedLines)),
   };
+}
+
+/** A result without a single operation would look like a system of no speed at all. */
+function nothingMeasured({ spec, system, workload }: Prepared): FarsideError {
+  const { durationNs, warmupOperations } = spec.phases;
+  const reasons = [
+    ...(durationNs === undefined ? [] : [`no operation ended within ${durationNs / 1e6} ms`]),
+    `the workload ended before its warm-up of ${warmupOperations} operations did`,
+  ];
+  return new FarsideError(
+    'FARSIDE_USAGE',
+    `${system.name} on ${workload.name}: nothing was measured, since ${reasons.join(', or ')}; ` +
+      `lower --warmup${durationNs === undefined ? '' : ' or raise --duration'}`,
+  );
 }
 
 function operationsOf(parts: readonly Part[]): Record<string, OperationResult> {

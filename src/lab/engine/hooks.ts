@@ -69,10 +69,10 @@ export function carry(error: unknown): CarriedError {
 
 export function uncarry(carried: CarriedError): Error {
   if (carried.code === 'aborted') return new RunAborted();
-  if (carried.code !== undefined) {
-    return new FarsideError(carried.code as FarsideError['code'], carried.message);
-  }
-  const error = new Error(carried.message);
+  const error =
+    carried.code === undefined
+      ? new Error(carried.message)
+      : new FarsideError(carried.code as FarsideError['code'], carried.message);
   if (carried.stack !== undefined) error.stack = carried.stack;
   return error;
 }

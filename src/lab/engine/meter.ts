@@ -1,5 +1,5 @@
 import type { NodeRuntime } from '../../fabric/fabric.ts';
-import type { ClusterMap, Role } from '../../memory/cluster.ts';
+import type { Role } from '../../memory/cluster.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import type { KindSums } from '../driver/recorder.ts';
 import type { MeasuringWindow } from '../driver/window.ts';
@@ -68,48 +68,56 @@ function snapshot({ runtime, statistics }: Member): Snapshot {
   return { background: volumeOf(runtime.background), events: { ...statistics().events } };
 }
 
-/** Where a fabric says how long the cores of a node have worked. */
-export interface BusyClock {
-  /** Nanoseconds of useful work of all cores of a node since the run began. */
-  busyNs(node: number): number;
+/** Where a fabric says how long the cores of each node have worked since the run began. */
+export interface CoreClock {
+  statistics(): { readonly nodes: readonly NodeCores[] };
 }
 
-/** Useful CPU time by role inside the window; the rest of a polling core's time is polling. */
-export class CpuMeter {
-  readonly #clock: BusyClock;
-  readonly #cluster: ClusterMap;
-  #before: readonly number[] = [];
-  #after: readonly number[] = [];
+interface NodeCores {
+  readonly role: Role;
+  readonly cores: readonly { readonly background: boolean; readonly usefulNs: number }[];
+}
 
-  constructor(clock: BusyClock, cluster: ClusterMap) {
+/**
+ * CPU time by role inside the window. A core of client or server threads polls whenever it does nothing
+ * useful. A core for background programs sleeps then and belongs to whoever else needs it, so all that it
+ * adds is useful time.
+ */
+export class CpuMeter {
+  readonly #clock: CoreClock;
+  #before: readonly NodeCores[] = [];
+  #after: readonly NodeCores[] = [];
+
+  constructor(clock: CoreClock) {
     this.#clock = clock;
-    this.#cluster = cluster;
   }
 
   start(): void {
-    this.#before = this.#read();
+    this.#before = this.#clock.statistics().nodes;
   }
 
   end(): void {
-    this.#after = this.#read();
+    this.#after = this.#clock.statistics().nodes;
   }
 
   byRole(durationNs: number): Record<string, CpuResult> {
     const byRole: Record<string, CpuResult> = {};
-    for (const { id, role, cores } of this.#cluster.nodes) {
-      if (cores === 0) continue;
-      const soFar = byRole[role] ?? { cores: 0, usefulNs: 0, pollingNs: 0 };
-      const usefulNs = (this.#after[id] ?? 0) - (this.#before[id] ?? 0);
-      byRole[role] = {
-        cores: soFar.cores + cores,
-        usefulNs: soFar.usefulNs + usefulNs,
-        pollingNs: soFar.pollingNs + Math.max(0, cores * durationNs - usefulNs),
-      };
+    for (const [id, { role, cores }] of this.#after.entries()) {
+      let sum = byRole[role];
+      for (const [i, { background, usefulNs: untilNs }] of cores.entries()) {
+        // A program's step is booked as a whole, and may reach beyond the end of the window.
+        const usefulNs = Math.min(
+          durationNs,
+          untilNs - (this.#before[id]?.cores[i]?.usefulNs ?? 0),
+        );
+        sum = {
+          cores: (sum?.cores ?? 0) + (background ? 0 : 1),
+          usefulNs: (sum?.usefulNs ?? 0) + usefulNs,
+          pollingNs: (sum?.pollingNs ?? 0) + (background ? 0 : durationNs - usefulNs),
+        };
+      }
+      if (sum !== undefined) byRole[role] = sum;
     }
     return byRole;
-  }
-
-  #read(): number[] {
-    return this.#cluster.nodes.map(({ id, cores }) => (cores === 0 ? 0 : this.#clock.busyNs(id)));
   }
 }

@@ -38,8 +38,7 @@ export class NodeJob {
     this.statistics = () => node.statistics;
     const { clients, outstanding } = spec.cluster;
     for (const program of node.background) {
-      const thread = clients;
-      runtime.start(program, { daemon: true, background: true, label: 'background', thread });
+      runtime.start(program, { daemon: true, background: true, label: 'background' });
     }
     for (let client = 0; client < clients; client++) {
       const seats: ClientSeat[] = [];
@@ -113,12 +112,15 @@ export interface SeatProgram {
   readonly thread: number;
 }
 
-export function siteOf(prepared: Prepared, runtime: NodeRuntime): Site {
-  return { context: runtime.context, cluster: prepared.cluster, shape: prepared.shape };
+/** The part of a run's preparation that a store needs, with or without a workload. */
+export type PreparedStore = Pick<Prepared, 'system' | 'config' | 'shape' | 'cluster'>;
+
+export function siteOf({ cluster, shape }: PreparedStore, runtime: NodeRuntime): Site {
+  return { context: runtime.context, cluster, shape };
 }
 
 /** Opens the server that `runtime` is, and starts its programs, one a core. */
-export function startServer(prepared: Prepared, runtime: NodeRuntime): () => SystemStatistics {
+export function startServer(prepared: PreparedStore, runtime: NodeRuntime): () => SystemStatistics {
   const { cluster, system, config } = prepared;
   const node = cluster.node(runtime.context.node);
   const index = cluster.withRole(node.role).indexOf(node);

@@ -39,14 +39,43 @@ export async function loadSystem(nameOrPath: string): Promise<System> {
   }
   const loaded = (await import(pathToFileURL(file).href).catch((error: unknown) => {
     throw new FarsideError('FARSIDE_INPUT', `system ${nameOrPath} does not load: ${String(error)}`);
-  })) as { system?: System };
-  if (typeof loaded.system?.openNode !== 'function') {
+  })) as { system?: unknown };
+  const missing = missingMembers(loaded.system);
+  if (missing.length > 0) {
     throw new FarsideError(
       'FARSIDE_INPUT',
-      `system ${nameOrPath}: expected a module that exports \`system\`, with openNode and the rest`,
+      `system ${nameOrPath}: expected a module that exports \`system\`, an object with ` +
+        missing.join(', '),
     );
   }
-  return loaded.system;
+  return loaded.system as System;
+}
+
+/** What a module's `system` must bring: a mistake is told here, and not when a run is half done. */
+const members: Readonly<Record<string, (value: unknown) => boolean>> = {
+  name: isString,
+  summary: isString,
+  roundTrips: isString,
+  operations: Array.isArray,
+  promises: Array.isArray,
+  parameters: Array.isArray,
+  configure: isFunction,
+  layout: isFunction,
+  openNode: isFunction,
+  openServer: isFunction,
+};
+
+function missingMembers(system: unknown): string[] {
+  const has = (typeof system === 'object' ? (system ?? {}) : {}) as Record<string, unknown>;
+  return Object.entries(members).flatMap(([name, fits]) => (fits(has[name]) ? [] : [name]));
+}
+
+function isString(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
 }
 
 export async function prepare(spec: RunSpec): Promise<Prepared> {

@@ -1,17 +1,21 @@
 import { SimCluster } from '../../../sim/index.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
+import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunResult } from '../result.ts';
-import { collect } from './collect.ts';
+import { collect, type FabricFacts, type Part } from './collect.ts';
 import { RunAborted, type RunHooks, type RunProgress } from './hooks.ts';
-import { CpuMeter, type Member, Meter } from './meter.ts';
+import { CpuMeter, Meter } from './meter.ts';
 import { NodeJob, type SeatProgram, startServer } from './node-job.ts';
 import type { Prepared } from './prepare.ts';
 
 /** Events between two looks at the hooks: about ten milliseconds. */
 const eventsPerSlice = 50_000;
+
+/** All clients of a simulated run are of one process. */
+const wholeRun = { index: 0, of: 1 } as const;
 
 /** A whole cluster in virtual time, in this thread. */
 export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunResult> {
@@ -22,57 +26,84 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
     durability: spec.durability,
     profile: openProfile(spec.profile, spec.profileOverrides),
   });
-  const servers = cluster.nodes.filter(({ role }) => role === 'coordinator' || role === 'metadata');
-  const members: Member[] = servers.map(({ id, role }) => {
-    const runtime = sim.runtime(id);
-    return { role, runtime, statistics: startServer(prepared, runtime) };
-  });
-  const jobs = cluster.withRole('compute').map(({ id, role }, index) => {
-    const runtime = sim.runtime(id);
-    const job = new NodeJob(prepared, runtime, index);
-    members.unshift({ role, runtime, statistics: job.statistics });
-    return job;
-  });
+  const servers = cluster.nodes
+    .filter(({ role }) => role === 'coordinator' || role === 'metadata')
+    .map(({ id, role }) => {
+      const runtime = sim.runtime(id);
+      return new Meter({ role, runtime, statistics: startServer(prepared, runtime) });
+    });
+  const jobs = cluster
+    .withRole('compute')
+    .map(({ id }, index) => new NodeJob(prepared, sim.runtime(id), index));
 
   const load = { done: 0, total: workload.recordCount };
-  for (const job of jobs)
-    startAll(
-      job.runtime,
-      job.loadPrograms(() => load.done++),
-    );
+  for (const job of jobs) {
+    const programs = job.loadPrograms(() => load.done++);
+    startAll(job.runtime, programs);
+  }
   await drive(sim, hooks, () => ({ phase: 'load', ...load }));
 
-  const meters = members.map((member) => new Meter(member));
-  const cpu = new CpuMeter(sim, cluster);
+  const compute = jobs.map(
+    ({ runtime, statistics }) => new Meter({ role: 'compute', runtime, statistics }),
+  );
   const recorder = new Recorder();
-  const window = new MeasuringWindow(spec.phases, 1, {
-    onStart() {
+  try {
+    const measured = await measure({ prepared, sim, jobs, compute, servers, recorder }, hooks);
+    return collect(prepared, measured.parts, {
+      ...measured,
+      eventHash: sim.eventHash,
+      verbs: sim.verbs,
+      wallClockNs: Number(process.hrtime.bigint() - begunNs),
+    });
+  } finally {
+    recorder.destroy();
+  }
+}
+
+/** A loaded cluster and those who look at it. */
+interface Loaded {
+  readonly prepared: Prepared;
+  readonly sim: SimCluster;
+  readonly jobs: readonly NodeJob[];
+  readonly compute: readonly Meter[];
+  readonly servers: readonly Meter[];
+  readonly recorder: Recorder;
+}
+
+interface Measured extends Pick<FabricFacts, 'cpu'> {
+  readonly parts: readonly Part[];
+}
+
+/** Warm-up and measuring. */
+async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
+  const { sim, jobs, compute, servers, recorder } = loaded;
+  const { spec, workload } = loaded.prepared;
+  const meters = [...compute, ...servers];
+  const cpu = new CpuMeter(sim);
+  const window = new MeasuringWindow(spec.phases, wholeRun, {
+    onStart(endNs) {
       cpu.start();
       for (const meter of meters) meter.start();
+      if (endNs < Number.POSITIVE_INFINITY) sim.at(endNs, () => window.close(endNs));
     },
     onEnd() {
       cpu.end();
       for (const meter of meters) meter.end();
     },
   });
-  let operation = 0;
-  const measuring = { window, recorder, nextOperation: () => ++operation };
+  const measuring = { window, recorder, nextOperation: operationNumbers(wholeRun) };
   window.open(sim.nowNs);
   for (const job of jobs) startAll(job.runtime, job.runPrograms(measuring));
   const total = (spec.phases.operations ?? 0) + spec.phases.warmupOperations;
   await drive(sim, hooks, () => ({ phase: 'run', done: window.completed, total }));
   window.close(sim.nowNs);
 
+  const skippedLines = workload.skippedLines ?? 0;
+  // One recorder has the operations of all compute nodes: they go with the part of the first.
   const parts = meters.map((meter, i) =>
-    meter.part(window, i === 0 ? recorder.toSums() : [], workload.skippedLines ?? 0),
+    meter.part(window, i === 0 ? recorder.toSums() : [], skippedLines),
   );
-  recorder.destroy();
-  return collect(prepared, parts, {
-    cpu: cpu.byRole(window.durationNs),
-    eventHash: sim.eventHash,
-    verbs: sim.verbs,
-    wallClockNs: Number(process.hrtime.bigint() - begunNs),
-  });
+  return { parts, cpu: cpu.byRole(window.durationNs) };
 }
 
 function startAll(runtime: NodeRuntime, programs: readonly SeatProgram[]): void {

@@ -13,8 +13,8 @@ import { type Origin, parseAll, type Setting, shown, usageError } from './settin
 import type { ValueKind } from './values.ts';
 
 /**
- * Values given on the command line. A comma list, or `[…]`, makes an axis of the sweep, exactly as a
- * list in an experiment file does.
+ * Values given on the command line. A comma list, or `[…]`, makes an axis of the sweep, exactly as
+ * a list in an experiment file does.
  */
 
 /** `--replicas 1,2`: `flag` is its name without dashes. */

@@ -12,7 +12,7 @@ import type { ValueKind } from './values.ts';
 export interface ChosenSystem {
   /** As written: `clover`, `./mine.js`. */
   readonly name: string;
-  /** What its settings begin with: `clover`, `mine`. */
+  /** What it calls itself: its name in results, and what its settings begin with. */
   readonly label: string;
   readonly system: System;
 }
@@ -27,31 +27,41 @@ export async function chooseSystems(
   const chosen: ChosenSystem[] = [];
   const problems: string[] = [];
   for (const { name, origin } of named) {
-    const label = systemLabel(name);
-    const twin = chosen.find((other) => other.label === label);
-    if (twin !== undefined) {
-      problems.push(
-        `${origin.label}: ${shown(name)} and ${shown(twin.name)} are both called ${label}`,
-      );
-    } else if (sections.has(label)) {
-      problems.push(`${origin.label}: a system cannot be called ${label}: rename its file`);
-    } else {
-      try {
-        chosen.push({ name, label, system: await load(name) });
-      } catch (error) {
-        if (!(error instanceof FarsideError)) throw error;
-        problems.push(`${origin.label}: ${oneLine(error.message)}`);
-      }
+    try {
+      const system = await load(name);
+      const problem = unfitLabel(name, system.name, chosen);
+      if (problem === undefined) chosen.push({ name, label: system.name, system });
+      else problems.push(`${origin.label}: ${problem}`);
+    } catch (error) {
+      if (!(error instanceof FarsideError)) throw error;
+      problems.push(`${origin.label}: ${oneLine(error.message)}`);
     }
   }
   if (problems.length > 0) throw usageError(problems);
   return chosen;
 }
 
+/** Results of two systems of one name could not be told apart. */
+function unfitLabel(
+  name: string,
+  label: string,
+  others: readonly ChosenSystem[],
+): string | undefined {
+  const twin = others.find((other) => other.label === label);
+  if (twin !== undefined) {
+    return `${name} and ${twin.name} both call themselves ${label}: change the name of one`;
+  }
+  if (/^[A-Za-z][A-Za-z0-9_-]*$/.test(label) && !sections.has(label)) return undefined;
+  return (
+    `${name} calls itself ${shown(label)}: expected letters, digits, dashes and underscores, ` +
+    `and none of ${[...sections].join(', ')}`
+  );
+}
+
 /**
- * Settings of systems against what each system declares: unknown names and wrong types, all at once.
- * They were kept as written until now, since only the loaded system knows what they are. Gives the
- * draft with every value parsed and every path beginning with its system's label.
+ * Settings of systems against what each system declares: unknown names and wrong types, all at
+ * once. They were kept as written until now, since only the loaded system knows what they are.
+ * Gives the draft with every value parsed and every path beginning with its system's label.
  */
 export function checkSystemSettings(draft: Draft, systems: readonly ChosenSystem[]): Draft {
   const problems: string[] = [];
@@ -74,14 +84,19 @@ export function checkSystemSettings(draft: Draft, systems: readonly ChosenSystem
   return { ...draft, settings };
 }
 
-/** `./mine.js.window` in a file, `mine.window` behind `--set`: the last dot separates the name. */
+/**
+ * `./mine.js.window` in a file, behind `--set` also `mine.window` by the file's name, or whatever
+ * the system calls itself. The last dot separates the setting.
+ */
 function ownerOf(
   settingPath: string,
   systems: readonly ChosenSystem[],
 ): { readonly owner: ChosenSystem | undefined; readonly name: string } {
   const dot = settingPath.lastIndexOf('.');
   const prefix = settingPath.slice(0, dot);
-  const owner = systems.find(({ name, label }) => name === prefix || label === prefix);
+  const owner = systems.find(
+    ({ name, label }) => name === prefix || label === prefix || systemLabel(name) === prefix,
+  );
   return { owner, name: settingPath.slice(dot + 1) };
 }
 

@@ -44,8 +44,8 @@ export function emptyDraft(): Draft {
 }
 
 /**
- * `over` wins, parameter by parameter; an axis keeps the place in the sweep that `under` gave it. Where
- * `over` names other systems, settings of those it left out go with them.
+ * `over` wins, parameter by parameter; an axis keeps the place in the sweep that `under` gave it.
+ * Where `over` names other systems, settings of those it left out go with them.
  */
 export function merge(under: Draft, over: Draft): Draft {
   const settings = new Map<string, Setting>();

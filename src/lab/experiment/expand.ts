@@ -27,10 +27,10 @@ export interface Plan {
 }
 
 /**
- * All combinations of axes, systems and seeds, in this order: the first axis varies slowest, and at each
- * point every system runs with every seed. An interrupted experiment so has whole points, each with all
- * systems compared. An axis that means nothing to a run (`clover.cursorsMax` to Direct) does not
- * multiply it, and is not in its point.
+ * All combinations of axes, systems and seeds, in this order: the first axis varies slowest, and at
+ * each point every system runs with every seed. An interrupted experiment so has whole points, each
+ * with all systems compared. An axis that means nothing to a run (`clover.cursorsMax` to Direct)
+ * does not multiply it, and is not in its point.
  */
 export function expand(draft: Draft, systems: readonly ChosenSystem[]): Plan {
   const settings = withDefaults(draft.settings);
@@ -62,7 +62,9 @@ export function expand(draft: Draft, systems: readonly ChosenSystem[]): Plan {
   return { axes: axes.map(({ path, values }) => ({ path, values })), seeds, runs };
 }
 
-/** Everything that was set, then every default that was not, so that axes keep the written order. */
+/**
+ * Everything that was set, then every default that was not, so that axes keep the written order.
+ */
 export function withDefaults(settings: readonly Setting[]): Setting[] {
   const isSet = new Set(settings.map((setting) => setting.path));
   const defaults = parameters.flatMap(({ path, default: value }): Setting[] =>
@@ -78,7 +80,8 @@ function seedsOf(draft: Draft): number[] {
   const { seedCount } = draft;
   if (seedCount !== undefined && written.length > 1) {
     throw usageError([
-      `--seeds ${seedCount} counts from one seed, and there are ${written.length}: leave one of the two out`,
+      `--seeds ${seedCount} counts from one seed, and there are ${written.length}: ` +
+        'leave one of the two out',
     ]);
   }
   const first = written[0] as number;
@@ -105,7 +108,9 @@ function refuseTooMany(
   ]);
 }
 
-/** Index vectors in order, the last one varying fastest; one empty vector where there are no axes. */
+/**
+ * Index vectors in order, the last one varying fastest; one empty vector where there are no axes.
+ */
 function* combinations(lengths: readonly number[]): Generator<number[]> {
   const total = lengths.reduce((product, length) => product * length, 1);
   for (let i = 0; i < total; i++) {

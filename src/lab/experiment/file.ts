@@ -12,9 +12,9 @@ import { isScalar } from './values.ts';
 type Content = z.output<typeof experimentSchema>;
 
 /**
- * Reads the text of an experiment file. Everything that is wrong with it is reported at once, a line
- * each: `file:line:column: key is value: expected …`. What only the systems, the profile or the workload
- * can judge is checked when they are known.
+ * Reads the text of an experiment file. Everything that is wrong with it is reported at once, a
+ * line each: `file:line:column: key is value: expected …`. What only the systems, the profile or
+ * the workload can judge is checked when they are known.
  */
 export function readExperiment(text: string, file: string): Draft {
   const document = readDocument(text, file);

@@ -3,14 +3,15 @@ import { FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
+import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
+import { refuseIdle } from './idle.ts';
 import { decidePhases } from './phases.ts';
 import { oneLine, type Setting, said, usageError } from './setting.ts';
-import { parameterOf } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
@@ -20,13 +21,14 @@ export interface OpenedPlan {
 }
 
 /**
- * Completes the specs with what their workloads' files ask for, and finds everything that can be known
- * to fail before the first run starts: replicas without memory nodes, a profile that does not exist or
- * is incomplete, a workload that does not open or that a system cannot serve, regions too small for the
- * data. One bad run among many refuses the experiment, so that nobody waits an hour for it.
+ * Completes the specs with what their workloads' files ask for, and finds everything that can be
+ * known to fail before the first run starts: replicas without memory nodes, a profile that does not
+ * exist or is incomplete, a workload that does not open or that a system cannot serve, regions too
+ * small for the data. One bad run among many refuses the experiment, so that nobody waits an hour
+ * for it.
  */
 export function openPlan(plan: Plan): OpenedPlan {
-  const problems = new Map<string, string>();
+  const problems = new Map<string, string[]>();
   const warnings = new Set<string>();
   const opener = new Opener();
   const specs: RunSpec[] = [];
@@ -40,11 +42,16 @@ export function openPlan(plan: Plan): OpenedPlan {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
       // The points of a sweep mostly fail alike: one line for each system and each kind of failure.
       const kind = `${run.chosen.label} ${error.code}`;
-      if (!problems.has(kind)) problems.set(kind, oneLine(error.message));
+      if (!problems.has(kind)) problems.set(kind, linesOf(error));
     }
   }
-  if (problems.size > 0) throw usageError([...new Set(problems.values())]);
+  if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
   return { specs, warnings: [...warnings] };
+}
+
+/** A usage error is a list already; the message of any other is made one line. */
+function linesOf(error: FarsideError): string[] {
+  return error.code === 'FARSIDE_USAGE' ? error.message.split('\n') : [oneLine(error.message)];
 }
 
 function refuseReplicas({ spec, settings }: PlannedRun): void {
@@ -77,7 +84,7 @@ class Opener {
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
-    refuseIdleProperties(run, workload);
+    refuseIdle(run, spec, workload);
     if (spec.fabric === 'sim') openProfileOf(run);
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
@@ -89,20 +96,19 @@ class Opener {
   }
 
   /**
-   * Fills in what the workload's file asks for. One that inserts in its run phase is told how many
-   * operations that will be, warm-up included, so that it makes room for them.
+   * Fills in what the workload's file asks for. A YCSB workload that inserts in its run phase is
+   * told how many operations that will be, warm-up included, so that it makes room for them.
    */
   #complete(run: PlannedRun): Opened {
     const { settings } = run;
     const asIs = this.#workload(run.spec.workload);
     const phases = decidePhases(settings, asIs.asked);
-    const isJudged = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
-    const dataIntegrity = isJudged
-      ? run.spec.workload.dataIntegrity
-      : (asIs.dataIntegrity ?? false);
+    const isSet = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
+    const asked = asIs.dataIntegrity ?? false;
+    const dataIntegrity = isSet ? run.spec.workload.dataIntegrity : asked;
     const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
-    const counts = asIs.asked !== undefined && asIs.kinds.includes('insert');
-    if (!counts || phases.operations === undefined) {
+    const grows = asIs instanceof YcsbWorkload && asIs.kinds.includes('insert');
+    if (!grows || phases.operations === undefined) {
       return { spec: { ...run.spec, workload, phases }, workload: asIs };
     }
     const operationcount = String(phases.operations + phases.warmupOperations);
@@ -121,8 +127,8 @@ class Opener {
 }
 
 /**
- * Puts before an error where the first of `paths` that somebody set was written: the checks below know
- * the value, not its place. Each path is one that can be the cause.
+ * Puts before an error where the first of `paths` that somebody set was written: the checks below
+ * know the value, not its place. Each path is one that can be the cause.
  */
 function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): T {
   try {
@@ -153,22 +159,9 @@ function refuseFabric(run: PlannedRun): void {
   });
 }
 
-/** A property that was set for this run and that its workload does not know: not ignored. */
-function refuseIdleProperties(run: PlannedRun, workload: Workload): void {
-  const ignored = (workload.warnings ?? []).filter((warning) => warning.startsWith(setOnTop));
-  const problems = ignored.map((warning) => {
-    const message = warning.slice(setOnTop.length).replace(', ignored', '');
-    const parameter = parameterOf(message.split(' ')[0] as string);
-    const label = run.settings.get(parameter)?.origin.label;
-    return label === undefined ? message : `${label}: ${message}`;
-  });
-  if (problems.length > 0) throw usageError(problems);
-}
-
-/** How warnings begin that are about properties over those of the file. */
-const setOnTop = '-p: ';
-
-/** Shared memory is all there from the start; what a machine does not have would kill the process. */
+/**
+ * Shared memory is all there from the start; what a machine does not have would kill the process.
+ */
 function refuseTooLarge(spec: RunSpec, cluster: ClusterMap): void {
   if (spec.fabric !== 'shared') return;
   const neededBytes = cluster.nodes.reduce((sum, node) => sum + node.spaceBytes, 0);

@@ -3,8 +3,9 @@ import { expectation, type ValueKind } from './values.ts';
 
 /**
  * Every parameter of an experiment, declared once: the schema of experiment files, the flags of the
- * command line, `--set`, the pre-run checks and both reference pages are made from this table. Settings
- * of systems, numbers of a profile and properties of YCSB come on top, from their own declarations.
+ * command line, `--set`, the pre-run checks and both reference pages are made from this table.
+ * Settings of systems, numbers of a profile and properties of YCSB come on top, from their own
+ * declarations.
  */
 export interface Parameter {
   /** Where it stands in an experiment file, and its name as an axis of a sweep. */

@@ -4,15 +4,15 @@ import type { PhaseSpec } from '../spec.ts';
 import type { Setting } from './setting.ts';
 import { isShippedWorkload } from './workload-spec.ts';
 
-/** Measured operations of a shipped workload where nothing else ends it. */
-const shippedOperations = 100_000;
+/** Measured operations where nothing else ends a run. */
+const operationsDefault = 100_000;
 /** Warm-up of a run that ends by time or with its trace. */
 const uncountedWarmup = 10_000;
 
 /**
- * How long a run lasts. What the user set comes first; then what the workload's file asks for, except
- * that an asked count gives way to a duration that the user set. The shipped files ask for 1000
- * operations, meant for a first try, so they count as asking for nothing.
+ * How long a run lasts. What the user set comes first; then what the workload's file asks for,
+ * except that an asked count gives way to a duration that the user set. The shipped files ask for
+ * 1000 operations, meant for a first try, so they count as asking for nothing.
  */
 export function decidePhases(
   settings: ReadonlyMap<string, Setting>,
@@ -38,8 +38,7 @@ function countedBy(
   wishes: WorkloadWishes | undefined,
 ): number | undefined {
   if (settings.has('phases.duration')) return undefined;
-  if (!isShippedWorkload(String(settings.get('workload.file')?.values[0]))) {
-    return wishes?.operations;
-  }
-  return wishes?.durationNs === undefined ? shippedOperations : undefined;
+  const isShipped = isShippedWorkload(String(settings.get('workload.file')?.values[0]));
+  const asked = isShipped ? undefined : wishes?.operations;
+  return asked ?? (wishes?.durationNs === undefined ? operationsDefault : undefined);
 }

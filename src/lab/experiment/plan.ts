@@ -3,8 +3,8 @@ import path from 'node:path';
 import { FarsideError } from '../../core/errors.ts';
 import { checkSystemSettings, chooseSystems, type LoadSystem } from './choose.ts';
 import { type Draft, emptyDraft, merge, type OutputDraft } from './draft.ts';
-import { idleSettings } from './effect.ts';
 import { expand, type Plan, withDefaults } from './expand.ts';
+import { idleSettings } from './idle.ts';
 import { usageError } from './setting.ts';
 
 /** An experiment, fully decided: what to run, and where its results go. */
@@ -27,8 +27,8 @@ export interface ExperimentSource {
 
 /**
  * File and flags together, checked as far as possible without opening the workload: every parameter
- * parsed, systems loaded, settings that would do nothing refused. FARSIDE_USAGE carries one line for
- * each thing wrong.
+ * parsed, systems loaded, settings that would do nothing refused. FARSIDE_USAGE carries one line
+ * for each thing wrong.
  */
 export async function planExperiment(
   source: ExperimentSource,
@@ -71,7 +71,7 @@ function nameOf(written: string | undefined, source: ExperimentSource): string {
   const name = written ?? source.name;
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) return name;
   throw usageError([
-    `${source.file ?? 'name'}: name is ${JSON.stringify(name)}: expected up to 100 letters, digits, ` +
-      'dots, dashes and underscores',
+    `${source.file ?? 'name'}: name is ${JSON.stringify(name)}: expected up to 100 letters, ` +
+      'digits, dots, dashes and underscores',
   ]);
 }

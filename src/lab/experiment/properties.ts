@@ -1,19 +1,17 @@
-import { cacheBenchProperties } from '../../workload/cachebench.ts';
-import { keyListProperties } from '../../workload/key-list.ts';
 import type { PropertySpec } from '../../workload/properties.ts';
-import { ycsbProperties } from '../../workload/ycsb-properties.ts';
+import { workloadFormats } from '../../workload/registry.ts';
 import type { ValueKind } from './values.ts';
 
 /**
- * Properties of workloads, under `workload:` in a file and behind `-p`, as the workloads declare them.
- * Which of them a workload knows is said when it is opened.
+ * Properties of workloads, under `workload:` in a file and behind `-p`, as the workloads declare
+ * them. Which of them a workload knows is said when it is opened.
  */
 export interface WorkloadProperty {
   readonly name: string;
   readonly kind: ValueKind;
   readonly default: string | undefined;
   readonly summary: string;
-  /** Which workloads know it. */
+  /** Formats of workloads that know it. */
   readonly of: readonly string[];
 }
 
@@ -29,24 +27,18 @@ export const propertySynonyms: ReadonlyMap<string, string> = new Map([
   ['dataintegrity', 'workload.dataIntegrity'],
 ]);
 
-const declarations: readonly (readonly [string, readonly PropertySpec[]])[] = [
-  ['YCSB', ycsbProperties],
-  ['CacheBench', cacheBenchProperties],
-  ['key files', keyListProperties],
-];
-
-/** Each name once; where kinds of workloads differ in a default, the first one's is shown. */
+/** Each name once; where formats differ in a default, the first one's is shown. */
 export const workloadProperties: readonly WorkloadProperty[] = collected();
 
 function collected(): WorkloadProperty[] {
   const byName = new Map<string, WorkloadProperty & { readonly of: string[] }>();
-  for (const [workload, specs] of declarations) {
+  for (const [format, specs] of Object.entries(workloadFormats)) {
     for (const spec of specs) {
       const known = byName.get(spec.name);
-      if (known !== undefined) known.of.push(workload);
+      if (known !== undefined) known.of.push(format);
       else if (!propertySynonyms.has(spec.name)) {
         const { name, default: value, summary } = spec;
-        byName.set(name, { name, kind: kindOf(spec), default: value, summary, of: [workload] });
+        byName.set(name, { name, kind: kindOf(spec), default: value, summary, of: [format] });
       }
     }
   }

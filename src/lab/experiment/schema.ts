@@ -7,9 +7,9 @@ import { parseAll, shown } from './setting.ts';
 import { expectation, isScalar, type ValueKind } from './values.ts';
 
 /**
- * The schema of an experiment file. It is built from the parameter table, checks a parsed document, and
- * is what `docs/experiment.schema.json` is generated from, so that editors complete what this accepts.
- * Values of parameters come out as lists: one element, or an axis of the sweep.
+ * The schema of an experiment file. It is built from the parameter table, checks a parsed document,
+ * and is what `docs/experiment.schema.json` is generated from, so that editors complete what this
+ * accepts. Values of parameters come out as lists: one element, or an axis of the sweep.
  */
 
 type Context = z.core.$RefinementCtx<unknown>;

@@ -23,7 +23,9 @@ export interface Origin {
 
 export const defaultOrigin: Origin = { source: 'default', label: '' };
 
-/** `exp.yaml:4:11: cluster.replicas is 5`, or the flag as it was typed: how a message names a value. */
+/**
+ * `exp.yaml:4:11: cluster.replicas is 5`, or the flag as it was typed: how a message names a value.
+ */
 export function said(setting: Setting, value: unknown = setting.values[0]): string {
   const { source, label } = setting.origin;
   if (source === 'file') return `${label}: ${setting.path} is ${shown(value)}`;
@@ -42,7 +44,9 @@ export function shown(value: unknown): string {
   return text.length <= shownCharactersMax ? text : `${text.slice(0, shownCharactersMax)}…`;
 }
 
-/** Parses all `raw` values of one setting; `report` gets one message for each that does not parse. */
+/**
+ * Parses all `raw` values of one setting; `report` gets one message for each that does not parse.
+ */
 export function parseAll(
   kind: ValueKind,
   raw: readonly unknown[],
@@ -64,8 +68,8 @@ export function parseAll(
 }
 
 /**
- * Several things wrong with one experiment: each is a line of the message, so that a file is put right
- * in one pass.
+ * Several things wrong with one experiment: each is a line of the message, so that a file is put
+ * right in one pass.
  */
 export function usageError(problems: readonly string[]): FarsideError {
   return new FarsideError('FARSIDE_USAGE', problems.map(oneLine).join('\n'));

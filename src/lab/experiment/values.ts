@@ -2,9 +2,9 @@ import { didYouMean } from '../../core/nearest.ts';
 import type { ParameterValue } from '../result.ts';
 
 /**
- * How a parameter's value may be written, in an experiment file and on the command line alike. `raw` is
- * a YAML scalar or a flag's text; what comes out is always in the base unit: a plain number, bytes,
- * nanoseconds, operations per second.
+ * How a parameter's value may be written, in an experiment file and on the command line alike.
+ * `raw` is a YAML scalar or a flag's text; what comes out is always in the base unit: a plain
+ * number, bytes, nanoseconds, operations per second.
  */
 export type ValueKind =
   /** A whole number of things: `8`, `100k`, `1.5M`. */

@@ -9,14 +9,14 @@ export function isShippedWorkload(file: string): boolean {
 }
 
 /**
- * Entries of a shipped workload where nobody says how many: the paper's 100,000. The published files
- * say 1000, meant for a first try; a user's own file is taken at its word.
+ * Entries of a shipped workload where nobody says how many: the paper's 100,000. The published
+ * files say 1000, meant for a first try; a user's own file is taken at its word.
  */
 const shippedKeys = '100000';
 
 /**
- * Which workload, and what it is told over its file, in YCSB's words: properties, and what `--keys` and
- * `--value-bytes` stand for.
+ * Which workload, and what it is told over its file, in YCSB's words: properties, and what `--keys`
+ * and `--value-bytes` stand for.
  */
 export function workloadSpec(settings: ReadonlyMap<string, Setting>): WorkloadSpec {
   const value = (name: string): ParameterValue | undefined =>

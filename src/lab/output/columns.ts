@@ -36,6 +36,11 @@ export function formatInterval(estimate: Estimate, format: (value: number) => st
     : `${low}–${high}`;
 }
 
+/** Three digits, with separators where there are more. */
+function decimal(value: number): string {
+  return value < 1000 ? significant(value) : formatCount(value);
+}
+
 const overall: readonly Column<GroupSummary>[] = [
   {
     head: ['throughput', 'ops/s'],
@@ -52,7 +57,7 @@ const overall: readonly Column<GroupSummary>[] = [
   },
   {
     head: ['energy', 'µJ/op'],
-    cell: (group) => significant(group.energyMicrojoulePerOperation.median),
+    cell: (group) => decimal(group.energyMicrojoulePerOperation.median),
   },
   { head: ['CapEx', 'USD'], cell: (group) => formatUsd(group.capexUsd.median) },
 ];

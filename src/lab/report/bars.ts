@@ -1,8 +1,18 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Interval } from '../statistics/estimate.ts';
-import { axisStyle, type Chart, fontFamily, fontSizePx, headPx, textWidthPx } from './chart.ts';
-import { tickLabel } from './lines.ts';
+import { niceScale, tickLabel } from './axes.ts';
+import {
+  axisStyle,
+  belowLegendPx,
+  type Chart,
+  fontFamily,
+  fontSizePx,
+  headPx,
+  legendStyle,
+  pictureWidthPx,
+  textWidthPx,
+} from './chart.ts';
 import { type Color, ink } from './palette.ts';
 
 /**
@@ -53,7 +63,6 @@ export interface Note {
   readonly interval?: Interval | undefined;
 }
 
-const widthPx = 760;
 const stackedBarPx = 15;
 const sideBarPx = 12;
 const rowPx = 24;
@@ -62,17 +71,25 @@ const bottomPx = 48;
 const noteRoomPx = 96;
 const panelGapPx = 28;
 const labelPxMax = 250;
+const legendSymbolPx = 14;
 
 export function barChart(input: BarChartInput): Chart {
   const side = input.panels.some((panel) => !panel.stacked && panel.segments.length > 1);
-  const topPx = input.legend ? headPx.legend : headPx.subtitle;
+  const names = legendNames(input);
+  const topPx = input.legend ? belowLegendPx(names, legendSymbolPx) : headPx.subtitle;
   const plotPx = input.rows.length * (side ? rowOfTwoPx : rowPx) + 8;
   const heightPx = topPx + plotPx + bottomPx;
   const labelsPx = input.rows.map((row) => textWidthPx(row.label, row.isHeading));
   const leftPx = Math.min(labelPxMax, Math.max(72, ...labelsPx) + 16);
-  const panelPx = (widthPx - leftPx - panelGapPx * (input.panels.length - 1)) / input.panels.length;
+  const panelPx =
+    (pictureWidthPx - leftPx - panelGapPx * (input.panels.length - 1)) / input.panels.length;
   const option: EChartsCoreOption = {
-    legend: legendOption(input),
+    legend: {
+      ...legendStyle(legendSymbolPx),
+      show: input.legend,
+      data: names.map((name) => ({ name, icon: 'roundRect' })),
+      itemHeight: 10,
+    },
     grid: input.panels.map((_, index) => ({
       left: leftPx + index * (panelPx + panelGapPx),
       width: panelPx - noteRoomPx,
@@ -83,28 +100,17 @@ export function barChart(input: BarChartInput): Chart {
     yAxis: input.panels.map((_, index) => yAxis(input.rows, index, leftPx)),
     series: input.panels.flatMap((panel, index) => panelSeries(panel, index, input.rows.length)),
   };
-  return { title: input.title, subtitle: input.subtitle, widthPx, heightPx, option };
+  return { title: input.title, subtitle: input.subtitle, heightPx, option };
 }
 
-function legendOption(input: BarChartInput): Record<string, unknown> {
-  // The same name in two panels is one entry.
+/** The same name in two panels is one entry. */
+function legendNames(input: BarChartInput): string[] {
   const segments = input.panels.flatMap((panel) => panel.segments);
-  const names = new Set(segments.filter((s) => s.inLegend !== false).map(({ name }) => name));
-  return {
-    show: input.legend,
-    data: [...names].map((name) => ({ name, icon: 'roundRect' })),
-    left: 8,
-    top: headPx.subtitle - 6,
-    itemWidth: 14,
-    itemHeight: 10,
-    itemGap: 16,
-    textStyle: { color: ink.light, fontSize: fontSizePx },
-  };
+  return [...new Set(segments.filter((s) => s.inLegend !== false).map(({ name }) => name))];
 }
 
 function xAxis(panel: BarPanel, index: number): Record<string, unknown> {
   const ends = panel.notes.map((note) => Math.max(note.at, note.interval?.high ?? 0));
-  const interval = niceStep(panel.max ?? Math.max(0, ...ends));
   return {
     ...axisStyle,
     type: 'value',
@@ -113,19 +119,11 @@ function xAxis(panel: BarPanel, index: number): Record<string, unknown> {
     nameLocation: 'middle',
     nameGap: 28,
     min: 0,
-    max: panel.max ?? Math.max(1, Math.ceil(Math.max(0, ...ends) / interval)) * interval,
-    interval,
+    ...niceScale(panel.max ?? Math.max(0, ...ends)),
     // Numbers stand at the bars; lines would run through them.
     splitLine: { show: false },
     axisLabel: { ...axisStyle.axisLabel, formatter: tickLabel, hideOverlap: true },
   };
-}
-
-/** A round distance of ticks, of which at most five lie up to `value`. */
-export function niceStep(value: number): number {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value / 5));
-  return ([1, 2, 2.5, 5, 10].find((step) => step * power * 5 >= value) ?? 10) * power;
 }
 
 function yAxis(rows: readonly BarRow[], index: number, leftPx: number): Record<string, unknown> {

@@ -35,13 +35,17 @@ export function textWidthPx(text: string, isBold = false): number {
 export interface Chart {
   readonly title: string;
   readonly subtitle: string;
-  readonly widthPx: number;
   readonly heightPx: number;
   readonly option: EChartsCoreOption;
 }
 
+export const pictureWidthPx = 760;
+const legendLeftPx = 12;
+const legendGapPx = 16;
+const legendRowPx = 28;
+
 /** Space above the first grid: below the title and subtitle, and below a legend under them. */
-export const headPx = { subtitle: 52, legend: 78 } as const;
+export const headPx = { subtitle: 54, legend: 84 } as const;
 
 /**
  * Draws a chart as SVG without a browser. `prefix` makes its ids unique in a page that shows
@@ -51,7 +55,7 @@ export function renderSvg(chart: Chart, prefix: string, background?: string): st
   const instance = init(null, null, {
     renderer: 'svg',
     ssr: true,
-    width: chart.widthPx,
+    width: pictureWidthPx,
     height: chart.heightPx,
   });
   try {
@@ -76,6 +80,34 @@ function frame(chart: Chart): EChartsCoreOption {
       textStyle: { fontSize: 15, fontWeight: 600, color: ink.light },
       subtextStyle: { fontSize: fontSizePx, color: muted.light },
     },
+  };
+}
+
+/** Pixels from the top down to the first grid's edge, below a legend of `names`. */
+export function belowLegendPx(names: readonly string[], symbolPx: number): number {
+  let rows = 1;
+  let usedPx = 0;
+  for (const name of names) {
+    const entryPx = symbolPx + 5 + textWidthPx(name) + legendGapPx;
+    if (usedPx > 0 && usedPx + entryPx > pictureWidthPx - 2 * legendLeftPx) {
+      rows++;
+      usedPx = 0;
+    }
+    usedPx += entryPx;
+  }
+  return headPx.legend + (rows - 1) * legendRowPx;
+}
+
+/** A legend under the title, with entries in a row, or in several where there are many. */
+export function legendStyle(symbolPx: number): Record<string, unknown> {
+  return {
+    left: legendLeftPx,
+    top: headPx.subtitle - 1,
+    width: pictureWidthPx - 2 * legendLeftPx,
+    padding: 0,
+    itemWidth: symbolPx,
+    itemGap: legendGapPx,
+    textStyle: { color: ink.light, fontSize: fontSizePx },
   };
 }
 

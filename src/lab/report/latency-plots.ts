@@ -4,9 +4,10 @@ import { pointLabel, systemLabel } from '../output/names.ts';
 import type { LatencyResult } from '../result.ts';
 import { cumulativeDistribution, mergeLatencies } from '../statistics/latency.ts';
 import { type GroupSummary, kindsOf } from '../statistics/summary.ts';
-import { axisStyle, type Chart, fontSizePx, headPx } from './chart.ts';
-import { logarithmicTicks, positionOf, type ScaleAxis, scaleOption } from './lines.ts';
-import { ink, type SystemStyle } from './palette.ts';
+import { logarithmicTicks, positionOf, type ScaleAxis, scaleOption } from './axes.ts';
+import { axisStyle, belowLegendPx, type Chart, legendStyle } from './chart.ts';
+
+import type { SystemStyle } from './palette.ts';
 import { joined, type Plot, type PlotContext } from './plot.ts';
 
 /** The distribution of latencies of each operation kind, of all seeds together. */
@@ -54,9 +55,8 @@ function describe({ label, latency }: DistributionLine): string {
   );
 }
 
-const widthPx = 760;
-const heightPx = 360;
-const topPx = headPx.legend + 22;
+const plotPx = 208;
+const legendSymbolPx = 28;
 const panelPx = 306;
 const bottomPx = 52;
 const lefts = [52, 52 + panelPx + 76];
@@ -83,16 +83,12 @@ function distributionChart(
     Math.max(...latencies.map((latency) => latency.max)) * 1.1,
   ];
   const axes = ends.map((end) => latencyAxis(least, Math.max(end, least * 2), unit));
+  const labels = lines.map((line) => line.label);
+  // Between the legend and the grids stand the names of the vertical axes.
+  const topPx = belowLegendPx(labels, legendSymbolPx) + 22;
   const option: EChartsCoreOption = {
-    legend: {
-      data: lines.map((line) => line.label),
-      left: 8,
-      top: headPx.subtitle - 6,
-      itemWidth: 28,
-      itemGap: 16,
-      textStyle: { color: ink.light, fontSize: fontSizePx },
-    },
-    grid: lefts.map((left) => ({ left, width: panelPx, top: topPx, bottom: bottomPx })),
+    legend: { ...legendStyle(legendSymbolPx), data: labels },
+    grid: lefts.map((left) => ({ left, width: panelPx, top: topPx, height: plotPx })),
     xAxis: axes.map((axis, gridIndex) => ({ ...scaleOption(axis), gridIndex })),
     yAxis: [shareAxis(), tailAxis(decades)],
     series: lines.flatMap((line) => {
@@ -107,7 +103,7 @@ function distributionChart(
       return [curve(line, rising, 0), curve(line, falling, 1)];
     }),
   };
-  return { title, subtitle, widthPx, heightPx, option };
+  return { title, subtitle, heightPx: topPx + plotPx + bottomPx, option };
 }
 
 function latencyAxis(

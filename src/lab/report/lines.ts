@@ -1,8 +1,8 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EChartsCoreOption } from 'echarts/core';
-import { significant } from '../output/format.ts';
 import type { Interval } from '../statistics/estimate.ts';
-import { axisStyle, type Chart, fontSizePx, headPx } from './chart.ts';
+import { niceScale, positionOf, type ScaleAxis, scaleOption, tickLabel } from './axes.ts';
+import { axisStyle, type Chart, fontSizePx, headPx, textWidthPx } from './chart.ts';
 import type { SystemStyle } from './palette.ts';
 
 export interface LineChartInput {
@@ -25,74 +25,16 @@ export interface LinePoint {
   readonly interval: Interval | undefined;
 }
 
-/** Ticks stand at chosen values only, at their logarithm or at themselves. */
-export interface ScaleAxis {
-  readonly name: string;
-  readonly ticks: readonly number[];
-  readonly logarithmic: boolean;
-  /** Where the axis begins and ends; by default at its ticks. */
-  readonly bounds?: readonly [number, number];
-}
-
-const widthPx = 760;
 const heightPx = 400;
-const rightPx = 110;
-
-/** ECharts would put the ticks of a logarithmic axis at powers of its base and nowhere else. */
-export function positionOf(axis: ScaleAxis, value: number): number {
-  return axis.logarithmic ? Math.log2(value) : value;
-}
-
-export function scaleOption(axis: ScaleAxis): Record<string, unknown> {
-  const positions = axis.ticks.map((tick) => positionOf(axis, tick));
-  const ends = axis.bounds?.map((value) => positionOf(axis, value)) ?? positions;
-  const least = Math.min(...ends);
-  const greatest = Math.max(...ends);
-  // A little room, so that the first marks do not lie on the other axis.
-  const room = axis.bounds === undefined ? (greatest - least) * 0.03 : 0;
-  const labels = new Map(positions.map((position, index) => [position, axis.ticks[index]!]));
-  return {
-    ...axisStyle,
-    type: 'value',
-    name: axis.name,
-    nameLocation: 'middle',
-    nameGap: 30,
-    min: least - room,
-    max: greatest,
-    splitLine: { show: false },
-    axisTick: { ...axisStyle.axisTick, customValues: positions },
-    axisLabel: {
-      ...axisStyle.axisLabel,
-      customValues: positions,
-      hideOverlap: true,
-      formatter: (position: number) => tickLabel(labels.get(position) ?? position),
-    },
-  };
-}
-
-/** 1, 2, 5, 10, 20 … between two positive ends; of more than ten, the powers of ten. */
-export function logarithmicTicks(least: number, greatest: number): number[] {
-  const ticks: number[] = [];
-  const first = Math.floor(Math.log10(least));
-  for (let power = first; 10 ** power <= greatest; power++) {
-    for (const step of [1, 2, 5]) {
-      // Not 10 ** -1 * 2, which is 0.2 and a bit.
-      const tick = Number(`${step}e${power}`);
-      if (tick >= least && tick <= greatest) ticks.push(tick);
-    }
-  }
-  return ticks.length <= 10 ? ticks : ticks.filter((tick) => /^1/.test(tick.toExponential()));
-}
-
-/** Ticks as written: `1024` and `0.99`, without the zeros of three digits. */
-export function tickLabel(value: number): string {
-  return Number.isInteger(value) ? String(value) : String(Number(significant(value)));
-}
+/** Of the name at the end of a line; longer ones are cut. */
+const labelPxMax = 220;
 
 /** A line a system with a mark at every measured value, its interval as a whisker; from zero. */
 export function lineChart(input: LineChartInput): Chart {
+  const labelsPx = input.lines.map((line) => textWidthPx(line.label, true));
+  const labelPx = Math.min(labelPxMax, Math.max(0, ...labelsPx));
   const option: EChartsCoreOption = {
-    grid: { left: 64, right: rightPx, top: headPx.legend, bottom: 52 },
+    grid: { left: 64, right: labelPx + 28, top: headPx.legend, bottom: 52 },
     xAxis: scaleOption(input.x),
     yAxis: {
       ...axisStyle,
@@ -102,11 +44,17 @@ export function lineChart(input: LineChartInput): Chart {
       nameGap: 12,
       nameTextStyle: { ...axisStyle.nameTextStyle, align: 'left', padding: [0, 0, 0, -54] },
       min: 0,
+      // ECharts looks at the lines only: a whisker would leave the picture.
+      ...niceScale(Math.max(0, ...input.lines.flatMap(highestOf))),
       axisLabel: { ...axisStyle.axisLabel, formatter: tickLabel },
     },
     series: input.lines.flatMap((line) => [lineSeries(input.x, line), whiskers(input.x, line)]),
   };
-  return { title: input.title, subtitle: input.subtitle, widthPx, heightPx, option };
+  return { title: input.title, subtitle: input.subtitle, heightPx, option };
+}
+
+function highestOf(line: Line): number[] {
+  return line.points.map((point) => Math.max(point.y, point.interval?.high ?? 0));
 }
 
 function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
@@ -128,6 +76,8 @@ function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
       fontWeight: 600,
       textBorderWidth: 0,
       distance: 10,
+      width: labelPxMax,
+      overflow: 'truncate',
     },
     labelLayout: { moveOverlap: 'shiftY' },
     silent: true,

@@ -31,7 +31,7 @@ const systemColors = [
 ];
 
 const symbols = ['circle', 'rect', 'triangle', 'diamond', 'roundRect', 'pin', 'arrow'];
-const dashes = ['solid', [7, 4], [2, 3], [10, 3, 2, 3]] as const;
+const dashes = ['solid', [7, 4], [3, 2], [10, 3, 2, 3]] as const;
 
 const builtIn = ['direct', 'central', 'clover'];
 

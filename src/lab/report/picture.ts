@@ -1,5 +1,5 @@
 import type { ExperimentResult } from '../result.ts';
-import { renderSvg } from './chart.ts';
+import { pictureWidthPx, renderSvg } from './chart.ts';
 import { escapeHtml, Html } from './html.ts';
 import { inPage } from './palette.ts';
 import type { Plot } from './plot.ts';
@@ -27,7 +27,7 @@ export function inlineSvg(plot: Plot, id: string): Html {
   const svg = inPage(renderSvg(plot.chart, id)).replace(
     /<svg [^>]*>/,
     `<svg role="img" aria-label="${escapeHtml(plot.description)}" ` +
-      `viewBox="0 0 ${plot.chart.widthPx} ${plot.chart.heightPx}" width="${plot.chart.widthPx}">`,
+      `viewBox="0 0 ${pictureWidthPx} ${plot.chart.heightPx}">`,
   );
   return new Html(svg);
 }

@@ -48,6 +48,7 @@ footer{margin-top:40px;color:var(--muted)}
 @media print{:root{--page:#fff;--panel:#fff;--line:#d9dce1;${cssVariables('light')}}
 body{padding:0;max-width:none;font-size:10.5pt}nav{display:none}
 .scroll{overflow:visible}th,td{padding:2px 6px;white-space:normal}
+tbody th{white-space:nowrap}.swatch{print-color-adjust:exact}
 .plots{display:block}figure{border:0;padding:0;margin:0 0 14px}
 h2,summary,caption{break-after:avoid}}
 `;

@@ -4,9 +4,10 @@ import { axisLabel, pointLabel, systemLabel, valueLabel } from '../output/names.
 import type { Axis, ExperimentResult, ParameterValue } from '../result.ts';
 import type { Estimate } from '../statistics/estimate.ts';
 import { type GroupSummary, kindsOf, systemsOf } from '../statistics/summary.ts';
+import type { ScaleAxis } from './axes.ts';
 import { type BarRow, barChart } from './bars.ts';
 import type { Chart } from './chart.ts';
-import { lineChart, type ScaleAxis } from './lines.ts';
+import { lineChart } from './lines.ts';
 import { joined, type Plot, type PlotContext } from './plot.ts';
 
 /**

@@ -37,7 +37,8 @@ function resultTable(
 <span class="swatch" style="background:var(--${color})"></span>${systemLabel(group.system)}</th>
 ${cells.map((cell) => html`<td>${cell}</td>`)}</tr>\n`;
   });
-  return html`<div class="scroll"><table><caption>${block.title}</caption>
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>${block.title}</caption>
 <thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table></div>\n`;
 }
 
@@ -56,7 +57,8 @@ export function parameterTable(result: ExperimentResult): Html {
     return html`<tr><th scope="row" class="text">${path}</th>
 <td class="text wrap">${shown}${more}</td></tr>\n`;
   });
-  return html`<div class="scroll"><table><caption>Parameters, defaults included</caption>
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>Parameters, defaults included</caption>
 <thead><tr><th scope="col" class="text">parameter</th><th scope="col" class="text">value; several
 where runs differ</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
 }
@@ -64,7 +66,8 @@ where runs differ</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
 /** Each run by itself: what to compare when somebody runs it again. */
 export function runTable(result: ExperimentResult): Html {
   const rows = result.runs.map((run) => runRow(result, run));
-  return html`<div class="scroll"><table><caption>Runs</caption><thead><tr>
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>Runs</caption><thead><tr>
 ${result.axes.map((axis) => html`<th scope="col">${axisLabel(axis.path)}</th>`)}
 <th scope="col" class="text">system</th><th scope="col">seed</th>
 <th scope="col">operations</th><th scope="col">measured<br>time</th>
@@ -98,7 +101,8 @@ export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
     ];
   });
   if (rows.length === 0) return undefined;
-  return html`<div class="scroll"><table><caption>Counters of the systems, all seeds</caption>
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>Counters of the systems, all seeds</caption>
 <thead><tr><th scope="col" class="text">system</th><th scope="col" class="text">point</th>
 <th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
 }

@@ -7,15 +7,18 @@ import type { SharedNode } from '../../fabric/shared/node.ts';
 
 /** Makes the programs of a node progress, beside the event loop of the thread that it is in. */
 export interface Pump {
-  /** Programs have been started: see that they run. Whoever starts several at once calls it for each. */
+  /**
+   * Programs have been started: see that they run. Whoever starts several at once calls it for
+   * each.
+   */
   poke(): void;
   /** Nothing will be started any more. */
   stop(): void;
 }
 
 /**
- * A compute node whose programs are promises. Programs that are awaited together run interleaved, as on
- * any node: `await Promise.all([node.run(a), node.run(b)])`.
+ * A compute node whose programs are promises. Programs that are awaited together run interleaved,
+ * as on any node: `await Promise.all([node.run(a), node.run(b)])`.
  */
 export class AsyncNode {
   readonly #runtime: NodeRuntime;

@@ -6,10 +6,11 @@ import { valueBytesMax } from '../../core/record.ts';
 import { SharedCluster } from '../../fabric/shared/cluster.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { StoreShape } from '../../systems/system.ts';
+import { type PreparedStore, startServer } from '../engine/node-job.ts';
 import { openProfile } from '../profiles.ts';
 import type { ParameterValue } from '../result.ts';
 import { AsyncNode, sharedPump, simPump } from './async-node.ts';
-import { type OpenedSetup, openClients, openSetup, startServer } from './setup.ts';
+import { openClients, openSetup } from './setup.ts';
 import { Store } from './store.ts';
 
 /** What a store should be; only `system` must be said. */
@@ -56,8 +57,8 @@ export interface OpenStoreOptions {
  *   const value = await store.get('greeting');
  *   await store.close();
  *
- * Throws FARSIDE_USAGE where an option or setting is wrong and FARSIDE_CAPACITY where memory is too small
- * for the shape, both before anything has been started.
+ * Throws FARSIDE_USAGE where an option or setting is wrong and FARSIDE_CAPACITY where memory is too
+ * small for the shape, both before anything has been started.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const setup = {
@@ -92,12 +93,12 @@ export async function openNode(options: OpenStoreOptions): Promise<OpenNode> {
 
 export interface OpenNode {
   readonly node: AsyncNode;
-  readonly cluster: OpenedSetup['cluster'];
+  readonly cluster: PreparedStore['cluster'];
   close(): Promise<void>;
 }
 
 async function openShared(
-  opened: OpenedSetup,
+  opened: PreparedStore,
   options: OpenStoreOptions,
   setup: unknown,
 ): Promise<Store> {
@@ -118,7 +119,7 @@ async function openShared(
   });
 }
 
-function openSimulated(opened: OpenedSetup, options: OpenStoreOptions): Store {
+function openSimulated(opened: PreparedStore, options: OpenStoreOptions): Store {
   const { seed = 1, durability = 'assumed', profile = 'connectx4-100g' } = options;
   const sim = new SimCluster(opened.cluster, {
     seed,
@@ -133,7 +134,7 @@ function openSimulated(opened: OpenedSetup, options: OpenStoreOptions): Store {
   return new Store(node, opened, openClients(opened, runtime), async () => {});
 }
 
-function computeNode({ cluster }: OpenedSetup): number {
+function computeNode({ cluster }: PreparedStore): number {
   const [node] = cluster.withRole('compute');
   if (node === undefined) throw new FarsideError('FARSIDE_INTERNAL', 'no compute node');
   return node.id;

@@ -1,8 +1,8 @@
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { JobEnd, JobSite } from '../../fabric/job.ts';
-import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
-import type { Site, StoreClient, StoreShape, System } from '../../systems/system.ts';
+import type { StoreClient, StoreShape } from '../../systems/system.ts';
+import { type PreparedStore, siteOf, startServer } from '../engine/node-job.ts';
 import { loadSystem } from '../engine/prepare.ts';
 import type { ParameterValue } from '../result.ts';
 
@@ -13,40 +13,21 @@ export interface StoreSetup {
   readonly shape: StoreShape;
 }
 
-export interface OpenedSetup {
-  readonly system: System;
-  readonly config: unknown;
-  readonly shape: StoreShape;
-  readonly cluster: ClusterMap;
-}
-
 export async function openSetup({
   system: name,
   settings,
   shape,
-}: StoreSetup): Promise<OpenedSetup> {
+}: StoreSetup): Promise<PreparedStore> {
   const system = await loadSystem(name);
   const config = system.configure(settings, shape);
   return { system, config, shape, cluster: assembleCluster(system, shape, config) };
 }
 
-function siteOf({ cluster, shape }: OpenedSetup, runtime: NodeRuntime): Site {
-  return { context: runtime.context, cluster, shape };
-}
-
-/** Starts the programs of the server that `runtime` is, one a core. */
-export function startServer(opened: OpenedSetup, runtime: NodeRuntime): void {
-  const node = opened.cluster.node(runtime.context.node);
-  const index = opened.cluster.withRole(node.role).indexOf(node);
-  const site = siteOf(opened, runtime);
-  const server = opened.system.openServer(site, opened.config, node.role, index);
-  for (const [thread, program] of server.programs.entries()) {
-    runtime.start(program, { daemon: true, label: `${node.name} ${thread}`, thread });
-  }
-}
-
-/** Opens the compute node that `runtime` is; gives as many clients as it may have operations in flight. */
-export function openClients(opened: OpenedSetup, runtime: NodeRuntime): StoreClient[] {
+/**
+ * Opens the compute node that `runtime` is; gives as many clients as it may have operations in
+ * flight.
+ */
+export function openClients(opened: PreparedStore, runtime: NodeRuntime): StoreClient[] {
   const node = opened.system.openNode(siteOf(opened, runtime), opened.config);
   for (const program of node.background) {
     runtime.start(program, { daemon: true, background: true, label: 'background' });

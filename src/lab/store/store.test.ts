@@ -54,7 +54,7 @@ describe.each(everywhere)('$system on $fabric', (options) => {
     expect(await store.get('greeting')).toBeUndefined();
   });
 
-  test('more operations than clients may be started at once, and close waits for them', async () => {
+  test('more operations than clients may be under way, and close waits for them', async () => {
     const store = await open({ ...options, outstanding: 4 });
     const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
     await Promise.all(keys.map((key) => store.insert(key, bytes(`value of ${key}`))));

@@ -3,8 +3,8 @@ import { FarsideError } from '../../core/errors.ts';
 import { Key, keyOf } from '../../core/key.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { StoreClient } from '../../systems/system.ts';
+import type { PreparedStore } from '../engine/node-job.ts';
 import type { AsyncNode } from './async-node.ts';
-import type { OpenedSetup } from './setup.ts';
 
 /** A key as an application has it: a string stands for its UTF-8 bytes, 1 to 255 of them. */
 export type KeyLike = string | Uint8Array | Key;
@@ -12,12 +12,16 @@ export type KeyLike = string | Uint8Array | Key;
 const utf8 = new TextEncoder();
 
 /**
- * A key-value store for applications. Operations may overlap; each is linearizable or not, durable or
- * not, exactly as the system promises, whatever awaits it here. Errors reject the operation's promise:
- * FARSIDE_KEY and FARSIDE_VALUE for arguments, FARSIDE_VERB with `outcome` where memory did not answer.
+ * A key-value store for applications. Operations may overlap; each is linearizable or not, durable
+ * or not, exactly as the system promises, whatever awaits it here. Errors reject the operation's
+ * promise: FARSIDE_KEY and FARSIDE_VALUE for arguments, FARSIDE_VERB with `outcome` where memory
+ * did not answer.
  */
 export class Store {
-  /** The compute node that the store runs on: `await store.node.run(program)` runs any program there. */
+  /**
+   * The compute node that the store runs on: `await store.node.run(program)` runs any program
+   * there.
+   */
   readonly node: AsyncNode;
   readonly cluster: ClusterMap;
   readonly #valueBytesMax: number;
@@ -32,7 +36,7 @@ export class Store {
   /** Made by `openStore`. */
   constructor(
     node: AsyncNode,
-    { cluster, shape }: OpenedSetup,
+    { cluster, shape }: PreparedStore,
     clients: readonly StoreClient[],
     close: () => Promise<void>,
   ) {
@@ -73,8 +77,8 @@ export class Store {
   }
 
   /**
-   * Waits for the operations that have been started, then ends the servers. Until then they keep the
-   * process alive.
+   * Waits for the operations that have been started, then ends the servers. Until then they keep
+   * the process alive.
    */
   close(): Promise<void> {
     this.#closing ??= this.#finish();

@@ -121,7 +121,7 @@ describe('the allocator', () => {
     }
   });
 
-  test("asks for a chunk's label until it is known to be written, and again for a new class", () => {
+  test("asks for a chunk's label until it is known to be written", () => {
     const allocator = allocatorOf(1, 1);
     const [first, second] = [[0], [0]];
     allocator.allocate(100, first);

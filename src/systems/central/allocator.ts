@@ -146,8 +146,9 @@ export interface Label {
 }
 
 /**
- * Out-of-place allocation over all memory nodes. Copies of a record go to different nodes, each time to
- * those with the fewest bytes allocated, so sizes may differ and the nodes still fill evenly.
+ * Out-of-place allocation over all memory nodes. Copies of a record go to different nodes, each
+ * time to those with the fewest bytes allocated, so sizes may differ and the nodes still fill
+ * evenly.
  */
 export class BufferAllocator {
   readonly #pools: NodePool[];

@@ -2,8 +2,9 @@ import { lowHalf, packWord } from '../../core/word.ts';
 import { classBytes, classBytesMax, classOf } from './size-class.ts';
 
 /**
- * A memory node's data region is cut into chunks, and a chunk into buffers of one size class. The class
- * stands at the chunk's start, so that whoever knows nothing but the region can find every buffer:
+ * A memory node's data region is cut into chunks, and a chunk into buffers of one size class. The
+ * class stands at the chunk's start, so that whoever knows nothing but the region can find every
+ * buffer:
  *
  *      0 +---------------------------------------------+
  *        | class word: "CHNK" u32 | buffer bytes u32   |  one aligned word, WRITTEN atomically

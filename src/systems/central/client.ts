@@ -15,11 +15,13 @@ export interface CoordinatorAddress {
 }
 
 /**
- * A client keeps nothing about the store: each operation is one call to a handler drawn uniformly at
- * random, as the paper's clients do. (That choice is what makes handlers queue while others idle.)
+ * A client keeps nothing about the store: each operation is one call to a handler drawn uniformly
+ * at random, as the paper's clients do. (That choice is what makes handlers queue while others
+ * idle.)
  *
- * It charges no `copy`, as the other systems do not: a NIC gathers what a message is made of, and a reply
- * can be used where it lands. The copies here are made for callers who bring buffers of their own.
+ * It charges no `copy`, as the other systems do not: a NIC gathers what a message is made of, and a
+ * reply can be used where it lands. The copies here are made for callers who bring buffers of their
+ * own.
  */
 export class CentralClient implements StoreClient {
   readonly #caller: RpcCaller;
@@ -81,7 +83,8 @@ export class CentralClient implements StoreClient {
     );
     const head = requestHead.sizeBytes;
     const bytes = this.#head(operation, key, head + recordBytes(key.bytes.length, value.length));
-    // The only copy on the way to the memory nodes: the coordinator WRITEs the record from where it lies.
+    // The only copy on the way to the memory nodes: the coordinator WRITEs the record from where it
+    // lies.
     layRecord(bytes, head, key, value);
     const reply = yield* this.#call(bytes);
     return replyHead.field.status.get(reply, 0) === replyStatus.yes;

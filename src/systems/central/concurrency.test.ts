@@ -26,7 +26,9 @@ function numberOf(bytes: Uint8Array): number {
   return number;
 }
 
-/** What someone who has only the memory nodes would find of a key when its delete is acknowledged. */
+/**
+ * What someone who has only the memory nodes would find of a key when its delete is acknowledged.
+ */
 interface Ghost {
   readonly key: number;
   readonly value: number;
@@ -106,9 +108,9 @@ function race(
 }
 
 /**
- * Whether a crash at that moment may bring this value back: an insert has taken the key meanwhile, or the
- * value's own operation was under way and may count as done. A put that finds the key deleted, and
- * answers so, may not.
+ * Whether a crash at that moment may bring this value back: an insert has taken the key meanwhile,
+ * or the value's own operation was under way and may count as done. A put that finds the key
+ * deleted, and answers so, may not.
  */
 function isExplained(ghost: Ghost, histories: readonly KeyOperation[][]): boolean {
   const history = histories[ghost.key] as KeyOperation[];
@@ -176,7 +178,7 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
     );
   });
 
-  test('after the power is lost at any moment, the persistent map names what was acknowledged', () => {
+  test('after power is lost at any moment, the persistent map names what was acknowledged', () => {
     fc.assert(
       fc.property(
         fc.nat(),

@@ -97,12 +97,12 @@ export class Coordinator {
   }
 
   /**
-   * WRITEs a record to all its buffers at once, without any lock: nobody can reach them yet. In `flush`
-   * durability each WRITE is followed by its FLUSH in the same doorbell; verbs of one queue pair
-   * execute in post order, so one wait covers both.
+   * WRITEs a record to all its buffers at once, without any lock: nobody can reach them yet. In
+   * `flush` durability each WRITE is followed by its FLUSH in the same doorbell; verbs of one queue
+   * pair execute in post order, so one wait covers both.
    *
-   * Throws where a copy could not be written. `buffers` then holds those that can be used again: one
-   * whose WRITE has an unknown outcome may still be written at any time, so nobody may have it.
+   * Throws where a copy could not be written. `buffers` then holds those that can be used again:
+   * one whose WRITE has an unknown outcome may still be written at any time, so nobody may have it.
    */
   *writeCopies(buffers: Address[], record: Uint8Array): Program<void> {
     const verbs: Verb<unknown>[] = [];
@@ -111,8 +111,8 @@ export class Coordinator {
     for (const buffer of buffers) {
       const copy: Verb<unknown>[] = [];
       // The class word of a chunk must be there before a record in it counts. Everyone who takes a
-      // buffer sends it until one such WRITE is known to be done: the first to take one may be slower
-      // than the second, whose record would be committed in a chunk without a label.
+      // buffer sends it until one such WRITE is known to be done: the first to take one may be
+      // slower than the second, whose record would be committed in a chunk without a label.
       const label = this.#allocator.missingLabel(buffer);
       if (label !== undefined) {
         const verb = writeWord(label.address, chunkWord(label.classIndex));
@@ -143,9 +143,9 @@ export class Coordinator {
   }
 
   /**
-   * Ends the remains of a record that `announce` was told of: makes each copy invalid by zeroing the
-   * first word of its head, and only then frees its buffer, so that no later WRITE into the buffer can
-   * be hit. No reader can be on it: the map was flipped under the entry's write lock.
+   * Ends the remains of a record that `announce` was told of: makes each copy invalid by zeroing
+   * the first word of its head, and only then frees its buffer, so that no later WRITE into the
+   * buffer can be hit. No reader can be on it: the map was flipped under the entry's write lock.
    */
   *retire(remains: Remains): Program<void> {
     yield* this.invalidate(remains.buffers);
@@ -173,8 +173,8 @@ export class Coordinator {
   }
 
   /**
-   * Until no record of the entry can be whole on a memory node, or the entry has been flipped again: then
-   * a record with a higher sequence number decides what such remains mean.
+   * Until no record of the entry can be whole on a memory node, or the entry has been flipped
+   * again: then a record with a higher sequence number decides what such remains mean.
    */
   *awaitSettled(entry: number, sequence: number): Program<void> {
     const { table } = this;

@@ -60,7 +60,8 @@ describe('entry locks', () => {
         for (const { program } of running) while (program.next().done !== true);
         for (const entry of [0, 1]) {
           expect(entered[entry]).toHaveLength(all.filter((v) => v.entry === entry).length);
-          // A writer never enters before someone who arrived earlier, nor after someone who came later.
+          // A writer never enters before someone who arrived earlier, nor after someone who came
+          // later.
           for (const [at, id] of (arrived[entry] as number[]).entries()) {
             if (all[id]?.writes !== true) continue;
             expect(new Set(entered[entry]?.slice(0, at))).toEqual(

@@ -12,12 +12,14 @@ const backOffLastNs = 800;
 const waitsMax = 1_000_000;
 
 /**
- * A reader/writer lock per entry, in the coordinator's memory. Handlers are programs of one node that
- * interleave only where they yield, so testing and taking a lock without a yield between is atomic.
+ * A reader/writer lock per entry, in the coordinator's memory. Handlers are programs of one node
+ * that interleave only where they yield, so testing and taking a lock without a yield between is
+ * atomic.
  *
- * First come, first served: whoever cannot have the lock at once queues, also a reader behind a waiting
- * writer, so neither kind starves. The one who leaves hands the lock to the head of the queue; a waiter
- * watches its own flag, with a bounded back-off, and so a handler that arrives meanwhile cannot overtake.
+ * First come, first served: whoever cannot have the lock at once queues, also a reader behind a
+ * waiting writer, so neither kind starves. The one who leaves hands the lock to the head of the
+ * queue; a waiter watches its own flag, with a bounded back-off, and so a handler that arrives
+ * meanwhile cannot overtake.
  */
 export class EntryLocks {
   /** -1: a writer; n: n readers. */

@@ -2,17 +2,19 @@ import type { Address } from '../../core/address.ts';
 import { assert } from '../../core/errors.ts';
 
 /**
- * The coordinator's map, in its own DRAM: key -> where the committed record is. An entry is a number,
- * the same as its slot in the persistent map; columns are typed arrays, so that a million entries cost
- * the garbage collector nothing. Keys are found by their hash, which the client sends, and compared
- * byte by byte; entries of one hash bucket are chained.
+ * The coordinator's map, in its own DRAM: key -> where the committed record is. An entry is a
+ * number, the same as its slot in the persistent map; columns are typed arrays, so that a million
+ * entries cost the garbage collector nothing. Keys are found by their hash, which the client sends,
+ * and compared byte by byte; entries of one hash bucket are chained.
  *
- * An entry exists from the first sight of its key by an insert until it is dead and nobody refers to it:
+ * An entry exists from the first sight of its key by an insert until it is dead and nobody refers
+ * to it:
  *   - `live`      there is a committed record,
  *   - `pins`      operations that hold the entry's number,
- *   - `unsettled` records of the key that may be whole on memory nodes and are not the committed one: a
- *                 put that has not flipped the map yet, or an old record not yet made invalid. A delete
- *                 is acknowledged only when there are none (handler.ts says why).
+ *   - `unsettled` records of the key that are, or may become, whole on memory nodes and are not the
+ *                 committed one: of a put that has not flipped the map yet, or an old one that is
+ *                 not invalid yet. A delete is acknowledged only when there are none (handler.ts
+ *                 says why).
  */
 export class EntryTable {
   readonly capacity: number;

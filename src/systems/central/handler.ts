@@ -6,30 +6,40 @@ import { recordBytes, recordHead, recordIsWhole, sealRecord } from '../../core/r
 import { serve } from '../../core/rpc.ts';
 import type { Coordinator, Remains } from './coordinator.ts';
 import type { MapHalf } from './persistent-map.ts';
-import { operations, plainReply, refusal, replyHead, replyStatus, requestHead } from './wire.ts';
+import {
+  openRequest,
+  operations,
+  plainReply,
+  refusal,
+  replyStatus,
+  replyWithValue,
+  requestHead,
+} from './wire.ts';
 
 const yes = plainReply(replyStatus.yes);
 const no = plainReply(replyStatus.no);
 
 /**
- * One request handler of the coordinator: a program with a port, a core and a buffer of its own. All
- * handlers share the map, so everything below must hold against eleven others at every `yield*`.
+ * One request handler of the coordinator: a program with a port, a core and a buffer of its own.
+ * All handlers share the map, so everything below must hold against eleven others at every
+ * `yield*`.
  *
- * Sequence numbers are drawn before the record is written, hence puts to one key can flip the map in
- * another order than they drew. What each finds under the write lock decides:
+ * Sequence numbers are drawn before the record is written, hence puts to one key can flip the map
+ * in another order than they drew. What each finds under the write lock decides:
  *
- *   | operation | entry is dead                   | live, older       | live, newer                     |
- *   |-----------|---------------------------------|-------------------|---------------------------------|
- *   | put       | false                           | flip, true        | true: it came before the newer  |
- *   | insert    | older: flip, true; newer: false | false             | false                           |
- *   | delete    | false                           | flip, true        | (draws under the lock: newest)  |
+ *   |        | entry is dead                   | live, older | live, newer                     |
+ *   |--------|---------------------------------|-------------|---------------------------------|
+ *   | put    | false                           | flip, true  | true: it came before the newer  |
+ *   | insert | older: flip, true; newer: false | false       | false                           |
+ *   | delete | false                           | flip, true  | (draws under the lock: newest)  |
  *
- * "Dead, newer" for an insert means that a delete drew after the insert did; it found the key live, at a
- * moment when the insert was under way, so the insert may say that the key existed.
+ * "Dead, newer" for an insert means that a delete drew after the insert did; it found the key live,
+ * at a moment when the insert was under way, so the insert may say that the key existed.
  *
  * A delete is acknowledged when no whole record of the key is left on any memory node, committed or
- * not: otherwise someone who had to rebuild the map from the memory nodes alone (the newest whole record
- * of a key wins) would bring the key back. It need not leave a tombstone, which nobody could ever drop.
+ * not: otherwise someone who had to rebuild the map from the memory nodes alone (the newest whole
+ * record of a key wins) would bring the key back. It need not leave a tombstone, which nobody could
+ * ever drop.
  */
 export class Handler {
   readonly #coordinator: Coordinator;
@@ -54,7 +64,9 @@ export class Handler {
     );
   }
 
-  /** Not awaited: neither this caller nor the next one pays a round trip for what is left behind. */
+  /**
+   * Not awaited: neither this caller nor the next one pays a round trip for what is left behind.
+   */
   *#afterReply(request: Message): Program<void> {
     // A WRITE of unknown outcome may still take its bytes from the request.
     if (!this.#failed) this.#coordinator.site.context.hub.release(request);
@@ -116,7 +128,12 @@ export class Handler {
       yield* settle(verb);
       if (verb.status === verbStatus.ok) {
         if (config.verifyReads) yield* compute(config.checksumBy, bytes);
-        if (this.#isRecordOf(entry, record)) return replyWithValue(record);
+        if (this.#isRecordOf(entry, record)) {
+          const reply = replyWithValue(record);
+          // Out of the READ's buffer into the message; a put's record goes out of the message as it is.
+          yield* compute('copy', reply.length);
+          return reply;
+        }
       }
       events.copiesSkipped++;
     }
@@ -159,14 +176,17 @@ export class Handler {
     return yield* this.#store(entry, body, true);
   }
 
-  /** Writes the record of a put or an insert out of place, then tries to make it the committed one. */
+  /**
+   * Writes the record of a put or an insert out of place, then tries to make it the committed one.
+   */
   *#store(entry: number, body: Uint8Array, inserts: boolean): Program<boolean> {
     const coordinator = this.#coordinator;
     const { table, config, map } = coordinator;
     const record = body.subarray(requestHead.sizeBytes);
     table.pin(entry);
-    // Before anything else can run: a delete that flips the map between our look at the entry and our
-    // WRITE must know that a record is to come, or it would be acknowledged before that record is whole.
+    // Before anything else can run: a delete that flips the map between our look at the entry and
+    // our WRITE must know that a record is to come, or it would be acknowledged before that record
+    // is whole.
     (table.unsettled[entry] as number)++;
     let buffers: Address[] = [];
     try {
@@ -200,7 +220,7 @@ export class Handler {
       yield* compute('update');
       yield* map.flip(entry, half);
       if (live) this.#leave({ entry, buffers: table.addresses(entry) });
-      else (table.unsettled[entry] as number)--; // ours is the committed one now, and there is no old
+      else (table.unsettled[entry] as number)--; // ours is committed now, and there is no old one
       this.#setEntry(entry, half);
       return true;
     } finally {
@@ -229,7 +249,9 @@ export class Handler {
     }
   }
 
-  /** Under the write lock. The key is seen to be gone only when its record is invalid everywhere. */
+  /**
+   * Under the write lock. The key is seen to be gone only when its record is invalid everywhere.
+   */
   *#flipToDead(entry: number): Program<number> {
     const { table, map } = this.#coordinator;
     const old = table.addresses(entry);
@@ -255,53 +277,4 @@ export class Handler {
     this.#coordinator.announce(remains);
     this.#remains.push(remains);
   }
-}
-
-/** Checks that the bytes form a request, where they enter. */
-function openRequest(body: Uint8Array): {
-  operation: number;
-  hash: number;
-  keyStart: number;
-  keyBytes: number;
-} {
-  const f = requestHead.field;
-  const whole = body.length > requestHead.sizeBytes;
-  const operation = whole ? f.operation.get(body, 0) : 0;
-  const keyBytes = whole ? f.keyBytes.get(body, 0) : 0;
-  const stores = operation === operations.put || operation === operations.insert;
-  const keyStart = requestHead.sizeBytes + (stores ? recordHead.sizeBytes : 0);
-  let expectedBytes = keyStart + keyBytes;
-  let sameKeyBytes = true;
-  if (stores && body.length >= keyStart) {
-    const r = recordHead.field;
-    const valueBytes = r.valueBytes.get(body, requestHead.sizeBytes);
-    expectedBytes = requestHead.sizeBytes + recordBytes(keyBytes, valueBytes);
-    sameKeyBytes = r.keyBytes.get(body, requestHead.sizeBytes) === keyBytes;
-  }
-  assert(
-    operation >= operations.get &&
-      operation <= operations.delete &&
-      keyBytes > 0 &&
-      sameKeyBytes &&
-      body.length === expectedBytes,
-    () => `a request of ${body.length} B: operation ${operation}, key of ${keyBytes} B`,
-    'FARSIDE_CORRUPT',
-  );
-  return { operation, hash: f.keyHash.get(body, 0), keyStart, keyBytes };
-}
-
-/**
- * The reply's head goes where the record has its head and key, right before the value: a record's head
- * alone is larger. So the value is never copied here, between the READ and the message.
- */
-function replyWithValue(record: Uint8Array): Uint8Array {
-  const f = recordHead.field;
-  const valueBytes = f.valueBytes.get(record, 0);
-  const start = recordHead.sizeBytes + f.keyBytes.get(record, 0);
-  const reply = record.subarray(start - replyHead.sizeBytes, start + valueBytes);
-  replyHead.field.status.set(reply, 0, replyStatus.yes);
-  replyHead.field.pad.set(reply, 0, 0);
-  replyHead.field.pad2.set(reply, 0, 0);
-  replyHead.field.valueBytes.set(reply, 0, valueBytes);
-  return reply;
 }

@@ -40,14 +40,14 @@ export const system: System<CentralConfig> = {
 
 function promises(): SystemPromise[] {
   const order =
-    'one coordinator: an operation takes effect at one moment, when it flips the map or reads it under ' +
-    "the entry's lock, however long its messages and verbs take";
+    'one coordinator: an operation takes effect at one moment, when it flips the map or reads it ' +
+    "under the entry's lock, however long its messages and verbs take";
   const whole =
-    'a record is written where nobody can reach it, complete on all copies before the map names it, ' +
-    'and its buffer is used again only when no reader and no verb is on it';
+    'a record is written where nobody can reach it, complete on all copies before the map names ' +
+    'it, and its buffer is used again only when no reader and no verb is on it';
   const kept =
-    'a put is acknowledged after the WRITEs of all copies and the flip in persistent memory: every copy ' +
-    'but one may be lost';
+    'a put is acknowledged after the WRITEs of all copies and the flip in persistent memory: all ' +
+    'copies but one may be lost';
   const flushed =
     '; each WRITE is FLUSHed before the flip, and the flip persisted before anyone sees it';
   return (['assumed', 'flush'] as const).flatMap((durability) => {

@@ -5,8 +5,9 @@ import { assert } from '../../core/errors.ts';
 import { layout, u8, u16, u32, u53 } from '../../core/layout.ts';
 
 /**
- * The map as the coordinator keeps it in its own persistent memory, region `map`. From it a restarted
- * coordinator knows every committed location; keys it reads from the records, which carry them.
+ * The map as the coordinator keeps it in its own persistent memory, region `map`. From it a
+ * restarted coordinator knows every committed location; keys it reads from the records, which carry
+ * them.
  *
  *     0 +----------------------------------------------------------+
  *       | map head, drawn below                          64 B      |
@@ -22,9 +23,9 @@ import { layout, u8, u16, u32, u53 } from '../../core/layout.ts';
  *          8 | sequence u53                                     |
  *         16 | address of each copy, u53 x replicas             |
  *
- * A flip writes the half that is not current, and persists it; the slot means its whole half with the
- * higher sequence. So an entry changes by one write of which every torn state fails its checksum and
- * leaves the old half in force, without a second persist for a word that points to it.
+ * A flip writes the half that is not current, and persists it; the slot means its whole half with
+ * the higher sequence. So an entry changes by one write of which every torn state fails its
+ * checksum and leaves the old half in force, without a second persist for a word that points to it.
  */
 export const mapHead = layout('map head', {
   magic: u32,
@@ -89,7 +90,9 @@ function decodeMapHalf(bytes: Uint8Array, at: number, replicas: number): MapHalf
   return { sequence, recordBytes: f.recordBytes.get(bytes, at), addresses };
 }
 
-/** What slot `slot` of a whole map region means, and the half to write next; undefined: never used. */
+/**
+ * What slot `slot` of a whole map region means, and the half to write next; undefined: never used.
+ */
 export function decodeMapSlot(
   map: Uint8Array,
   slot: number,
@@ -128,9 +131,9 @@ export class PersistentMap {
   }
 
   /**
-   * The next sequence number of this coordinator. One counter serves all keys, so a key that is deleted
-   * and inserted again continues above every record it ever had; and because its limit is durable before
-   * a number below it is used, so does a coordinator that starts again.
+   * The next sequence number of this coordinator. One counter serves all keys, so a key that is
+   * deleted and inserted again continues above every record it ever had; and because its limit is
+   * durable before a number below it is used, so does a coordinator that starts again.
    */
   *nextSequence(): Program<number> {
     const sequence = ++this.#sequence;

@@ -77,8 +77,8 @@ export function centralLayout(shape: StoreShape, config: CentralConfig): SystemL
       },
     ],
     messageBytesMax: Math.max(requestHead.sizeBytes + largest, refusalBytesMax),
-    // Twice what can be outstanding, so that the credits of one direction always come with the messages
-    // of the other, and none has to be returned by a WRITE of its own.
+    // Twice what can be outstanding, so that the credits of one direction always come with the
+    // messages of the other, and none has to be returned by a WRITE of its own.
     messageSlots: 2 * clients + 2,
   };
 }
@@ -98,9 +98,9 @@ function dataBytes(shape: StoreShape, config: CentralConfig, largest: number): n
 }
 
 /**
- * Bytes of a memory node's region: entries of the mean size spread evenly, a second buffer for each put
- * under way (its new one, its old one, and one on its way to the free list), and one chunk that is not
- * full for each size class in use.
+ * Bytes of a memory node's region: entries of the mean size spread evenly, a second buffer for each
+ * put under way (its new one, its old one, and one on its way to the free list), and one chunk that
+ * is not full for each size class in use.
  */
 function dataBytesNeeded(shape: StoreShape, config: CentralConfig, largest: number): number {
   const spare = 3 * config.handlers;

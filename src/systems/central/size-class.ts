@@ -2,8 +2,9 @@ import { assert } from '../../core/errors.ts';
 import { recordBytesMax } from '../../core/record.ts';
 
 /**
- * Size classes of buffers: 64 to 512 bytes in steps of 64, then eight steps to each doubling, up to the
- * largest record. A record wastes at most 63 bytes of a small buffer and an eighth of a large one.
+ * Size classes of buffers: 64 to 512 bytes in steps of 64, then eight steps to each doubling, up to
+ * the largest record. A record wastes at most 63 bytes of a small buffer and an eighth of a large
+ * one.
  */
 const stepBytes = 64;
 const linearClasses = 8;

@@ -44,7 +44,8 @@ function costOf(
   store.run([
     {
       *program(client, context) {
-        // A record of another key takes the chunk's label, so that the operation is the common case.
+        // A record of another key takes the chunk's label, so that the operation is the common
+        // case.
         yield* client.insert(keyOf('user0000'), new Uint8Array(1000));
         yield* client.insert(keyOf('user0002'), new Uint8Array(1000));
         yield* client.insert(keyOf('user0003'), new Uint8Array(1000));
@@ -215,7 +216,7 @@ describe('limits', () => {
     expect(() => layoutOf({ memoryBytes: needed - 1 })).toThrow(/needs \d+ B/);
   });
 
-  test('as many keys as were asked for fit, of any mix of sizes, and the next one is refused', () => {
+  test('as many keys as asked for fit, of any mix of sizes, and the next one is refused', () => {
     const keysMax = 300;
     const store = new InThreadStore(system, { keysMax, replicas: 2, memoryNodes: 3 });
     const refused: string[] = [];

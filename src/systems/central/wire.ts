@@ -1,5 +1,6 @@
-import { type ErrorCode, errorCodes, FarsideError } from '../../core/errors.ts';
+import { assert, type ErrorCode, errorCodes, FarsideError } from '../../core/errors.ts';
 import { layout, u8, u16, u32 } from '../../core/layout.ts';
+import { recordBytes, recordHead } from '../../core/record.ts';
 
 /**
  * Requests and replies: bodies of mailbox messages, only as long as they need to be.
@@ -54,4 +55,53 @@ export function refusalError(reply: Uint8Array): FarsideError {
   return code in errorCodes
     ? new FarsideError(code as ErrorCode, text.slice(space + 1))
     : new FarsideError('FARSIDE_CORRUPT', `the coordinator's refusal does not parse: ${text}`);
+}
+
+/** Checks that the bytes form a request, where they enter. */
+export function openRequest(body: Uint8Array): {
+  operation: number;
+  hash: number;
+  keyStart: number;
+  keyBytes: number;
+} {
+  const f = requestHead.field;
+  const whole = body.length > requestHead.sizeBytes;
+  const operation = whole ? f.operation.get(body, 0) : 0;
+  const keyBytes = whole ? f.keyBytes.get(body, 0) : 0;
+  const stores = operation === operations.put || operation === operations.insert;
+  const keyStart = requestHead.sizeBytes + (stores ? recordHead.sizeBytes : 0);
+  let expectedBytes = keyStart + keyBytes;
+  let sameKeyBytes = true;
+  if (stores && body.length >= keyStart) {
+    const r = recordHead.field;
+    const valueBytes = r.valueBytes.get(body, requestHead.sizeBytes);
+    expectedBytes = requestHead.sizeBytes + recordBytes(keyBytes, valueBytes);
+    sameKeyBytes = r.keyBytes.get(body, requestHead.sizeBytes) === keyBytes;
+  }
+  assert(
+    operation >= operations.get &&
+      operation <= operations.delete &&
+      keyBytes > 0 &&
+      sameKeyBytes &&
+      body.length === expectedBytes,
+    () => `a request of ${body.length} B: operation ${operation}, key of ${keyBytes} B`,
+    'FARSIDE_CORRUPT',
+  );
+  return { operation, hash: f.keyHash.get(body, 0), keyStart, keyBytes };
+}
+
+/**
+ * The reply's head goes where the record has its head and key, right before the value: a record's
+ * head alone is larger. So the value is never copied here, between the READ and the message.
+ */
+export function replyWithValue(record: Uint8Array): Uint8Array {
+  const f = recordHead.field;
+  const valueBytes = f.valueBytes.get(record, 0);
+  const start = recordHead.sizeBytes + f.keyBytes.get(record, 0);
+  const reply = record.subarray(start - replyHead.sizeBytes, start + valueBytes);
+  replyHead.field.status.set(reply, 0, replyStatus.yes);
+  replyHead.field.pad.set(reply, 0, 0);
+  replyHead.field.pad2.set(reply, 0, 0);
+  replyHead.field.valueBytes.set(reply, 0, valueBytes);
+  return reply;
 }

@@ -40,17 +40,18 @@ const claimPollNs = 500;
  * 1. Space is claimed by the run of extents, with one FETCH_ADD on the primary's claim word, and
  *    recorded in the directory of every copy. Two nodes can never be given the same extent, and a
  *    claim that is cut short by a crash wastes a run and nothing else.
- * 2. Slots of a run are handed out by the node that claimed it, in its own memory: an insert allocates
- *    without a verb, but for one run in so many.
- * 3. A freed slot goes to the node that freed it. What that node cannot use soon, more than a run of a
- *    class, it pushes on a list in the primary's memory, from which any node takes slots when there is
- *    no more space to claim. The list is a stack; its head carries a tag that every change increments,
- *    since a node that has read `head = A, next of A = B` may be overtaken by others that pop A and B and
- *    push A again: its CAS to B would then succeed without the tag, and hand out B twice.
+ * 2. Slots of a run are handed out by the node that claimed it, in its own memory: an insert
+ *    allocates without a verb, but for one run in so many.
+ * 3. A freed slot goes to the node that freed it. What that node cannot use soon, more than a run
+ *    of a class, it pushes on a list in the primary's memory, from which any node takes slots when
+ *    there is no more space to claim. The list is a stack; its head carries a tag that every change
+ *    increments, since a node that has read `head = A, next of A = B` may be overtaken by others
+ *    that pop A and B and push A again: its CAS to B would then succeed without the tag, and hand
+ *    out B twice.
  *
  * The offset of copy j equals that of the primary, so allocation at the primary places all copies.
- * Claims, runs and lists are only hints about who may use what: the lock words and the directory say
- * what each slot is, so that what a crashed node held can be found again by a scan.
+ * Claims, runs and lists are only hints about who may use what: the lock words and the directory
+ * say what each slot is, so that what a crashed node held can be found again by a scan.
  */
 export class SlotAllocator {
   readonly #context: NodeContext;
@@ -127,7 +128,8 @@ export class SlotAllocator {
     const claims = this.#geometry.claims(primary);
     const first = Number(yield* faa(claims, BigInt(extents)));
     if (first + extents > sizing.extentsPerCopy) {
-      // What is left is less than this run; the claim word stays beyond it, which wastes at most that.
+      // What is left is less than this run; the claim word stays beyond it, which wastes at most
+      // that.
       this.#exhausted.add(run);
       return;
     }
@@ -166,7 +168,8 @@ export class SlotAllocator {
       const reference = lowHalf(head);
       if (reference === 0) return undefined;
       const slot = reference - 1;
-      // May be any word at all if others have popped the slot by now; then the CAS fails by its tag.
+      // May be any word at all if others have popped the slot by now; then the CAS fails by its
+      // tag.
       const lock = decodeLock(yield* readWord(this.#geometry.slot(primary, 0, slot)));
       const next = packHead((highHalf(head) + 1) >>> 0, lock.low);
       if ((yield* cas(headAddress, head, next)) !== head) {
@@ -176,8 +179,8 @@ export class SlotAllocator {
       if (lock.state !== lockState.free) {
         throw new FarsideError(
           'FARSIDE_CORRUPT',
-          `slot ${slot} of memory node ${primary} is on the list of free slots, and its lock word ` +
-            `says state ${lock.state}`,
+          `slot ${slot} of memory node ${primary} is on the list of free slots, but its lock ` +
+            `word says state ${lock.state}`,
         );
       }
       this.#count('slotsTaken');
@@ -186,7 +189,9 @@ export class SlotAllocator {
     throw listBusy(primary, sizeClass);
   }
 
-  /** Pushes on the shared list. The slot is this node's until the CAS, so its word may be WRITTEN. */
+  /**
+   * Pushes on the shared list. The slot is this node's until the CAS, so its word may be WRITTEN.
+   */
   *#share(primary: number, sizeClass: SizeClass, free: FreeSlot): Program {
     const headAddress = this.#geometry.freeHead(primary, sizeClass.index);
     const lock = this.#geometry.slot(primary, 0, free.slot);

@@ -133,7 +133,7 @@ test('of many nodes that insert one key at once exactly one wins, and its value 
   }
 });
 
-test('keys that crowd the same two buckets are all inserted, and claims that lose try again', () => {
+test('keys that crowd two buckets are all inserted, and claims that lose try again', () => {
   let races = 0;
   for (let seed = 1; seed <= 20; seed++) {
     // Two buckets in all, so that every key shares both with every other.

@@ -10,8 +10,7 @@ export const directParameters = [
     type: 'choice',
     choices: ['crc', 'crc32c'],
     default: 'crc',
-    summary:
-      "what a checksum costs: crc, a table a byte at a time as the authors' code, or the CPU's crc32c",
+    summary: "what a checksum costs: crc, a table byte by byte as in the authors' code, or crc32c",
   },
   {
     name: 'readers',
@@ -19,7 +18,8 @@ export const directParameters = [
     choices: ['ignore-lock', 'spin-on-lock'],
     default: 'ignore-lock',
     summary:
-      "whether a get looks at the lock: not at all as in the paper, or retries while it is held, as the authors' code",
+      'whether a get ignores the lock, as in the paper, or retries while it is held, as in the ' +
+      "authors' code",
   },
   {
     name: 'redo',
@@ -39,7 +39,7 @@ export const directParameters = [
     name: 'readRetriesMax',
     type: 'integer',
     minimum: 1,
-    default: 10_000,
+    default: 100_000,
     summary: 'torn READs of one copy of a record before a get turns to the next copy, or gives up',
   },
   {

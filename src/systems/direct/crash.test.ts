@@ -12,9 +12,9 @@ import type { DirectNode, Location } from './node.ts';
 import { decodeLock, lockState, stampNode } from './words.ts';
 
 /**
- * The defects of the authors' released code (a truncated redo copy, replicas locked for ever, readers
- * that wait for writers, locks without an owner) all show when a writer dies; these tests kill one at
- * each of its verbs, and at each piece of a torn verb.
+ * The defects of the authors' released code (a truncated redo copy, replicas locked for ever,
+ * readers that wait for writers, locks without an owner) all show when a writer dies; these tests
+ * kill one at each of its verbs, and at each piece of a torn verb.
  */
 const key = keyOf('victim');
 const into = new Uint8Array(4096);
@@ -129,7 +129,7 @@ describe.each([1, 2, 3])('a writer of %i copies dies', (replicas) => {
     expect(backward).toBeGreaterThan(2);
   });
 
-  test('insert: the key is there or not, and a broken bucket lock is all that recovery owes', () => {
+  test('insert: the key is there or not, and recovery owes a bucket lock at most', () => {
     const fresh = keyOf('fresh');
     for (let steps = 0; ; steps++) {
       const store = openStore(replicas);
@@ -143,7 +143,7 @@ describe.each([1, 2, 3])('a writer of %i copies dies', (replicas) => {
   });
 });
 
-test('a lock that is not left names its holder, and whoever wants it gives up in bounded time', () => {
+test('a lock that is not left names its holder, and whoever wants it gives up in time', () => {
   const store = openStore(2);
   // One CAS, and no more.
   expect(killedAfter(store, put, 1)).toBe(false);
@@ -156,7 +156,7 @@ test('a lock that is not left names its holder, and whoever wants it gives up in
   expect(nodeOf(store, 1).statistics.events.lockRetries).toBe(20);
 });
 
-test('only the primary is ever locked, and the other copies are idle in the same generation', () => {
+test('only the primary is ever locked; other copies are idle in the same generation', () => {
   for (let steps = 0; steps <= 8; steps++) {
     const store = openStore(3);
     killedAfter(store, put, steps);

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
 import { once, patterned } from '../../../test/support/values.ts';
 import { keyOf } from '../../core/key.ts';
+import { randomStream } from '../../core/random.ts';
 import { direct } from './index.ts';
 
 const into = new Uint8Array(32 * 1024);
@@ -80,6 +81,38 @@ test('a value that outgrows its slot moves, and is counted apart from other puts
   // Slots at least double, so the seven growths fit into three moves: 300, 1000 (or 4096), 4096.
   expect(reallocations).toBeGreaterThanOrEqual(3);
   expect(reallocations).toBeLessThanOrEqual(4);
+});
+
+test('values whose sizes change all the time fit the memory that a shape asks for', () => {
+  const shape = {
+    computeNodes: 2,
+    keysMax: 60,
+    valueBytesMax: 32 * 1024,
+    valueBytesMean: 2000,
+    replicas: 2,
+  };
+  const store = new InThreadStore(direct, shape);
+  const keys = Array.from({ length: 60 }, (_, i) => keyOf(`key ${i}`));
+  const dice = randomStream(1, 'sizes');
+  const value = new Uint8Array(32 * 1024);
+  const size = () => value.subarray(0, Math.ceil(32 * 1024 * dice.unit() ** 4));
+  once(store, function* (client) {
+    for (const key of keys) yield* client.insert(key, size());
+  });
+  for (let round = 0; round < 40; round++) {
+    once(
+      store,
+      function* (client) {
+        for (const key of keys) expect(yield* client.put(key, size())).toBe(true);
+      },
+      round % 2,
+    );
+  }
+  const events = store.systemNodes.map((node) => node.statistics.events);
+  const reallocations = events.reduce((sum, event) => sum + (event.reallocations as number), 0);
+  // Slots at least double each time: from the smallest to the largest at most nine times.
+  expect(reallocations).toBeGreaterThan(60);
+  expect(reallocations).toBeLessThanOrEqual(9 * 60);
 });
 
 type Step = { op: 'insert' | 'get' | 'put' | 'delete'; node: number; key: number; bytes: number };

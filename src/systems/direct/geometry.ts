@@ -16,8 +16,9 @@ interface NodePlaces {
 }
 
 /**
- * Which node and address everything has. The primary of a key is the memory node `hash mod n`, and copy
- * j lies on the node j places further (paper §4.1), at the same offset of that node's area `copyJ`.
+ * Which node and address everything has. The primary of a key is the memory node `hash mod n`, and
+ * copy j lies on the node j places further (paper §4.1), at the same offset of that node's area
+ * `copyJ`.
  */
 export class Geometry {
   readonly cluster: ClusterMap;
@@ -81,7 +82,9 @@ export class Geometry {
   }
 }
 
-/** The two buckets and the fingerprint of a key: bits independent of those that chose its primary. */
+/**
+ * The two buckets and the fingerprint of a key: bits independent of those that chose its primary.
+ */
 export interface KeyPlace {
   readonly home: number;
   readonly other: number;

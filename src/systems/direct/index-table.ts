@@ -16,25 +16,27 @@ export type Searched = Location | 'absent' | 'deleting' | 'changed';
 const movesMax = 16;
 
 /**
- * The hash index of one primary, in its memory: buckets of one cache line, a lock word and 7 entries.
+ * The hash index of one primary, in its memory: buckets of one cache line, a lock word and 7
+ * entries.
  *
  *    0 +-----------+---------+---------+-   -+---------+
  *      | lock word | entry 0 | entry 1 | ... | entry 6 |
  *      +-----------+---------+---------+-   -+---------+ 64
  *
- * A key may stand in any entry of two buckets, its home and another. Which of the two is full matters
- * to nobody else, so there is no chain to follow: a look-up READs both at once. Both full is the
- * bound, and FARSIDE_CAPACITY.
+ * A key may stand in any entry of two buckets, its home and another. Which of the two is full
+ * matters to nobody else, so there is no chain to follow: a look-up READs both at once. Both full
+ * is the bound, and FARSIDE_CAPACITY.
  *
  * - Claiming an entry is a CAS from 0, since inserts of different keys meet in it.
  * - That one key is inserted once needs more, because two nodes could claim entries in different
- *   buckets: an insert holds the lock of the key's *home* bucket from before it looks for the key until
- *   its entry is claimed. The lock guards keys, not entries; an entry of the home bucket may be claimed
- *   by a holder of another bucket's lock.
- * - Changing or clearing an entry needs the lock of the slot that it names, which the key's writers hold.
- * - A key never goes from one entry to another while it lives, and look-ups take no lock. They may READ
- *   one bucket before and the other after a delete and an insert of the key; if they find it in
- *   neither, then there was a moment in between when it was in neither.
+ *   buckets: an insert holds the lock of the key's *home* bucket from before it looks for the key
+ *   until its entry is claimed. The lock guards keys, not entries; an entry of the home bucket may
+ *   be claimed by a holder of another bucket's lock.
+ * - Changing or clearing an entry needs the lock of the slot that it names, which the key's writers
+ *   hold.
+ * - A key never goes from one entry to another while it lives, and look-ups take no lock. They may
+ *   READ one bucket before and the other after a delete and an insert of the key; if they find it
+ *   in neither, then there was a moment in between when it was in neither.
  */
 export class IndexTable {
   readonly #node: DirectNode;
@@ -80,9 +82,9 @@ export class IndexTable {
   }
 
   /**
-   * Looks for the key in the buckets fetched last. READs the slots whose entries have its fingerprint,
-   * one after another (there is a second one in less than 3 % of searches). Where it gives a location,
-   * the record is in the reader's buffer.
+   * Looks for the key in the buckets fetched last. READs the slots whose entries have its
+   * fingerprint, one after another (there is a second one in less than 3 % of searches). Where it
+   * gives a location, the record is in the reader's buffer.
    */
   *search(primary: number, place: KeyPlace, key: Key): Program<Searched> {
     let deleting = false;
@@ -121,7 +123,10 @@ export class IndexTable {
     return 'changed';
   }
 
-  /** An empty entry of the emptier bucket, so that buckets fill evenly; undefined where both are full. */
+  /**
+   * An empty entry of the emptier bucket, so that buckets fill evenly; undefined where both are
+   * full.
+   */
   emptyEntry(primary: number, place: KeyPlace): Address | undefined {
     let best: number | undefined;
     let bestTaken = bucketEntries;

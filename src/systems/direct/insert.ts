@@ -31,20 +31,22 @@ interface Candidate {
 }
 
 /**
- * Creates entries, by one-sided verbs of the creating node alone. The paper allocates an entry "with the
- * help of a distributed consensus protocol" and gives none; none is needed where one word decides:
+ * Creates entries, by one-sided verbs of the creating node alone. The paper leaves this to a
+ * consensus protocol that it does not give; none is needed where one word decides:
  *
  *   1  CAS home bucket's lock; READ both buckets       one doorbell, so the READs are after the CAS
  *   2  WRITE lock word and record into a slot, all copies
  *   3  CAS the entry from 0; WRITE the bucket's unlock  one doorbell
  *
- * The CAS of step 3 is the moment that the key comes to exist. Of two nodes that insert one key, the
- * second to get the home lock finds the first one's entry. The CAS of step 3 can still lose, to the insert
- * of another key that has this bucket as its second choice and so holds another lock; the insert then
- * starts again with step 1, since between the unlock and the retry its own key may have been inserted.
+ * The CAS of step 3 is the moment that the key comes to exist. Of two nodes that insert one key,
+ * the second to get the home lock finds the first one's entry. The CAS of step 3 can still lose, to
+ * the insert of another key that has this bucket as its second choice and so holds another lock;
+ * the insert then starts again with step 1, since between the unlock and the retry its own key may
+ * have been inserted.
  *
- * A crash after step 1 leaves a bucket lock that names its holder, and after step 2 also a whole record
- * in an idle slot that no entry names. Recovery breaks the lock, and may finish the insert or free the slot.
+ * A crash after step 1 leaves a bucket lock that names its holder, and after step 2 also a whole
+ * record in an idle slot that no entry names. Recovery breaks the lock, and may finish the insert
+ * or free the slot.
  */
 export class Inserter {
   readonly #node: DirectNode;
@@ -124,15 +126,18 @@ export class Inserter {
     const unlock = writeWord(this.#index.lockOf(primary, place), 0n);
     const verbs: Verb<unknown>[] = [claim, unlock];
     if (this.#node.context.durability === 'flush') {
-      // Fenced: else another insert of the key could find the entry before it is durable, report that
-      // the key exists, and a power loss would take the entry back.
+      // Fenced: else another insert of the key could find the entry before it is durable, report
+      // that the key exists, and a power loss would take the entry back.
       verbs.splice(1, 1, flush(entry, 8), fenced(unlock));
     }
     yield* batch(...verbs);
     return claim.swapped;
   }
 
-  /** Gives the slot back; one that was filled is marked free first, so that no scan takes it for an entry. */
+  /**
+   * Gives the slot back; one that was filled is marked free first, so that no scan takes it for an
+   * entry.
+   */
   *#abandon({ primary, sizeClass, free, filled }: Candidate): Program {
     if (filled) yield* this.#writer.unfill(primary, free.slot, free.generation);
     const sharing = this.#node.allocator.release(primary, sizeClass, free);

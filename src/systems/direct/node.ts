@@ -163,6 +163,7 @@ export const relocationsMax = 1000;
 export function restless(key: Key): FarsideError {
   return new FarsideError(
     'FARSIDE_LIMIT',
-    `key ${JSON.stringify(key.text)} was moved, deleted or inserted under every attempt to reach it`,
+    `key ${JSON.stringify(key.text)} was moved, deleted or inserted under every attempt to ` +
+      'reach it',
   );
 }

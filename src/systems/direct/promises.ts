@@ -1,49 +1,53 @@
 import type { SystemPromise } from '../system.ts';
 
 const inPlace =
-  'a write is whole in the redo space of every copy before any committed copy is touched, and a checksum ' +
-  'over key, lengths, version and value makes a torn READ repeat itself';
+  'a write is whole in the redo space of every copy before any committed copy is touched, and a ' +
+  'checksum over key, lengths, version and value makes a torn READ repeat itself';
 const breaking =
-  'breaking the lock of a holder that crashed needs that holder fenced first, because its WRITEs change ' +
-  'records in place; no clock is needed for it, and none is used';
+  'To break the lock of a holder that crashed, that holder must be fenced first, since its ' +
+  'WRITEs change records in place; no clock is needed for it, and none is used';
 
 export const directPromises: readonly SystemPromise[] = [
   {
     promise: 'read committed',
     durability: 'assumed',
     holds: 'asynchronous-safe',
-    because: `${inPlace}; the generation in the version rejects records of a slot that was freed and reused`,
+    because:
+      `${inPlace}. The generation in the version rejects records of a slot that was freed and ` +
+      'reused. A get that finds a record in place may be ahead of its writer, whose redo copies ' +
+      'guarantee by then that recovery completes the write',
   },
   {
     promise: 'read committed',
     durability: 'flush',
     holds: 'asynchronous-safe',
     because:
-      `${inPlace}; the redo copy is flushed first, so a record that was seen before a power loss is rolled ` +
-      'forward after it. An inserted slot is flushed before its entry, so an entry that was seen and lost ' +
-      'can be linked again from the slot',
+      `${inPlace}. Redo copies are flushed first, so a record that was seen before a power loss ` +
+      'is rolled forward after it; an inserted slot is flushed before its entry, so an entry ' +
+      'that was seen and lost is linked again from the slot',
   },
   {
     promise: 'atomic write',
     durability: 'assumed',
     holds: 'asynchronous-safe',
-    because: `${inPlace}; the lock word names the write that it covers. ${breaking}`,
+    because: `${inPlace}. The lock word names the write that it covers. ${breaking}`,
   },
   {
     promise: 'atomic write',
     durability: 'flush',
     holds: 'asynchronous-safe',
     because:
-      'redo copies and the lock word are flushed before the committed copies are written, and those before ' +
-      `the lock is left. ${breaking}`,
+      'redo copies and the lock word are flushed before the committed copies are written, and ' +
+      `those before the lock is left. ${breaking}`,
   },
   {
     promise: 'data reliability',
     durability: 'assumed',
     holds: 'asynchronous-safe',
     because:
-      'a write is acknowledged when every copy has it. Gets of cached keys go on from another copy; ' +
-      'the index of a lost node is not replicated and is rebuilt from the slots and directories of the copies',
+      'a write is acknowledged when every copy has it. Gets of cached keys go on from another ' +
+      'copy; the index of a lost node has no copy and is rebuilt from the slots and directories ' +
+      "of the node's copies",
   },
   {
     promise: 'data reliability',
@@ -56,8 +60,9 @@ export const directPromises: readonly SystemPromise[] = [
     durability: 'assumed',
     holds: 'no',
     because:
-      'every operation takes effect at one WRITE or CAS of the primary, but a get that turns to another ' +
-      'copy, because the primary does not answer, may see a write before or after others see it',
+      'every operation takes effect at one WRITE or CAS of the primary, and while all memory ' +
+      'nodes answer the store is linearizable; but a get that turns to another copy may see a ' +
+      'write before or after others see it',
   },
   {
     promise: 'linearizable',

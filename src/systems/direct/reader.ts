@@ -29,8 +29,8 @@ export function checksummedBytes(length: number): number {
 const immediateRetries = 16;
 
 /**
- * Reads records without locks. Its buffer is laid out as the start of a slot, lock word and record; the
- * lock word is READ only where readers spin on it.
+ * Reads records without locks. Its buffer is laid out as the start of a slot, lock word and record;
+ * the lock word is READ only where readers spin on it.
  */
 export class RecordReader {
   readonly #node: DirectNode;
@@ -56,12 +56,14 @@ export class RecordReader {
   readonly recordAt = lockBytes;
 
   /**
-   * READs the record at `location`, as long as it was when last seen, until it is whole: 1 round trip
-   * where nobody writes to it. Where the primary does not answer, or stays torn, the next copy is read.
+   * READs the record at `location`, as long as it was when last seen, until it is whole: 1 round
+   * trip where nobody writes to it. Where the primary does not answer, or stays torn, the next copy
+   * is read.
    *
-   * A checksum is enough for a record to be one write's: a torn READ mixes words of two writes, and no
-   * word of it is trusted before the checksum holds, but for the version's generation. That is one
-   * aligned word, and it never goes back, so that another generation in it is proof of reuse at once.
+   * A checksum is enough for a record to be one write's: a torn READ mixes words of two writes, and
+   * no word of it is trusted before the checksum holds, but for the version's generation. That is
+   * one aligned word, and it never goes back, so that another generation in it is proof of reuse at
+   * once.
    */
   *read(location: Location, key: Key): Program<Found> {
     let failure: VerbError | undefined;

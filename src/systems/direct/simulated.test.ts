@@ -89,7 +89,7 @@ test.each(['assumed', 'flush'] as const)(
   },
 );
 
-test('a get of one node costs what a READ and a checksum cost, and a put what its four steps do', () => {
+test('where nothing but round trips takes time, a put takes four times as long as a get', () => {
   const store = new SimStore(direct, { memoryNodes: 1 }, { profile: 'ideal' });
   const key = keyOf('user1');
   const into = new Uint8Array(4096);

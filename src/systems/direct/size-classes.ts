@@ -14,8 +14,9 @@ import { recordBytesMax, recordHead } from '../../core/record.ts';
  *      | padding to 64        |
  *      +----------------------+  `strideBytes`
  *
- * Strides are multiples of 64 B, eight to a doubling, so that at most an eighth of a slot is slack. The
- * class only says how far a record may grow in place: gets READ the record's length, not the class.
+ * Strides are multiples of 64 B, eight to a doubling, so that at most an eighth of a slot is slack.
+ * The class only says how far a record may grow in place: gets READ the record's length, not the
+ * class.
  */
 export interface SizeClass {
   readonly index: number;

@@ -77,6 +77,11 @@ describe('regions', () => {
     expect(bytesPerNode({ ...shape, memoryBytes: needed })).toBeLessThanOrEqual(needed);
   });
 
+  test('more than a node can address is refused as well', () => {
+    const shape = shapeOf({ keysMax: 2 ** 30, memoryNodes: 1 });
+    expect(() => sizingOf(shape)).toThrow('add memory nodes');
+  });
+
   test('a larger region is used whole, and never exceeded', () => {
     for (const memoryBytes of [2 ** 24, 2 ** 27 + 12_345, 2 ** 30]) {
       const used = bytesPerNode(shapeOf({ keysMax: 100, memoryBytes }));

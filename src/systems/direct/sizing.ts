@@ -5,12 +5,14 @@ import type { StoreShape } from '../system.ts';
 import { sizeClasses, sizeClassFor, slotUnitBytes } from './size-classes.ts';
 
 /**
- * How many bytes a memory node needs, and how they are divided. Every memory node has the same regions:
+ * How many bytes a memory node needs, and how they are divided. Every memory node has the same
+ * regions:
  *
  *   index   buckets of the hash index of the keys whose primary this node is
  *   pool    the words that slots are allocated by
  *   copy0   slots of the keys whose primary this node is
- *   copy1   slots of the keys whose primary is the node before, at the offsets they have there; copy2 …
+ *   copy1   slots of the keys whose primary is the node before, at the offsets they have there
+ *   copy2   likewise of the node before that
  *
  * Copies mirror the primary's area, so that one allocation, at the primary, places all of them.
  */
@@ -30,7 +32,7 @@ export interface Sizing {
   readonly buckets: number;
   readonly poolBytes: number;
   readonly extentsPerCopy: number;
-  /** Directory words of a copy area, rounded up to whole extents' alignment. */
+  /** Directory words of a copy area, rounded up to the page. */
   readonly directoryBytes: number;
   readonly copyBytes: number;
 }
@@ -64,15 +66,23 @@ export function sizingOf(shape: StoreShape): Sizing {
     if (shape.memoryBytes < neededBytes) {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
-        `${shape.memoryBytes} bytes a memory node do not hold the data: ${shape.keysMax} keys of up to ` +
-          `${shape.keyBytesMax} bytes with values of ${shape.valueBytesMean} bytes on average, ` +
-          `${shape.replicas} times over ${shape.memoryNodes} memory nodes, with redo space, ` +
-          `need ${neededBytes} bytes on each`,
+        `${shape.memoryBytes} bytes a memory node do not hold the data: ${shape.keysMax} keys of ` +
+          `up to ${shape.keyBytesMax} bytes with values of ${shape.valueBytesMean} bytes on ` +
+          `average, ${shape.replicas} times over ${shape.memoryNodes} memory nodes, with redo ` +
+          `space, need ${neededBytes} bytes on each`,
       );
     }
     extents = extentsWithin((shape.memoryBytes - fixedBytes) / shape.replicas);
   }
-  extents = Math.min(extents, Math.floor(areaBytesMax / extentBytes));
+  const extentsMax = Math.floor(areaBytesMax / extentBytes);
+  if (neededExtents > extentsMax) {
+    throw new FarsideError(
+      'FARSIDE_CAPACITY',
+      `${shape.keysMax} keys over ${shape.memoryNodes} memory nodes need ${neededBytes} bytes on ` +
+        `each, and a node addresses ${areaBytesMax} bytes of slots: add memory nodes`,
+    );
+  }
+  extents = Math.min(extents, extentsMax);
   return {
     buckets,
     poolBytes,
@@ -101,7 +111,9 @@ export function copyRegion(copy: number): string {
   return `copy${copy}`;
 }
 
-/** Keys are spread by hash, so a node has a binomial share of them: the mean and four deviations. */
+/**
+ * Keys are spread by hash, so a node has a binomial share of them: the mean and four deviations.
+ */
 function keysPerNodeMax(shape: StoreShape): number {
   const mean = shape.keysMax / shape.memoryNodes;
   if (shape.memoryNodes === 1) return shape.keysMax;
@@ -123,11 +135,9 @@ function extentsNeeded(shape: StoreShape, keys: number): number {
  * together no larger than the last: twice the space in all.
  */
 function extentsGenerous(shape: StoreShape, keys: number): number {
-  const { valueBytesMean, valueBytesMax } = shape;
-  if (valueBytesMean >= valueBytesMax) return extentsNeeded(shape, keys);
-  const stride = strideOf(shape, Math.min(valueBytesMax, 2 * valueBytesMean));
-  const most = strideOf(shape, valueBytesMax);
-  return extentsFor(2 * keys * stride, most) + heldExtents(shape, classesUpTo(most), most);
+  if (shape.valueBytesMean >= shape.valueBytesMax) return extentsNeeded(shape, keys);
+  const most = strideOf(shape, shape.valueBytesMax);
+  return extentsFor(2 * keys * most, most) + heldExtents(shape, classesUpTo(most), most);
 }
 
 /** Runs that each compute node has claimed and not filled, and freed slots that it keeps. */

@@ -1,8 +1,8 @@
 import { highHalf, lowHalf, packWord } from '../../core/word.ts';
 
 /**
- * The 64-bit words of Direct's memory. Each is changed by one CAS or one aligned WRITE, so a reader sees
- * it before or after a change and never between.
+ * The 64-bit words of Direct's memory. Each is changed by one CAS or one aligned WRITE, so a reader
+ * sees it before or after a change and never between.
  *
  * Lock word: the first word of a slot.
  *
@@ -11,10 +11,10 @@ import { highHalf, lowHalf, packWord } from '../../core/word.ts';
  *   |state| incarnation 14 | generation 16  | stamp (held), next (free), or 0 |
  *   +-----+----------------+----------------+--------------------------------+
  *
- * `generation` counts the lives of a slot and grows when the slot is freed. A writer takes the lock by
- * a CAS from `idle` of the generation it has cached; once the slot is freed, or is some other key's,
- * that word is never there again, and the CAS fails. Without it, a writer delayed between its look-up
- * and its CAS would overwrite the next key's record.
+ * `generation` counts the lives of a slot and grows when the slot is freed. A writer takes the lock
+ * by a CAS from `idle` of the generation it has cached; once the slot is freed, or is some other
+ * key's, that word is never there again, and the CAS fails. Without it, a writer delayed between
+ * its look-up and its CAS would overwrite the next key's record.
  *
  * `stamp` and `incarnation` say who holds a lock, so that recovery can find out whether the holder
  * lives, fence it and break the lock. The stamp is also half of the version of the record that the
@@ -64,10 +64,11 @@ export function decodeLock(word: bigint): LockWord {
 }
 
 /**
- * A stamp names one write: the compute node (12 bits) and that node's count of writes (20 bits, modulo).
- * It is a name and not a rank: a writer learns nothing of the version that it replaces, since asking
- * would cost a verb in every put. Recovery needs no rank either (docs/systems/direct.md). A stamp that
- * comes round after 2^20 writes is harmless: it can only match a redo copy that equals the committed one.
+ * A stamp names one write: the compute node (12 bits) and that node's count of writes (20 bits,
+ * modulo). It is a name and not a rank: a writer learns nothing of the version that it replaces,
+ * since asking would cost a verb in every put. Recovery needs no rank either
+ * (docs/systems/direct.md). A stamp that comes round after 2^20 writes is harmless: it can only
+ * match a redo copy that equals the committed one.
  */
 export function stampOf(node: number, count: number): number {
   return ((node << 20) | (count & 0xfffff)) >>> 0;
@@ -87,7 +88,8 @@ export function versionGeneration(version: number): number {
 }
 
 /**
- * Index entry: where a key's slot is. 0 is an empty entry (a linked slot has a generation of 1 or more).
+ * Index entry: where a key's slot is. 0 is an empty entry (a linked slot has a generation of 1 or
+ * more).
  *
  *    63            48 47       41 40          32 31                         0
  *   +----------------+-----------+--------------+----------------------------+
@@ -119,7 +121,9 @@ export function unpackEntry(high: number, low: number): IndexEntry {
   };
 }
 
-/** Bits 8..0 of the high half of an entry; entries are told apart by them before any slot is read. */
+/**
+ * Bits 8..0 of the high half of an entry; entries are told apart by them before any slot is read.
+ */
 export function entryFingerprint(high: number): number {
   return high & 0x1ff;
 }
@@ -130,8 +134,8 @@ export function bucketHeldWord(incarnation: number, stamp: number): bigint {
 }
 
 /**
- * Head of a list of free slots: a tag that grows with every change (so that a CAS cannot succeed on a
- * head that was popped and pushed again meanwhile), and the first slot plus one, or 0.
+ * Head of a list of free slots: a tag that grows with every change (so that a CAS cannot succeed on
+ * a head that was popped and pushed again meanwhile), and the first slot plus one, or 0.
  */
 export function packHead(tag: number, reference: number): bigint {
   return packWord(tag, reference);

@@ -43,15 +43,16 @@ const noValue = new Uint8Array(0);
  *
  *   CAS lock  ->  WRITE redo, all copies  ->  WRITE committed, all copies  ->  WRITE unlock
  *
- * each waiting for the one before (paper §4.1). Only the primary's lock word is ever held: a lock has
- * one place, or two nodes could each hold some copies of it. Those of the other copies keep the
- * generation, idle or free, so that whoever reads a copy, or takes over from a lost primary, finds a
- * lock that nobody has to release.
+ * each waiting for the one before (paper §4.1). Only the primary's lock word is ever held: a lock
+ * has one place, or two nodes could each hold some copies of it. Those of the other copies keep the
+ * generation, idle or free, so that whoever reads a copy, or takes over from a lost primary, finds
+ * a lock that nobody has to release.
  *
- * What a crash leaves behind, and how recovery will tell. If every surviving redo copy has the version
- * (generation, stamp) that the lock word names, then committed copies may have been touched: copy the
- * redo over them all and go on from there. If one has not, then no committed copy was touched, since
- * those WRITEs are posted after every redo WRITE has completed: unlock, and the write never was.
+ * What a crash leaves behind, and how recovery will tell. If every surviving redo copy has the
+ * version (generation, stamp) that the lock word names, then committed copies may have been
+ * touched: copy the redo over them all and go on from there. If one has not, then no committed copy
+ * was touched, since those WRITEs are posted after every redo WRITE has completed: unlock, and the
+ * write never was.
  */
 export class SlotWriter {
   readonly #node: DirectNode;
@@ -91,8 +92,8 @@ export class SlotWriter {
   }
 
   /**
-   * Takes the lock of that life of the slot: 1 round trip where it is idle. False where the slot has
-   * been freed, and the location is stale. FARSIDE_LIMIT names the holder.
+   * Takes the lock of that life of the slot: 1 round trip where it is idle. False where the slot
+   * has been freed, and the location is stale. FARSIDE_LIMIT names the holder.
    */
   *lock(location: Location, stamp: number): Program<boolean> {
     const { config, context, geometry } = this.#node;
@@ -118,11 +119,14 @@ export class SlotWriter {
     if (this.#node.config.redo) yield* batch(...this.#redo(location, this.#record));
     yield* batch(...this.#committed(location, this.#record));
     const lock = geometry.slot(location.primary, 0, location.slot);
-    // Not flushed: a lock that a power loss brings back is found, and broken, when the node restarts.
+    // Not flushed: a lock that a power loss brings back is found, and broken, when the node
+    // restarts.
     yield* writeWord(lock, idleWord(location.generation));
   }
 
-  /** WRITEs the encoded record and an idle lock word to every copy of a slot that nobody else knows. */
+  /**
+   * WRITEs the encoded record and an idle lock word to every copy of a slot that nobody else knows.
+   */
   fill(primary: number, slot: number, generation: number): Verb<unknown>[] {
     storeWord(this.#slotBytes, 0, idleWord(generation));
     const bytes = this.#slotBytes.subarray(0, lockBytes + this.#record.length);
@@ -135,12 +139,13 @@ export class SlotWriter {
   }
 
   /**
-   * Moves the encoded record to a new slot and frees the old one, whose lock is held: 3 round trips.
+   * Moves the encoded record to a new slot and frees the old one, whose lock is held: 3 round
+   * trips.
    *
    * The new slot starts its life locked, until the entry names it. Otherwise a second writer, who
    * follows the old slot's note to the new one, could delete the key there and clear the entry, all
-   * before the first one's WRITE of the entry takes effect: that WRITE would then bring back an entry
-   * that names a freed slot, for ever.
+   * before the first one's WRITE of the entry takes effect: that WRITE would then bring back an
+   * entry that names a freed slot, for ever.
    */
   *move(key: Key, from: Location, stamp: number, to: NewPlace): Program {
     const lock = this.#node.geometry.slot(from.primary, 0, to.slot);
@@ -151,13 +156,13 @@ export class SlotWriter {
   }
 
   /**
-   * Ends the life of a slot whose lock is held. A record that says so takes the place of the old one,
-   * through the redo space like any other, and that is the moment the change happens: whoever has the
-   * location, cached or from the index, reads that record first. The index entry follows on the same
-   * queue pair, and the lock word last, with the next life's generation.
+   * Ends the life of a slot whose lock is held. A record that says so takes the place of the old
+   * one, through the redo space like any other, and that is the moment the change happens: whoever
+   * has the location, cached or from the index, reads that record first. The index entry follows on
+   * the same queue pair, and the lock word last, with the next life's generation.
    *
-   * `entryWord` is that of the key's new place, or undefined where it is deleted; `before` goes with
-   * the first step and `after` with the last.
+   * `entryWord` is that of the key's new place, or undefined where it is deleted; `before` goes
+   * with the first step and `after` with the last.
    */
   *#retire(
     key: Key,
@@ -269,6 +274,7 @@ function lockBusy(location: Location, tries: number, stamp: number): FarsideErro
   return new FarsideError(
     'FARSIDE_LIMIT',
     `slot ${location.slot} of memory node ${location.primary} was locked at each of ${tries} ` +
-      `attempts, last by node ${stampNode(stamp)}; it may have crashed, or lockRetriesMax is too low`,
+      `attempts, last by node ${stampNode(stamp)}; it may have crashed, or lockRetriesMax is ` +
+      'too low',
   );
 }

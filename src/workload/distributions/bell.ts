@@ -2,8 +2,8 @@ import type { RandomStream } from '../../core/random.ts';
 import type { Distribution } from './distribution.ts';
 
 /**
- * A normal distribution around the middle record, a quarter of the records wide; what falls outside is
- * drawn again. CacheBench asks for it where a configuration gives no popularity.
+ * A normal distribution around the middle record, a quarter of the records wide; what falls outside
+ * is drawn again. CacheBench asks for it where a configuration gives no popularity.
  */
 export class Bell implements Distribution {
   readonly #count: number;

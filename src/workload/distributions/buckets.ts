@@ -3,9 +3,9 @@ import type { Distribution } from './distribution.ts';
 import { Weighted } from './weighted.ts';
 
 /**
- * Popularity by buckets, as CacheBench describes it: `sizes[i]` objects share `weights[i]`, equally. The
- * objects are laid out one bucket after the other and stretched or squeezed to `count` records, so that
- * the shape of the curve stays whatever the scale.
+ * Popularity by buckets, as CacheBench describes it: `sizes[i]` objects share `weights[i]`,
+ * equally. The objects are laid out one bucket after the other and stretched or squeezed to `count`
+ * records, so that the shape of the curve stays whatever the scale.
  */
 export class Buckets implements Distribution {
   readonly #count: number;

@@ -1,6 +1,9 @@
 import type { RandomStream } from '../../core/random.ts';
 
-/** A distribution over the integers 0, 1, …: which of the records, counted from the first, comes next. */
+/**
+ * A distribution over the integers 0, 1, …: which of the records, counted from the first, comes
+ * next.
+ */
 export interface Distribution {
   next(random: RandomStream): number;
 }

@@ -27,7 +27,9 @@ function frequencies(distribution: Distribution, count: number, seed = 1): Float
   return seen.map((times) => times / draws);
 }
 
-/** Pearson's statistic against expected probabilities, cells with few expected draws taken together. */
+/**
+ * Pearson's statistic against expected probabilities, cells with few expected draws taken together.
+ */
 function chiSquare(seen: Float64Array, expected: Float64Array): { value: number; cells: number } {
   let value = 0;
   let cells = 0;

@@ -3,8 +3,8 @@ import type { RandomStream } from '../../core/random.ts';
 import type { Distribution, Population } from './distribution.ts';
 
 /**
- * Exponentially skewed to the most recent records: `percentile` percent of the draws fall on the newest
- * `fraction` of `recordCount`. Ages beyond the oldest record are drawn again, as YCSB does.
+ * Exponentially skewed to the most recent records: `percentile` percent of the draws fall on the
+ * newest `fraction` of `recordCount`. Ages beyond the oldest record are drawn again, as YCSB does.
  */
 export class Exponential implements Distribution {
   readonly #population: Population;

@@ -1,11 +1,12 @@
 /**
- * FNV-1a over the eight octets of a non-negative integer, lowest first, and the absolute value of the
- * result taken as a signed 64-bit number: what YCSB calls `Utils.hash`. In two 32-bit halves, because a
- * BigInt costs ten times as much.
+ * FNV-1a over the eight octets of a non-negative integer, lowest first, and the absolute value of
+ * the result taken as a signed 64-bit number: what YCSB calls `Utils.hash`. In two 32-bit halves,
+ * because a BigInt costs ten times as much.
  *
  * The prime is 2^40 + 0x1b3, so one step of `hash *= prime` is
  *
- *      high' = high * 0x1b3 + carry(low * 0x1b3) + (low << 8)        low' = low * 0x1b3      (mod 2^32)
+ *      low'  = low * 0x1b3                                           (mod 2^32)
+ *      high' = high * 0x1b3 + carry(low * 0x1b3) + (low << 8)        (mod 2^32)
  */
 export interface Fnv64 {
   high: number;
@@ -38,7 +39,9 @@ export function ycsbHash(value: number, into: Fnv64): Fnv64 {
   return into;
 }
 
-/** The hash modulo `divisor` (at most 2^32): 16 bits at a time, so that every product stays exact. */
+/**
+ * The hash modulo `divisor` (at most 2^32): 16 bits at a time, so that every product stays exact.
+ */
 export function fnv64Modulo(hash: Fnv64, divisor: number): number {
   let rest = hash.high % divisor;
   rest = (rest * 0x10000 + (hash.low >>> 16)) % divisor;

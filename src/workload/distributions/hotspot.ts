@@ -2,9 +2,9 @@ import type { RandomStream } from '../../core/random.ts';
 import type { Distribution } from './distribution.ts';
 
 /**
- * A fraction of the draws falls on a fraction of the records, the first ones; inside and outside of them
- * it is uniform. A hot set that rounds down to no record has one, and where all records are hot every
- * draw is: YCSB divides by zero in both cases.
+ * A fraction of the draws falls on a fraction of the records, the first ones; inside and outside of
+ * them it is uniform. A hot set that rounds down to no record has one, and where all records are
+ * hot every draw is: YCSB divides by zero in both cases.
  */
 export class Hotspot implements Distribution {
   readonly #count: number;

@@ -3,9 +3,9 @@ import type { Distribution, Population } from './distribution.ts';
 import { Zipfian } from './zipfian.ts';
 
 /**
- * Skewed to the most recently acknowledged insert: Zipf over the age of a record, where the newest has
- * rank 0. The population grows while it is drawn from, so that no draw names a record that does not
- * exist yet.
+ * Skewed to the most recently acknowledged insert: Zipf over the age of a record, where the newest
+ * has rank 0. The population grows while it is drawn from, so that no draw names a record that does
+ * not exist yet.
  */
 export class Latest implements Distribution {
   readonly #population: Population;

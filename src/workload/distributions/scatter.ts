@@ -4,13 +4,13 @@ import { assert } from '../../core/errors.ts';
 export const scatterCountMax = 2 ** 31;
 
 /**
- * A fixed permutation of 0..count-1 that looks random: it turns popularity ranks into record numbers, so
- * that popular records do not lie side by side, without a table and, unlike a hash modulo the count,
- * without two ranks falling on one record (which would change the distribution).
+ * A fixed permutation of 0..count-1 that looks random: it turns popularity ranks into record
+ * numbers, so that popular records do not lie side by side, without a table and, unlike a hash
+ * modulo the count, without two ranks falling on one record (which would change the distribution).
  *
- * Each step (multiplication by an odd number, an added constant, x ^= x >>> s) is a bijection of the
- * smallest power of two that holds the count; a result outside the count is permuted again until it is
- * inside ("cycle walking"), less than one extra step in the mean.
+ * Each step (multiplication by an odd number, an added constant, x ^= x >>> s) is a bijection of
+ * the smallest power of two that holds the count; a result outside the count is permuted again
+ * until it is inside ("cycle walking"), less than one extra step in the mean.
  */
 export class Scatter {
   readonly #count: number;

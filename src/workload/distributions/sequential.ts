@@ -1,6 +1,8 @@
 import type { Distribution } from './distribution.ts';
 
-/** One record after another, and again from the first. All clients of a process share one position. */
+/**
+ * One record after another, and again from the first. All clients of a process share one position.
+ */
 export class Sequential implements Distribution {
   readonly #count: number;
   #next = 0;

@@ -4,7 +4,9 @@ import { packWord } from '../../core/word.ts';
 import { fnv64Digits, fnv64Modulo, ycsbHash } from './fnv64.ts';
 import { YcsbScrambled, ycsbZipfianRank } from './ycsb-scrambled.ts';
 
-/** FNV-1a over the octets of `value` in BigInt arithmetic, and the absolute value as Java takes it. */
+/**
+ * FNV-1a over the octets of `value` in BigInt arithmetic, and the absolute value as Java takes it.
+ */
 function referenceHash(value: bigint): bigint {
   let hash = 0xcbf29ce484222325n;
   for (let octet = 0n; octet < 8n; octet++) {

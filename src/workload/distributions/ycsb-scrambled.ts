@@ -3,13 +3,14 @@ import type { Distribution } from './distribution.ts';
 import { type Fnv64, fnv64Modulo, ycsbHash } from './fnv64.ts';
 
 /**
- * What YCSB itself draws for `requestdistribution=zipfian` (its ScrambledZipfianGenerator), number for
- * number: a Zipf rank with θ = 0.99 over 10^10 + 1 items by the approximation of Gray et al. (SIGMOD
- * 1994), with YCSB's hard-coded zeta, hashed with FNV-64 and taken modulo the count of records.
+ * What YCSB itself draws for `requestdistribution=zipfian` (its ScrambledZipfianGenerator), number
+ * for number: a Zipf rank with θ = 0.99 over 10^10 + 1 items by the approximation of Gray et al.
+ * (SIGMOD 1994), with YCSB's hard-coded zeta, hashed with FNV-64 and taken modulo the count of
+ * records.
  *
- * It is not Zipf over the records: the head is that of a law over 10^10 items (the most popular record
- * gets 1 / 26.47 = 3.8 % whatever the count), and the hash puts several ranks on one record and none on
- * others. Use it to compare with published YCSB figures.
+ * It is not Zipf over the records: the head is that of a law over 10^10 items (the most popular
+ * record gets 1 / 26.47 = 3.8 % whatever the count), and the hash puts several ranks on one record
+ * and none on others. Use it to compare with published YCSB figures.
  */
 export class YcsbScrambled implements Distribution {
   readonly #count: number;

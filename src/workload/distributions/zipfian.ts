@@ -3,13 +3,13 @@ import type { RandomStream } from '../../core/random.ts';
 import type { Distribution } from './distribution.ts';
 
 /**
- * Zipf's law, exactly, for any exponent θ >= 0: rank r (from 0) comes with probability proportional to
- * (r + 1)^-θ. θ = 0 is uniform; θ = 1 and above are as good as any other.
+ * Zipf's law, exactly, for any exponent θ >= 0: rank r (from 0) comes with probability proportional
+ * to (r + 1)^-θ. θ = 0 is uniform; θ = 1 and above are as good as any other.
  *
  * Rejection-inversion after Hörmann and Derflinger (1996): the histogram of x^-θ is enclosed by the
- * density x^-θ itself, whose integral H can be inverted; a draw from it is rounded to the nearest rank
- * and rejected where it fell outside the bar. No table and no sum over the ranks, so the count may
- * change between draws, and a draw takes O(1), 1.1 tries in the mean at worst.
+ * density x^-θ itself, whose integral H can be inverted; a draw from it is rounded to the nearest
+ * rank and rejected where it fell outside the bar. No table and no sum over the ranks, so the count
+ * may change between draws, and a draw takes O(1), 1.1 tries in the mean at worst.
  */
 export class Zipfian implements Distribution {
   readonly theta: number;
@@ -66,8 +66,8 @@ export class Zipfian implements Distribution {
   }
 
   /**
-   * H(x), an antiderivative of x^-θ that is 0 at 1. `expm1` keeps its digits where θ is close to 1, so
-   * that only θ = 1 itself is special.
+   * H(x), an antiderivative of x^-θ that is 0 at 1. `expm1` keeps its digits where θ is close to 1,
+   * so that only θ = 1 itself is special.
    */
   #area(x: number): number {
     const log = Math.log(x);

@@ -1,4 +1,11 @@
-import { cas, type Program, receive, sleep } from '../../../src/core/effect.ts';
+import {
+  cas,
+  type Program,
+  readWord,
+  receive,
+  sleep,
+  writeWord,
+} from '../../../src/core/effect.ts';
 import { type Port, slotHeadBytes } from '../../../src/core/message.ts';
 import { RpcCaller, serve } from '../../../src/core/rpc.ts';
 import { bodyBytesMax, counted, pattern, type Scenario, type Stage } from '../scenario.ts';
@@ -17,7 +24,9 @@ function* sendMany(stage: Stage, to: string, port: number, seed: number): Progra
   }
 }
 
-/** Receives as many and gives the numbers of those that were not what `sendMany` sent in that place. */
+/**
+ * Receives as many and gives the numbers of those that were not what `sendMany` sent in that place.
+ */
 function* receiveMany(port: Port, seed: number): Program<number[]> {
   const wrong: number[] = [];
   for (let i = 0; i < messages; i++) {
@@ -96,17 +105,18 @@ const exchange: readonly Scenario[] = [
     programs: {
       cn0: [
         function* (stage) {
-          yield* sleep(20e6);
+          while ((yield* readWord(stage.at(0))) === 0n) yield* sleep(1e5);
           yield* send(stage, 'cn1', 0, Uint8Array.of(7));
         },
       ],
       cn1: [
-        function* ({ context }) {
+        function* ({ context, at }) {
           const port = context.hub.openPort();
           const startNs = context.nowNs();
           const nothing = yield* receive(port, { timeoutNs: 1e6 });
           const waitedNs = context.nowNs() - startNs;
           const now = yield* receive(port, { timeoutNs: 0 });
+          yield* writeWord(at(0), 1n);
           const message = yield* receive(port, { timeoutNs: 60e9 });
           return [nothing, waitedNs >= 1e6, now, message?.body[0], message?.from === undefined];
         },

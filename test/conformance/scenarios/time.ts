@@ -41,9 +41,9 @@ export const timeScenarios: readonly Scenario[] = [
     name: 'sleepers wake in the order of their times, not of their starts',
     programs: {
       cn0: [
+        (stage) => sleepThenCount(stage, 90e6),
         (stage) => sleepThenCount(stage, 30e6),
-        (stage) => sleepThenCount(stage, 10e6),
-        (stage) => sleepThenCount(stage, 20e6),
+        (stage) => sleepThenCount(stage, 60e6),
       ],
     },
     verify: ({ cn0 }, expect) => expect(cn0).toEqual([2n, 0n, 1n]),

@@ -12,7 +12,9 @@ import {
 } from '../../../src/core/effect.ts';
 import { pattern, type Scenario } from '../scenario.ts';
 
-/** Words whose halves, as floating-point numbers or signed integers, are easily spoilt on the way. */
+/**
+ * Words whose halves, as floating-point numbers or signed integers, are easily spoilt on the way.
+ */
 const awkwardWords = [
   0n,
   1n,

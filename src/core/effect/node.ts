@@ -1,0 +1,61 @@
+import { EffectBase, effectKind, type Program } from './base.ts';
+
+export class Sleep extends EffectBase<void> {
+  readonly kind = effectKind.sleep;
+  protected override yielded = false;
+  readonly durationNs: number;
+
+  constructor(durationNs: number) {
+    super();
+    this.durationNs = durationNs;
+  }
+
+  override finish(): void {}
+}
+
+export function sleep(durationNs: number): Sleep {
+  return new Sleep(durationNs);
+}
+
+/** Background work of the same node, on the queue pairs of the program that spawns it. */
+export class Spawn extends EffectBase<void> {
+  readonly kind = effectKind.spawn;
+  protected override yielded = false;
+  readonly program: Program<unknown>;
+  readonly label: string;
+
+  constructor(program: Program<unknown>, label: string) {
+    super();
+    this.program = program;
+    this.label = label;
+  }
+
+  override finish(): void {}
+}
+
+export function spawn(program: Program<unknown>, label = 'background'): Spawn {
+  return new Spawn(program, label);
+}
+
+/**
+ * Control path: at memory node `node`, destroy the queue pairs of compute-node `incarnation` and
+ * refuse it from then on. When it completes, no verb of that incarnation takes effect there any more.
+ */
+export class Fence extends EffectBase<void> {
+  readonly kind = effectKind.fence;
+  protected override yielded = false;
+  readonly node: number;
+  readonly incarnation: number;
+
+  constructor(node: number, incarnation: number) {
+    super();
+    this.node = node;
+    this.incarnation = incarnation;
+  }
+
+  override finish(): void {}
+}
+
+export function fence(node: number, incarnation: number): Fence {
+  return new Fence(node, incarnation);
+}

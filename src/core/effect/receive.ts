@@ -1,0 +1,26 @@
+import type { Message, Port } from '../message.ts';
+import { EffectBase, effectKind } from './base.ts';
+
+/** The next message that a peer WROTE to this port, or undefined after `timeoutNs`. */
+export class Receive extends EffectBase<Message | undefined> {
+  readonly kind = effectKind.receive;
+  protected override yielded = false;
+  readonly port: Port;
+  readonly timeoutNs: number;
+  /** Interpreter: the message. */
+  message: Message | undefined = undefined;
+
+  constructor(port: Port, timeoutNs: number) {
+    super();
+    this.port = port;
+    this.timeoutNs = timeoutNs;
+  }
+
+  override finish(): Message | undefined {
+    return this.message;
+  }
+}
+
+export function receive(port: Port, options: { readonly timeoutNs?: number } = {}): Receive {
+  return new Receive(port, options.timeoutNs ?? Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,130 @@
+import type { FabricKind } from '../../core/context.ts';
+import { KeyListWorkload } from '../../workload/key-list.ts';
+import { TraceWorkload } from '../../workload/trace.ts';
+import type { Workload } from '../../workload/workload.ts';
+import type { RunSpec } from '../spec.ts';
+import type { PlannedRun } from './expand.ts';
+import { parameterByPath } from './parameters.ts';
+import { type Setting, said, usageError } from './setting.ts';
+import { parameterOf } from './workload-spec.ts';
+
+/**
+ * Settings that can have no effect. What a user asked for in vain is an error, never silently
+ * ignored; where a flag overrides the file that gave a setting its meaning (`--fabric shared` over
+ * a file with a profile), the setting is dropped and a note says so.
+ */
+
+export interface Effects {
+  readonly problems: readonly string[];
+  readonly notes: readonly string[];
+}
+
+interface Rule {
+  readonly path: string;
+  /** Undefined where the setting has an effect; otherwise what makes it idle. */
+  idleBecause(all: Settings): Idle | undefined;
+}
+
+interface Idle {
+  readonly because: string;
+  /** The setting that makes this one idle, where it is one. */
+  readonly culprit?: Setting | undefined;
+  readonly next: string;
+}
+
+/** All settings of an experiment by path, defaults included. */
+export type Settings = ReadonlyMap<string, Setting>;
+
+const rules: readonly Rule[] = [
+  { path: 'profile.name', idleBecause: withoutSim },
+  {
+    path: 'phases.target',
+    idleBecause: (all) => {
+      const arrivals = all.get('phases.arrivals');
+      if (arrivals?.values.some((value) => value !== 'as-recorded')) return undefined;
+      return {
+        because: 'with arrivals as recorded: the trace has the times',
+        culprit: arrivals,
+        next: 'leave one of the two out (-p tracespeed replays faster)',
+      };
+    },
+  },
+  {
+    path: 'phases.arrivals',
+    idleBecause: (all) => {
+      const arrivals = all.get('phases.arrivals');
+      if (all.has('phases.target') || arrivals?.values.includes('as-recorded')) return undefined;
+      return {
+        because: 'without a target rate: the loop is closed',
+        next: 'add --target',
+      };
+    },
+  },
+];
+
+function withoutSim(all: Settings): Idle | undefined {
+  const fabric = all.get('fabric');
+  if (fabric === undefined || fabric.values.includes('sim')) return undefined;
+  const kinds = fabric.values as readonly FabricKind[];
+  return {
+    because: `with fabric ${kinds.join(' and ')}: only sim has a cost model`,
+    culprit: fabric,
+    next: 'leave it out',
+  };
+}
+
+export function idleSettings(all: Settings): Effects {
+  const problems: string[] = [];
+  const notes: string[] = [];
+  for (const setting of all.values()) {
+    if (setting.origin.source === 'default') continue;
+    const idle = ruleFor(setting.path)?.idleBecause(all);
+    if (idle === undefined) continue;
+    const what = `${said(setting)}: it has no effect ${idle.because}`;
+    const isOverridden = setting.origin.source === 'file' && idle.culprit?.origin.source === 'flag';
+    if (isOverridden) notes.push(what);
+    else problems.push(`${what}; ${idle.next}`);
+  }
+  return { problems, notes };
+}
+
+function ruleFor(path: string): Rule | undefined {
+  if (path.startsWith('profile.') && !parameterByPath.has(path)) return rules[0];
+  return rules.find((rule) => rule.path === path);
+}
+
+/** The same, of what only the opened workload can tell. FARSIDE_USAGE has a line for each. */
+export function refuseIdle(run: PlannedRun, spec: RunSpec, workload: Workload): void {
+  const problems = idleProperties(run, workload);
+  const isSet = (path: string): Setting | undefined => {
+    const setting = run.settings.get(path);
+    return setting?.origin.source === 'default' ? undefined : setting;
+  };
+  const skipping = isSet('workload.skipBadLines');
+  const hasLines = workload instanceof TraceWorkload || workload instanceof KeyListWorkload;
+  if (skipping !== undefined && !hasLines) {
+    problems.push(
+      `${said(skipping)}: it has no effect on ${workload.name}: only traces have lines`,
+    );
+  }
+  const recorded = isSet('phases.arrivals');
+  const hasTimes = workload instanceof TraceWorkload && workload.hasTimes;
+  if (recorded !== undefined && spec.phases.arrivals === 'as-recorded' && !hasTimes) {
+    problems.push(`${said(recorded)}: ${workload.name} has no times; use poisson or constant`);
+  }
+  if (problems.length > 0) throw usageError(problems);
+}
+
+/** How warnings begin that are about properties over those of a file. */
+const setOnTop = '-p: ';
+
+/** Properties that were set for this run, and that its workload does not know. */
+function idleProperties(run: PlannedRun, workload: Workload): string[] {
+  const ignored = (workload.warnings ?? []).filter((warning) => warning.startsWith(setOnTop));
+  return ignored.map((warning) => {
+    const message = warning.slice(setOnTop.length).replace(', ignored', '');
+    const parameter = parameterOf(message.split(' ')[0] as string);
+    const label = run.settings.get(parameter)?.origin.label;
+    return label === undefined ? message : `${label}: ${message}`;
+  });
+}
