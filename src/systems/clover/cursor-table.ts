@@ -1,4 +1,4 @@
-import type { Address } from '../../core/address.ts';
+import { type Address, nodeOf, nodeSpaceBytes, offsetOf } from '../../core/address.ts';
 import type { CloverLayout } from './layout.ts';
 import { type Reference, sequenceDistance, versionOf } from './pointer.ts';
 
@@ -9,16 +9,13 @@ import { type Reference, sequenceDistance, versionOf } from './pointer.ts';
 export class Cursor {
   readonly text: string;
   readonly server: number;
-  /** The chain's number, and the address of its shortcut. */
   readonly chain: number;
-  readonly shortcut: Address;
   /** R references to the version's copies; the first is the primary. */
   refs: readonly Reference[];
   sequence: number;
   /** Of the primary copy, derived from `refs[0]` when it changes. */
-  address: Address;
-  version: number;
-  sizeClass: number;
+  version = 0;
+  sizeClass = 0;
   /** The server's epoch when an operation that found this to be the newest version began. */
   epoch: number;
   /** Sequence of the last shortcut update that this node has WRITTEN for the chain. */
@@ -26,6 +23,12 @@ export class Cursor {
   /** Neighbours in order of eviction; maintained only where the table has a limit. */
   older: Cursor | undefined = undefined;
   newer: Cursor | undefined = undefined;
+  // Addresses as small integers: a double in an object's field is an object of its own, and so one more
+  // cache miss in every get of a cold cursor. Buffers lie on multiples of 64 bytes, shortcuts of 8.
+  readonly #shortcutNode: number;
+  readonly #shortcutWord: number;
+  #bufferNode = 0;
+  #bufferLine = 0;
 
   constructor(
     text: string,
@@ -36,18 +39,35 @@ export class Cursor {
     epoch: number,
     layout: CloverLayout,
   ) {
-    const primary = refs[0] as Reference;
+    const shortcut = layout.shortcutAddressOf(chain);
     this.text = text;
     this.server = server;
     this.chain = chain;
-    this.shortcut = layout.shortcutAddressOf(chain);
+    this.#shortcutNode = nodeOf(shortcut);
+    this.#shortcutWord = offsetOf(shortcut) / 8;
     this.refs = refs;
     this.sequence = sequence;
-    this.address = layout.addressOf(primary);
-    this.version = versionOf(primary);
-    this.sizeClass = layout.sizeClassOf(primary);
     this.epoch = epoch;
     this.shortcutSequence = sequence;
+    this.#standAt(refs[0] as Reference, layout);
+  }
+
+  /** Of the primary copy. */
+  get address(): Address {
+    return this.#bufferNode * nodeSpaceBytes + this.#bufferLine * 64;
+  }
+
+  /** Of the chain's shortcut. */
+  get shortcut(): Address {
+    return this.#shortcutNode * nodeSpaceBytes + this.#shortcutWord * 8;
+  }
+
+  #standAt(primary: Reference, layout: CloverLayout): void {
+    const address = layout.addressOf(primary);
+    this.#bufferNode = nodeOf(address);
+    this.#bufferLine = offsetOf(address) / 64;
+    this.version = versionOf(primary);
+    this.sizeClass = layout.sizeClassOf(primary);
   }
 
   /**
@@ -71,10 +91,8 @@ export class Cursor {
     if (this.refs[0] !== startedFrom && sequenceDistance(this.sequence, sequence) < 0) return;
     this.refs = refs.slice();
     this.sequence = sequence;
-    this.address = layout.addressOf(primary);
-    this.version = versionOf(primary);
-    this.sizeClass = layout.sizeClassOf(primary);
     this.epoch = epoch;
+    this.#standAt(primary, layout);
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import { recordBytes, recordHead, recordIsWhole, recordValueBytes } from '../../core/record.ts';
+import { recordBytes, recordHead, recordIsWhole } from '../../core/record.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
 import type { Cursor } from './cursor-table.ts';
@@ -120,9 +120,7 @@ export class Walker {
     if (!held && handleIn(high, low) !== 0) return verdict.moved;
     // See timing.ts: only a READ shorter than the reuse delay is known to be of one version.
     if (tookNs >= this.node.reuseDelayNs) return verdict.unsure;
-    if (recordValueBytes(bytes, 8 * this.node.layout.replicas, key) === undefined) {
-      return verdict.recycled;
-    }
+    if (!hasKey(bytes, 8 * this.node.layout.replicas, key)) return verdict.recycled;
     return !held && areaIn(low) === tombstoneArea ? verdict.tombstone : verdict.current;
   }
 
@@ -350,6 +348,17 @@ export class Walker {
     }
     yield* sleep(heldPollNs);
   }
+}
+
+/** Whether a record of that key lies at `at`. By its text, which finding the cursor has just touched. */
+function hasKey(bytes: Uint8Array, at: number, key: Key): boolean {
+  const { text } = key;
+  if (recordHead.field.keyBytes.get(bytes, at) !== text.length) return false;
+  const start = at + recordHead.sizeBytes;
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Header words, record head and key; less where a foreign, smaller buffer ends before. */
