@@ -260,7 +260,11 @@ export class Walker {
     if (this.#shortcut.length > 0 && sequenceDistance(sequence, this.#shortcutSequence) > 0) {
       return this.#jump();
     }
-    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
+    // With one copy, whoever goes on behind a link relies on a word that its writer may not have flushed
+    // yet: were it lost, everything behind it would be. With several, the writer has flushed the link in
+    // all copies (with B_w set) before it let anyone follow it.
+    const mustFlush = layout.replicas === 1 && this.node.site.context.durability === 'flush';
+    this.#linkAddress = mustFlush ? layout.addressOf(here) : 0;
     this.refs = refs;
     this.sequence = sequence;
     this.#hasJumped = false;
@@ -274,19 +278,10 @@ export class Walker {
     if (layout.replicas > 1 || ownIn(low) !== versionOf(here)) return;
     if (!layout.isHandle(handleIn(high, low))) return;
     events.chainHops++;
-    this.#linkAddress = this.#mustFlushLinks ? layout.addressOf(here) : 0;
+    this.#linkAddress = 0; // the FLUSH behind the lost CAS has covered this link
     this.refs = [linkIn(high, low)];
     this.sequence = areaIn(low);
     this.#hasJumped = false;
-  }
-
-  /**
-   * With one copy, whoever goes on behind a link relies on a word that its writer may not have flushed
-   * yet: were it lost, everything behind it would be. With several, the writer has flushed the link in
-   * all copies (with B_w set) before it let anyone follow it.
-   */
-  get #mustFlushLinks(): boolean {
-    return this.node.layout.replicas === 1 && this.node.site.context.durability === 'flush';
   }
 
   /** Goes to the shortcut's version where it is further along than the walk. */
