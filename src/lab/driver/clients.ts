@@ -105,14 +105,15 @@ export function* clientLoop(
   }
 }
 
-/** At low rates a start may lie far ahead: a seat that slept through would keep a finished run from ending. */
+/** At low rates a start lies far ahead: a seat that slept through would keep a finished run from ending. */
 const sleepNsMax = 50_000_000;
 
 function* sleepUntil(context: NodeContext, atNs: number, window: MeasuringWindow): Program<void> {
-  while (window.wanted) {
-    const aheadNs = atNs - context.nowNs();
-    if (aheadNs <= 0) return;
-    yield* sleep(Math.min(aheadNs, sleepNsMax));
+  let aheadNs = atNs - context.nowNs();
+  while (window.wanted && aheadNs > 0) {
+    // Virtual time has whole picoseconds: a sleep of less would be none, and this loop would not end.
+    yield* sleep(Math.min(Math.ceil(aheadNs * 1000) / 1000, sleepNsMax));
+    aheadNs = aheadNs <= sleepNsMax ? 0 : atNs - context.nowNs();
   }
 }
 
