@@ -314,6 +314,7 @@ export class CloverClient implements StoreClient {
       );
       yield* compute('update');
       const cursor = node.learn(key, reply, epoch, noReference);
+      this.#caller.release();
       if (status === statuses.ok) return true;
       if (yield* this.#writer.isAlive(key, cursor, epoch)) return false;
       const { tombstone } = this.#walker;
@@ -329,6 +330,7 @@ export class CloverClient implements StoreClient {
     requestHead.field.number.set(request, 0, chain);
     storeEntry(request, requestHead.sizeBytes, tombstone, 0);
     yield* this.#caller.call(node.serverNode(node.serverOf(key)), requestPort, request);
+    this.#caller.release();
   }
 
   #checkKey(key: Key): void {

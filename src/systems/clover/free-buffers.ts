@@ -153,6 +153,7 @@ export class FreeBuffers {
     const reply = yield* caller.call(node, requestPort, request);
     const count = replyHead.field.count.get(reply, 0);
     list.free.push(...entriesAt(reply, replyHead.sizeBytes, count));
+    caller.release();
   }
 
   /** Longer than retire batches, reuse delay and three epochs can take together. */

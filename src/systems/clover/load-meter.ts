@@ -54,6 +54,7 @@ export class LoadMeter {
       this.#bytes.fill(0);
       for (const server of servers) {
         yield* caller.call(server, requestPort, request);
+        caller.release();
       }
     }
   }

@@ -150,12 +150,12 @@ export class CloverNode implements SystemNode {
       requestPort,
       newKeyRequest(operations.query, key, 0),
     );
-    if (replyHead.field.status.get(reply, 0) !== statuses.ok) {
-      this.cursors.remove(key.text);
-      return undefined;
-    }
-    yield* compute('update');
-    return this.learn(key, reply, epoch, startedFrom);
+    const isKnown = replyHead.field.status.get(reply, 0) === statuses.ok;
+    if (isKnown) yield* compute('update');
+    const cursor = isKnown ? this.learn(key, reply, epoch, startedFrom) : undefined;
+    if (!isKnown) this.cursors.remove(key.text);
+    caller.release();
+    return cursor;
   }
 
   /** Takes in the chain that a reply describes, and where it stands. */

@@ -107,6 +107,7 @@ export class RetireQueue {
         const links = lane.links.splice(0, this.#config.retireBatch);
         yield* this.#writeShortcuts(links);
         yield* caller.call(this.#servers[lane.server] as number, requestPort, retireRequest(links));
+        caller.release();
         this.linksRetired += links.length;
       }
     } finally {

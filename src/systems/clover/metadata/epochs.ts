@@ -57,7 +57,9 @@ function* allAgree(
   for (const node of computeNodes) {
     try {
       const reply = yield* caller.call(node, requestPort, request, timeoutNs);
-      if (replyHead.field.status.get(reply, 0) !== statuses.ok) return false;
+      const status = replyHead.field.status.get(reply, 0);
+      caller.release();
+      if (status !== statuses.ok) return false;
     } catch (error) {
       if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return false;
       throw error;
