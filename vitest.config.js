@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ['dist/**/*.test.js'],
     exclude: ['node_modules/**'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     pool: 'forks',
   },

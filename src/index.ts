@@ -38,10 +38,12 @@ export { type ErrorCode, errorCodes, FarsideError } from './core/errors.ts';
 export { type Key, keyBytesMax, keyOf } from './core/key.ts';
 export { layout, u8, u16, u32, u53, u64 } from './core/layout.ts';
 export {
+  copyValue,
   encodeRecord,
   recordBytes,
   recordHead,
   recordIsWhole,
+  recordValueBytes,
   valueBytesMax,
 } from './core/record.ts';
 export { RpcCaller, serve } from './core/rpc.ts';

@@ -74,7 +74,7 @@ export function explainCommand(): Command {
     command.addOption(new Option(`--${name} <value>`, `${text} (default: ${value})`));
   }
   return command
-    .option('--contention', 'a second compute node puts the same key at the same time')
+    .option('--contention', 'a second compute node writes the same key at the same time')
     .option('--set <path=value>', 'a setting of the system, or profile.NUMBER', collect)
     .addHelpText('after', help)
     .action(run);

@@ -116,7 +116,8 @@ function hostFacts(): HostFacts {
   };
 }
 
-function rendered(result: ExperimentResult, format: string | undefined): string {
+/** A result as stdout gets it. */
+export function rendered(result: ExperimentResult, format: string | undefined): string {
   if (format === 'json') return serializeResult(result);
   if (format === 'ycsb') return ycsbText(result);
   return renderTable(result, {

@@ -6,6 +6,7 @@ import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
+import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
 /** The whole command line, without side effects: the entry point parses with it, tests read it. */
@@ -20,6 +21,7 @@ export function buildProgram(): Command {
     compareCommand(),
     runCommand(),
     explainCommand(),
+    reportCommand(),
     doctorCommand(),
     listCommand(),
   ];

@@ -260,6 +260,51 @@ const cases: readonly BadInput[] = [
     says: /^farside: run \.\/mine\.mjs: .*: expected a module that exports `system`/,
   },
   {
+    what: 'a report of a folder that is not there',
+    args: 'report none',
+    says: /^farside: report none: there is no such file; expected a folder with a results\.json/,
+  },
+  {
+    what: 'a report of a folder without results',
+    args: 'report empty',
+    files: { 'empty/notes.txt': '' },
+    says: /^farside: report empty: empty\/results\.json: there is no such file; expected/,
+  },
+  {
+    what: 'a report of something else',
+    args: 'report other',
+    files: { 'other/results.json': '{ "resultVersion": 1, "runs": 5 }' },
+    says: /^farside: other\/results\.json: .*expected a results\.json written by farside$/,
+  },
+  {
+    what: 'a report of half a file',
+    args: 'report other/results.json',
+    files: { 'other/results.json': '{ "resultVersion": 1,' },
+    says: /^farside: other\/results\.json: not JSON/,
+  },
+  {
+    what: 'a report of results of another version',
+    args: 'report other',
+    files: { 'other/results.json': '{ "resultVersion": 99 }' },
+    says: /^farside: other\/results\.json: results of version 99, and this farside reads version 1/,
+  },
+  {
+    what: 'plots of a report that go nowhere',
+    args: 'report other --plots svg',
+    says: /^farside: --plots svg: it has no effect without --out: name a folder$/,
+  },
+  {
+    what: 'a report in a format that is none',
+    args: 'report other --format xml',
+    says: /^farside: --format xml: expected one of table, json, ycsb$/,
+  },
+  {
+    what: 'a report over other files',
+    args: 'report other --out other',
+    files: { 'other/results.json': '{ "resultVersion": 99 }' },
+    says: /^farside: other\/results\.json: results of version 99/,
+  },
+  {
     what: 'an unknown subject of list',
     args: 'list profile',
     says: /^farside: list profile: expected one of .*; did you mean profiles\?$/,

@@ -8,7 +8,7 @@ import type { System } from '../../src/systems/system.ts';
 export const system: System<null> = {
   name: 'failing',
   summary: 'fails',
-  operations: ['get'],
+  operations: ['insert', 'get'],
   roundTrips: 'none',
   promises: [],
   parameters: [],

@@ -4,7 +4,7 @@ import { FarsideError } from '../../core/errors.ts';
 import { keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../../systems/system.ts';
 import type { Operation, OperationSource } from '../../workload/workload.ts';
-import { perform } from './perform.ts';
+import { failedUnlessFatal, type Outcome, perform } from './perform.ts';
 import type { Recorder } from './recorder.ts';
 import type { Values } from './values.ts';
 import type { MeasuringWindow } from './window.ts';
@@ -51,77 +51,73 @@ export function* loader(
   }
 }
 
-/** Closed loop: the next operation starts when this one has ended. */
-export function* closedLoop(
-  seat: ClientSeat,
-  source: OperationSource,
-  measuring: Measuring,
-): Program<void> {
-  const operation = newOperation();
-  while (measuring.window.wanted && source.next(operation)) {
-    yield* compute('request');
-    yield* measured(seat, operation, source, measuring, -1);
-  }
-}
-
 /**
- * Open loop: operations start at their intended times whatever became of the ones before. All seats of
- * a client share `source` and `starts`: a free seat takes the next operation, sleeps until its intended
- * start, or begins at once where that has passed. That is a FIFO queue before as many servers as there
- * are seats, without a queue; the time an operation waited for a seat counts, because latency is
- * measured from the intended start as well.
+ * Draws operations from `source` and performs them, one at a time. All seats of a client share their
+ * source, and in an open loop their `starts`.
+ *
+ * Closed loop (`starts` undefined): the next operation starts when this one has ended.
+ *
+ * Open loop: operations start at their intended times whatever became of the ones before. A free seat
+ * takes the next operation, sleeps until its intended start, or begins at once where that has passed.
+ * That is a FIFO queue before as many servers as there are seats, without a queue; the time that an
+ * operation waited for a seat counts, because latency is measured from the intended start as well.
+ *
+ * Reads stay in this one generator: each level of `yield*` costs on every resumption, and most of what
+ * a simulation does is resuming reads.
  */
-export function* openLoop(
+export function* clientLoop(
   seat: ClientSeat,
   source: OperationSource,
-  starts: IntendedStarts,
   measuring: Measuring,
+  starts: IntendedStarts | undefined,
 ): Program<void> {
-  const { context } = seat;
+  const { context, store, values } = seat;
+  const { window } = measuring;
+  const { counters } = context;
   const operation = newOperation();
-  while (measuring.window.wanted && source.next(operation)) {
-    const intendedNs = starts.next(operation);
-    yield* sleepUntil(context, intendedNs, measuring.window);
-    if (!measuring.window.wanted) return;
+  while (window.wanted && source.next(operation)) {
+    const intendedNs = starts === undefined ? -1 : starts.next(operation);
+    if (intendedNs >= 0) {
+      yield* sleepUntil(context, intendedNs, window);
+      if (!window.wanted) return;
+    }
     yield* compute('request');
-    yield* measured(seat, operation, source, measuring, intendedNs);
+    counters.reset(measuring.nextOperation());
+    const startNs = context.nowNs();
+    let outcome: Outcome;
+    if (operation.kind === 'read') {
+      try {
+        const length = yield* store.get(operation.key, values.into);
+        outcome = length === undefined ? 'notFound' : values.judge(operation.key, length);
+      } catch (error) {
+        outcome = failedUnlessFatal(error);
+      }
+    } else {
+      outcome = yield* perform(store, operation, values);
+    }
+    const endNs = context.nowNs();
+    source.done?.(operation);
+    if (window.ended(endNs)) {
+      const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
+      const record = measuring.recorder.of(operation.kind);
+      record.record(endNs - startNs, fromIntendedNs, counters, outcome);
+    }
   }
 }
 
-/** At low rates a start may lie far ahead: a seat that slept through would keep a finished run from ending. */
+/** At low rates a start lies far ahead: a seat that slept through would keep a finished run from ending. */
 const sleepNsMax = 50_000_000;
 
 function* sleepUntil(context: NodeContext, atNs: number, window: MeasuringWindow): Program<void> {
-  while (window.wanted) {
-    const aheadNs = atNs - context.nowNs();
-    if (aheadNs <= 0) return;
-    yield* sleep(Math.min(aheadNs, sleepNsMax));
+  let aheadNs = atNs - context.nowNs();
+  while (window.wanted && aheadNs > 0) {
+    // Virtual time has whole picoseconds: a sleep of less would be none, and this loop would not end.
+    yield* sleep(Math.min(Math.ceil(aheadNs * 1000) / 1000, sleepNsMax));
+    aheadNs = aheadNs <= sleepNsMax ? 0 : atNs - context.nowNs();
   }
 }
 
 /** Intended starts in order, in nanoseconds of the run's clock. */
 export interface IntendedStarts {
   next(operation: Operation): number;
-}
-
-function* measured(
-  seat: ClientSeat,
-  operation: Operation,
-  source: OperationSource,
-  measuring: Measuring,
-  intendedNs: number,
-): Program<void> {
-  const { context } = seat;
-  const { counters } = context;
-  counters.reset(measuring.nextOperation());
-  const startNs = context.nowNs();
-  const outcome = yield* perform(seat.store, operation, seat.values);
-  const endNs = context.nowNs();
-  source.done?.(operation);
-  if (measuring.window.ended(endNs)) {
-    const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
-    measuring.recorder
-      .of(operation.kind)
-      .record(endNs - startNs, fromIntendedNs, counters, outcome);
-  }
 }

@@ -55,9 +55,14 @@ export function* perform(
         throw new FarsideError('FARSIDE_UNSUPPORTED', 'scan: no system here keeps keys in order');
     }
   } catch (error) {
-    if (error instanceof FarsideError && survivable.has(error.code)) return 'failed';
-    throw error;
+    return failedUnlessFatal(error);
   }
+}
+
+/** What a run is meant to survive makes its operation `failed`; anything else is thrown on. */
+export function failedUnlessFatal(error: unknown): Outcome {
+  if (error instanceof FarsideError && survivable.has(error.code)) return 'failed';
+  throw error;
 }
 
 const survivable: ReadonlySet<string> = new Set([

@@ -5,13 +5,7 @@ import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, SystemStatistics } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
-import {
-  type ClientSeat,
-  closedLoop,
-  loader,
-  type Measuring,
-  openLoop,
-} from '../driver/clients.ts';
+import { type ClientSeat, clientLoop, loader, type Measuring } from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -84,14 +78,14 @@ export class NodeJob {
   ): Program<void>[] {
     const { phases } = this.#prepared.spec;
     const open = phases.targetOpsPerS !== undefined || phases.arrivals === 'as-recorded';
-    if (!open) return seats.map((seat) => closedLoop(seat, source, measuring));
+    if (!open) return seats.map((seat) => clientLoop(seat, source, measuring, undefined));
     const starts = intendedStarts({
       arrivals: phases.arrivals,
       opsPerS: (phases.targetOpsPerS ?? 0) / share.of,
       fromNs: this.runtime.context.nowNs(),
       random: this.#stream(`arrivals ${share.index}`),
     });
-    return seats.map((seat) => openLoop(seat, source, starts, measuring));
+    return seats.map((seat) => clientLoop(seat, source, measuring, starts));
   }
 
   #seatProgram(seat: number, program: Program<void>): SeatProgram {

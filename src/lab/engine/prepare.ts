@@ -107,12 +107,14 @@ export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
 
 /** FARSIDE_UNSUPPORTED where a workload brings operations that the system does not have. */
 export function refuseUnserved(system: System, workload: Workload): void {
-  for (const kind of workload.kinds) {
-    const missing = needs[kind].filter((operation) => !system.operations.includes(operation));
+  const asked = workload.kinds.map((kind) => ({ who: kind as string, needs: needs[kind] }));
+  if (workload.recordCount > 0) asked.push({ who: 'its load phase', needs: needs.insert });
+  for (const { who, needs } of asked) {
+    const missing = needs.filter((operation) => !system.operations.includes(operation));
     if (missing.length === 0) continue;
     throw new FarsideError(
       'FARSIDE_UNSUPPORTED',
-      `${system.name} cannot serve ${workload.name}: it has no ${missing.join(', ')}, which ${kind} ` +
+      `${system.name} cannot serve ${workload.name}: it has no ${missing.join(', ')}, which ${who} ` +
         `needs (it has: ${system.operations.join(', ')})`,
     );
   }

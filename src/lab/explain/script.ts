@@ -3,6 +3,7 @@ import { formatAddress } from '../../core/address.ts';
 import { verbNames, verbOp, verbStatus } from '../../core/effect.ts';
 import { loadWord } from '../../core/word.ts';
 import { type ClusterMap, mailboxRegionName } from '../../memory/cluster.ts';
+import { Calls } from './calls.ts';
 import type { Bracket, Step } from './diagram.ts';
 import type { Performance } from './stage.ts';
 
@@ -21,12 +22,13 @@ interface Draft {
 }
 
 export function writeScript(performance: Performance): Script {
-  const { recording } = performance;
+  const { recording, cluster } = performance;
+  const calls = new Calls(cluster, recording.verbs);
   const drafts = [
-    ...recording.verbs.map((verb) => verbDraft(performance, verb)),
+    ...recording.verbs.map((verb) => verbDraft(performance, verb, calls)),
     ...recording.locals.map((access) => localDraft(performance, access)),
     ...completions(recording.verbs),
-    ...recording.messages.map(messageDraft),
+    ...recording.messages.map((message) => messageDraft(message, calls)),
   ];
   drafts.sort((a, b) => a.step.timeNs - b.step.timeNs || a.rank - b.rank);
   const beginNs = drafts[0]?.step.timeNs ?? 0;
@@ -40,7 +42,7 @@ function roundTripOf(verb: VerbTrace): string | undefined {
   return `${verb.operation} ${verb.node} ${verb.depth} ${verb.label}`;
 }
 
-function verbDraft(performance: Performance, verb: VerbTrace): Draft {
+function verbDraft(performance: Performance, verb: VerbTrace, calls: Calls): Draft {
   const extent = verb.op === verbOp.cas || verb.op === verbOp.faa ? '' : ` ${verb.lengthBytes} B`;
   return {
     step: {
@@ -51,23 +53,9 @@ function verbDraft(performance: Performance, verb: VerbTrace): Draft {
       details: verbDetails(performance, verb),
       background: verb.background,
     },
-    group: roundTripOf(verb) ?? messageGroup(performance.cluster, verb),
+    group: roundTripOf(verb) ?? calls.ofRequest(verb),
     rank: 2,
   };
-}
-
-/** The WRITEs of a message belong to the round trip that its answer ends. */
-function messageGroup(cluster: ClusterMap, verb: VerbTrace): string | undefined {
-  const server = cluster.node(verb.target).role;
-  const asks = server === 'coordinator' || server === 'metadata';
-  if (!asks || verb.background || verb.operation === 0) return undefined;
-  return cluster.node(verb.node).role === 'compute'
-    ? callGroup(verb.operation, verb.node)
-    : undefined;
-}
-
-function callGroup(operation: number, caller: number): string {
-  return `call ${operation} ${caller}`;
 }
 
 function verbDetails({ cluster, describe }: Performance, verb: VerbTrace): string[] {
@@ -142,7 +130,7 @@ function completions(verbs: readonly VerbTrace[]): Draft[] {
   });
 }
 
-function messageDraft(message: MessageTrace): Draft {
+function messageDraft(message: MessageTrace, calls: Calls): Draft {
   const what = message.reply ? 'answer' : 'request';
   const background = message.background || message.operation === 0;
   return {
@@ -154,7 +142,7 @@ function messageDraft(message: MessageTrace): Draft {
       details: [],
       background,
     },
-    group: message.reply && !background ? callGroup(message.operation, message.node) : undefined,
+    group: message.reply && !background ? calls.ofAnswer(message) : undefined,
     rank: 0,
   };
 }

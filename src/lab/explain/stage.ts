@@ -26,7 +26,7 @@ export interface ExplainOptions {
   readonly profileOverrides: RunSpec['profileOverrides'];
   readonly durability: RunSpec['durability'];
   readonly seed: number;
-  /** A second compute node does a put on the same key at the same time. */
+  /** A second compute node writes the same key at the same time: an insert beside an insert, else a put. */
   readonly contention: boolean;
   /** Virtual time after the operation in which background work is still shown, nanoseconds. */
   readonly afterNs: number;
@@ -89,7 +89,7 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
       const { counters } = runtime.context;
       counters.reset(main ? mainOperation : otherOperation);
       const beginNs = runtime.context.nowNs();
-      yield* operate(client, main ? options.operation : 'put', options.valueBytes);
+      yield* operate(client, main ? options.operation : rivalOf(options), options.valueBytes);
       if (!main) return;
       roundTrips = counters.roundTrips;
       latencyNs = runtime.context.nowNs() - beginNs;
@@ -108,6 +108,11 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
     latencyNs,
     describe: (address) => system.locate?.({ context, cluster, shape }, config, address),
   };
+}
+
+/** What the second writer does to the key. */
+function rivalOf({ operation }: ExplainOptions): ExplainedOperation {
+  return operation === 'insert' ? 'insert' : 'put';
 }
 
 const known: readonly Key[] = ['alice', 'bob', 'carol'].map((name) => keyOf(name));

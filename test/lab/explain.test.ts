@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { plainStyle } from '../../src/lab/explain/diagram.ts';
+import { explain } from '../../src/lab/explain/explain.ts';
+import { writeScript } from '../../src/lab/explain/script.ts';
+import { type ExplainOptions, explainedOperations, perform } from '../../src/lab/explain/stage.ts';
+
+const options: ExplainOptions = {
+  system: 'direct',
+  operation: 'put',
+  settings: {},
+  replicas: 1,
+  memoryNodes: 2,
+  valueBytes: 960,
+  profile: 'ideal',
+  profileOverrides: {},
+  durability: 'assumed',
+  seed: 1,
+  contention: false,
+  afterNs: 20_000,
+};
+
+const servers: Readonly<Record<string, string>> = { central: 'coordinator', clover: 'ms0' };
+
+const cases = ['direct', 'central', 'clover'].flatMap((system) =>
+  explainedOperations.flatMap((operation) =>
+    [1, 2].map((replicas) => ({ system, operation, replicas })),
+  ),
+);
+
+describe.each(cases)('$system $operation, $replicas copies', (chosen) => {
+  test('has a bracket for each round trip, numbered from 1', async () => {
+    const performance = await perform({ ...options, ...chosen });
+    const { steps, brackets } = writeScript(performance);
+    const numbers = brackets.map(({ number }) => number);
+    expect(numbers).toEqual(Array.from({ length: performance.roundTrips }, (_, i) => i + 1));
+    for (const { first, last } of brackets) expect(last).toBeGreaterThan(first);
+    const times = steps.map(({ timeNs }) => timeNs);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  test('draws a lane for everybody who takes part, and background work in dashes', async () => {
+    const lines = await explain({ ...options, ...chosen }, 160, plainStyle);
+    const { recording, cluster } = await perform({ ...options, ...chosen });
+    const [title, , lanes = ''] = lines;
+    expect(title).toContain(`${chosen.system} ${chosen.operation}`);
+    const takePart = new Set(recording.verbs.flatMap(({ node, target }) => [node, target]));
+    for (const id of takePart) expect(lanes).toContain(cluster.node(id).name);
+    expect(lanes.includes('coordinator')).toBe(servers[chosen.system] === 'coordinator');
+    const background = recording.verbs.filter((verb) => verb.background).length;
+    expect(lines.filter((line) => line.includes('╌'))).toHaveLength(background);
+  });
+});
+
+test('writes go to as many memory nodes as there are copies', async () => {
+  for (const system of ['direct', 'central', 'clover']) {
+    for (const replicas of [1, 2]) {
+      const { recording, cluster } = await perform({ ...options, system, replicas });
+      const written = recording.verbs
+        .filter(({ background, lengthBytes }) => !background && lengthBytes > 900)
+        .filter(({ target }) => cluster.node(target).role === 'memory');
+      expect(new Set(written.map(({ target }) => target)).size).toBe(replicas);
+    }
+  }
+});
+
+describe('with a second writer', () => {
+  const contended = (system: string, operation: ExplainOptions['operation'] = 'put') =>
+    perform({ ...options, system, operation, contention: true });
+
+  const details = (performance: Awaited<ReturnType<typeof perform>>): string =>
+    writeScript(performance)
+      .steps.flatMap((step) => step.details)
+      .join('\n');
+
+  test('Direct shows who waits for the lock', async () => {
+    const performance = await contended('direct');
+    expect(details(performance)).toMatch(/lock word.*\n.*not swapped/);
+    // The lock word that the waiting writer finds is the one that the first has put there.
+    const [, taken] = /→ (0x4\w+)/.exec(details(performance)) ?? [];
+    expect(details(performance)).toContain(`finds ${taken}: not swapped`);
+  });
+
+  test('Clover shows the CAS that was lost and the walk to the new end of the chain', async () => {
+    const performance = await contended('clover');
+    expect(details(performance)).toMatch(/buffer \d+ of class 1024.*\n.*not swapped/);
+    expect(writeScript(performance).brackets.length).toBeGreaterThan(2 + performance.roundTrips);
+  });
+
+  test('Central shows both requests, and a delete that waits for the lock of the put', async () => {
+    const { recording, latencyNs } = await contended('central', 'delete');
+    expect(recording.messages.filter(({ reply }) => reply)).toHaveLength(2);
+    const alone = await perform({ ...options, system: 'central', operation: 'delete' });
+    expect(latencyNs).toBeGreaterThan(alone.latencyNs);
+  });
+
+  test.each(['direct', 'central', 'clover'])('%s inserts a key once', async (system) => {
+    const { recording } = await contended(system, 'insert');
+    expect(new Set(recording.verbs.map(({ operation }) => operation)).has(2)).toBe(true);
+  });
+});
