@@ -12,7 +12,7 @@ import { looksLikeTwitter, twitterFormat } from '../workload/trace-twitter.ts';
 import type { Workload } from '../workload/workload.ts';
 import { ycsbWorkload } from '../workload/ycsb.ts';
 import { LineReader } from './line-reader.ts';
-import { packageRoot } from './package-root.ts';
+import { packageRoot } from './package.ts';
 import { givenProperties, readProperties } from './property-file.ts';
 import type { WorkloadSpec } from './spec.ts';
 import { readText } from './text-file.ts';

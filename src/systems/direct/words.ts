@@ -105,7 +105,6 @@ export interface IndexEntry {
 }
 
 export const fingerprintBits = 9;
-export const sizeClassesMax = 2 ** 7;
 
 export function packEntry(entry: IndexEntry): bigint {
   const { generation, sizeClass, fingerprint, slot } = entry;
