@@ -148,6 +148,7 @@ export class SimNode implements NodeRuntime {
     const counters = (): Counters => this.current;
     return {
       node: machine.id,
+      incarnation: machine.computeIncarnation,
       fabric: 'sim',
       durability,
       hub,

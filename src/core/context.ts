@@ -13,8 +13,11 @@ export type FabricKind = 'sim' | 'shared' | 'verbs';
  */
 export interface NodeContext {
   readonly node: number;
-  /** Which start of this node this is; absent: the first, 0. What a lock says of its holder. */
-  readonly incarnation?: number;
+  /**
+   * Names this start of this node among all starts of all nodes of the cluster: the node's id at first,
+   * a number above all ids after a restart. What a lock says of its holder, and what `fence` takes.
+   */
+  readonly incarnation: number;
   readonly fabric: FabricKind;
   readonly durability: Durability;
   readonly hub: MailboxHub;

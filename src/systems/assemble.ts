@@ -18,7 +18,7 @@ export function assembleCluster<C>(system: System<C>, shape: StoreShape, config:
 }
 
 function nodeSpecs(layout: SystemLayout, shape: StoreShape): NodeSpec[] {
-  const memory = count(shape.memoryNodes).map(
+  const memory = count(shape.memoryNodes + (shape.spares ?? 0)).map(
     (i): NodeSpec => ({
       name: `mn${i}`,
       role: 'memory',

@@ -3,6 +3,7 @@ import type { Durability, NodeContext } from '../core/context.ts';
 import type { Program } from '../core/effect.ts';
 import type { Key } from '../core/key.ts';
 import type { ClusterMap, RegionSpec, Role } from '../memory/cluster.ts';
+import type { Audit, Fault, MemoryImage, RecoveryReport } from './recovery.ts';
 
 /**
  * A system is one folder and one object of this type. A user's own (`--system ./mine.js`, exporting
@@ -25,6 +26,20 @@ export interface System<C = unknown> {
   openNode(site: Site, config: C): SystemNode;
   /** Called once on each server; gives the programs that it runs for ever, one a core. */
   openServer(site: Site, config: C, role: Role, index: number): SystemServer;
+  /**
+   * Opens a server that takes over from one that is lost, on the node `site` (the same node restarted,
+   * or a standby). Its programs first fence the old one, rebuild what it knew from memory nodes and
+   * its own `pm`, and then serve.
+   */
+  takeOver?(site: Site, config: C, role: Role, index: number, fault: Fault): SystemServer;
+  /** Looks at a store at rest; `nodes` and `servers` are those that live, for their free lists. */
+  audit?(
+    site: Site,
+    config: C,
+    image: MemoryImage,
+    nodes: readonly SystemNode[],
+    servers: readonly SystemServer[],
+  ): Audit;
   /** What lies at an address, for `explain` and reports: `buffer 12 of class 1024 + 8`. */
   locate?(site: Site, config: C, address: Address): string | undefined;
 }
@@ -53,6 +68,8 @@ export interface SystemParameter {
 /** What every system is told about the store it should be. */
 export interface StoreShape {
   readonly memoryNodes: number;
+  /** Further memory nodes, right after those: empty until one takes another's place. Absent: none. */
+  readonly spares?: number;
   readonly computeNodes: number;
   /** Client threads of a compute node (one core each), and operations each keeps in flight. */
   readonly clientsPerNode: number;
@@ -102,10 +119,20 @@ export interface SystemNode {
   /** Programs to start with the node (retire, epochs, shortcut updates); they may run for ever. */
   readonly background: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
+  /**
+   * Repairs what a fault left behind, with one-sided verbs, while clients run and while other survivors
+   * may run the same. When it ends, what the fault broke is whole again.
+   */
+  recover?(fault: Fault): Program<RecoveryReport>;
+  /** Buffers or slots in this node's own free lists and queues; for `audit`. */
+  held?(): Iterable<Address>;
 }
 
 export interface SystemServer {
   readonly programs: readonly Program<unknown>[];
+  /** Told of a fault of others: a lost compute node's leases, a lost memory node. */
+  recover?(fault: Fault): Program<RecoveryReport>;
+  held?(): Iterable<Address>;
   readonly statistics: SystemStatistics;
 }
 

@@ -156,6 +156,7 @@ export class RandomSchedule {
     const counters = (): Counters => this.#current;
     const context: NodeContext = {
       node: id,
+      incarnation: id,
       fabric: 'sim',
       durability: options.durability ?? 'assumed',
       hub,

@@ -128,6 +128,7 @@ export class SharedNode implements NodeRuntime {
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
+      incarnation: options.node,
       fabric: 'shared',
       durability: options.durability,
       hub: this.#hub,

@@ -69,7 +69,7 @@ export class Inserter {
     const stamp = this.#node.nextStamp();
     yield* this.#writer.encode(key, value, free.generation, stamp);
     const candidate = { key, primary, place, sizeClass, free, filled: false };
-    const held = bucketHeldWord(context.incarnation ?? 0, stamp);
+    const held = bucketHeldWord(context.incarnation, stamp);
     for (let tries = 0; tries < config.lockRetriesMax; tries++) {
       if (yield* this.#index.lockAndFetch(primary, place, held)) {
         const inserted = yield* this.#underLock(candidate);

@@ -100,7 +100,7 @@ export class SlotWriter {
     const { generation } = location;
     const address = geometry.slot(location.primary, 0, location.slot);
     const idle = idleWord(generation);
-    const held = heldWord(generation, context.incarnation ?? 0, stamp);
+    const held = heldWord(generation, context.incarnation, stamp);
     for (let tries = 0; tries < config.lockRetriesMax; tries++) {
       const old = yield* cas(address, idle, held);
       if (old === idle) return true;
@@ -149,7 +149,7 @@ export class SlotWriter {
    */
   *move(key: Key, from: Location, stamp: number, to: NewPlace): Program {
     const lock = this.#node.geometry.slot(from.primary, 0, to.slot);
-    const held = heldWord(to.generation, this.#node.context.incarnation ?? 0, stamp);
+    const held = heldWord(to.generation, this.#node.context.incarnation, stamp);
     const before = [...this.fill(from.primary, to.slot, to.generation), writeWord(lock, held)];
     const after = [writeWord(lock, idleWord(to.generation))];
     yield* this.#retire(key, from, stamp, to.entryWord, before, after);
