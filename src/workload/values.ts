@@ -1,6 +1,6 @@
 import { mix32 } from '../core/hash.ts';
 import type { Key } from '../core/key.ts';
-import { loadHalf, storeHalf } from '../core/word.ts';
+import { loadHalf, storeHalf, twoTo32 } from '../core/word.ts';
 
 /**
  * Values that can be judged. In data-integrity mode a value is a function of its key, its length
@@ -31,8 +31,8 @@ export function fillValue(key: Key, value: Uint8Array, stamp: number): void {
     fillWords(value, 0, seedOf(key, length, 0, 0));
     return;
   }
-  const low = stamp % 2 ** 32;
-  const high = Math.floor(stamp / 2 ** 32);
+  const low = stamp >>> 0;
+  const high = Math.floor(stamp / twoTo32);
   storeHalf(value, 0, low);
   storeHalf(value, 4, high);
   fillWords(value, 8, seedOf(key, length, low, high));
