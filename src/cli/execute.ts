@@ -6,6 +6,7 @@ import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
 import { type ExitCode, exitCode, isUsersFault, OwnSystemFailed, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
+import { Failures, isOwn } from './failures.ts';
 import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
 
@@ -30,10 +31,17 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
     process.stdout.write(listRuns(experiment));
     return exitCode.done;
   }
-  const rounds = await blaming(own, () => runRounds(specs, isTwice ? 2 : 1, isQuiet));
+  const rounds = await runRounds(specs, isTwice ? 2 : 1, isQuiet);
   const { runs, partial } = rounds[0] as CompareOutcome;
-  await output.write({ startedAt, runs, partial });
+  const { failures } = rounds.at(-1) as CompareOutcome;
+  const failed = new Failures(experiment.plan.runs, failures);
+  // Where all that was asked for failed, there is nothing to show beside the errors.
+  if (runs.length > 0 || partial) {
+    await output.write({ startedAt, runs, failures: failed.runs, partial });
+  }
+  const failureCode = failed.tell();
   if (rounds.some((round) => round.partial)) return exitCode.interrupted;
+  if (failureCode !== exitCode.done) return failureCode;
   const broken = [
     ...corruptions(runs),
     ...rounds.slice(1).flatMap((r) => divergences(runs, r.runs)),
@@ -42,7 +50,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   return broken.length > 0 ? exitCode.broken : exitCode.done;
 }
 
-/** Runs all specs so many times; an interrupt ends the round under way and those after it. */
+/** Runs all specs so many times; a round that is not whole, by interrupt or error, is the last. */
 async function runRounds(
   specs: readonly RunSpec[],
   rounds: number,
@@ -53,7 +61,7 @@ async function runRounds(
   const outcomes: CompareOutcome[] = [];
   try {
     await interruptible(async (signal) => {
-      for (let round = 0; round < rounds && outcomes.at(-1)?.partial !== true; round++) {
+      for (let round = 0; round < rounds && isWhole(outcomes.at(-1)); round++) {
         const before = round * specs.length;
         const onProgress: CompareHooks['onProgress'] = (finished, running) =>
           progress.show(before + finished, running);
@@ -66,10 +74,14 @@ async function runRounds(
   return outcomes;
 }
 
+function isWhole(outcome: CompareOutcome | undefined): boolean {
+  return outcome === undefined || (!outcome.partial && outcome.failures.length === 0);
+}
+
 /** Systems that are modules of the user. */
 function ownSystems({ plan }: Experiment): string[] {
   const names = new Set(plan.runs.map(({ spec }) => spec.system));
-  return [...names].filter((name) => /[./\\]/.test(name));
+  return [...names].filter(isOwn);
 }
 
 /** Unexpected errors are farside's fault, unless modules of the user took part. */
@@ -78,7 +90,7 @@ async function blaming<T>(own: readonly string[], work: () => Promise<T>): Promi
     return await work();
   } catch (error) {
     if (own.length === 0 || isUsersFault(error)) throw error;
-    throw new OwnSystemFailed(own, error);
+    throw new OwnSystemFailed(error, own);
   }
 }
 

@@ -273,20 +273,20 @@ const cases: readonly BadInput[] = [
   {
     what: 'a report of something else',
     args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 1, "runs": 5 }' },
+    files: { 'other/results.json': '{ "resultVersion": 2, "runs": 5 }' },
     says: /^farside: other\/results\.json: .*expected a results\.json written by farside$/,
   },
   {
     what: 'a report of half a file',
     args: 'report other/results.json',
-    files: { 'other/results.json': '{ "resultVersion": 1,' },
+    files: { 'other/results.json': '{ "resultVersion": 2,' },
     says: /^farside: other\/results\.json: not JSON/,
   },
   {
     what: 'a report of results of another version',
     args: 'report other',
     files: { 'other/results.json': '{ "resultVersion": 99 }' },
-    says: /^farside: other\/results\.json: results of version 99, and this farside reads version 1/,
+    says: /^farside: other\/results\.json: results of version 99, and this farside reads version 2/,
   },
   {
     what: 'plots of a report that go nowhere',

@@ -75,6 +75,15 @@ const runResult = z.strictObject({
   skippedLines: count,
 });
 
+const failedRun = z.strictObject({
+  system: z.string(),
+  fabric: z.string(),
+  seed: z.int(),
+  point: parameters.describe('the value of every axis at this point'),
+  code: z.string().optional().describe('a stable error code; absent for unexpected errors'),
+  message: z.string(),
+});
+
 export const experimentResultSchema = z.strictObject({
   resultVersion: z.literal(resultVersion),
   farsideVersion: z.string(),
@@ -92,6 +101,7 @@ export const experimentResultSchema = z.strictObject({
   axes: z.array(z.strictObject({ path: z.string(), values: z.array(parameterValue) })),
   seeds: z.array(z.int()),
   runs: z.array(runResult),
+  failures: z.array(failedRun).describe('runs that ended with an error'),
 });
 
 /** The JSON Schema of `results.json`, for editors and for readers in other languages. */
