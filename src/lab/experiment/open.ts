@@ -1,5 +1,6 @@
 import { freemem } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
+import { missingFor } from '../../fabric/index.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
@@ -150,12 +151,10 @@ function openProfileOf(run: PlannedRun): void {
 }
 
 function refuseFabric(run: PlannedRun): void {
-  if (run.spec.fabric !== 'verbs') return;
+  const missing = missingFor(run.spec.fabric);
+  if (missing === undefined) return;
   blaming(run, ['fabric'], () => {
-    throw new FarsideError(
-      'FARSIDE_UNSUPPORTED',
-      'RDMA is not part of this version: use --fabric sim or --fabric shared',
-    );
+    throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   });
 }
 

@@ -21,12 +21,12 @@ const progressEvery = 256;
 /** How often a server looks whether measuring has begun or ended. */
 const serverLooksNs = 2_000_000;
 
-export interface SharedPart extends Part {
+export interface RealPart extends Part {
   readonly cpuNs: number;
   readonly verbs: number;
 }
 
-/** What one thread of a run on shared memory does; loaded by path in each worker. */
+/** What one node of a run in real time does; loaded by path in whatever thread is that node. */
 export async function job(site: JobSite): Promise<JobEnd> {
   const prepared = await prepare(site.data as RunSpec);
   const { role } = site.cluster.node(site.runtime.context.node);
@@ -47,7 +47,7 @@ function serverNode(site: JobSite, prepared: Prepared): JobEnd {
     meter.end();
   };
   runtime.start(watch(), { daemon: true, label: 'meter' });
-  return (): SharedPart => {
+  return (): RealPart => {
     meter.end();
     const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
     return { ...part, cpuNs: meter.cpuNs, verbs: part.background.verbs };
@@ -84,7 +84,7 @@ function clientNode(site: JobSite, prepared: Prepared): JobEnd {
     return nextNumber();
   };
   startSeats(site, node, { window, recorder, nextOperation }, compute.length);
-  return (): SharedPart => {
+  return (): RealPart => {
     window.close(runtime.context.nowNs());
     const part = meter.counts.part(window, recorder.toSums(), workload.skippedLines ?? 0);
     recorder.destroy();
