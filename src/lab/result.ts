@@ -60,8 +60,10 @@ export interface RunResult {
   readonly point: Readonly<Record<string, ParameterValue>>;
   /** All parameters of the run, defaults included, for the record. */
   readonly parameters: Readonly<Record<string, ParameterValue>>;
+  /** From the first start of measuring to its last end. */
   readonly durationNs: number;
   readonly operations: number;
+  /** While all clients measured: on real fabrics not just `operations` over `durationNs`. */
   readonly throughputOpsPerS: number;
   /** By operation kind, in the workload's words (`read`, `update`, `insert`, …). */
   readonly perOperation: Readonly<Record<string, OperationResult>>;
