@@ -4,9 +4,9 @@ import { usageError } from '../lab/experiment/setting.ts';
 import { axisLabel, pointLabel } from '../lab/output/names.ts';
 import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
-import { type ExitCode, exitCode, isUsersFault, OwnSystemFailed, say } from './errors.ts';
+import { type ExitCode, exitCode, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
-import { Failures, isOwn } from './failures.ts';
+import { blamingOwn, Failures, isOwn } from './failures.ts';
 import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
 
@@ -22,7 +22,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { openPlan } = await import('../lab/experiment/open.ts');
   const experiment = await planExperiment(source, loadSystem);
   const own = ownSystems(experiment);
-  const { specs, warnings } = await blaming(own, async () => openPlan(experiment.plan));
+  const { specs, warnings } = await blamingOwn(own, async () => openPlan(experiment.plan));
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   const { Output } = await import('./output.ts');
@@ -82,16 +82,6 @@ function isWhole(outcome: CompareOutcome | undefined): boolean {
 function ownSystems({ plan }: Experiment): string[] {
   const names = new Set(plan.runs.map(({ spec }) => spec.system));
   return [...names].filter(isOwn);
-}
-
-/** Unexpected errors are farside's fault, unless modules of the user took part. */
-async function blaming<T>(own: readonly string[], work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (own.length === 0 || isUsersFault(error)) throw error;
-    throw new OwnSystemFailed(error, own);
-  }
 }
 
 function refuseRealTime(specs: readonly RunSpec[]): void {

@@ -43,6 +43,16 @@ export function isOwn(system: string): boolean {
   return /[./\\]/.test(system);
 }
 
+/** Unexpected errors are farside's fault, unless modules of the user took part. */
+export async function blamingOwn<T>(own: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (own.length === 0 || isUsersFault(error)) throw error;
+    throw new OwnSystemFailed(error, own);
+  }
+}
+
 function failedRun({ spec, chosen }: PlannedRun, error: unknown): FailedRun {
   const { fabric, seed, point } = spec;
   return {

@@ -305,6 +305,51 @@ const cases: readonly BadInput[] = [
     says: /^farside: other\/results\.json: results of version 99/,
   },
   {
+    what: 'a setting of another system to explain',
+    args: 'explain direct put --set clover.cursorsMax=5',
+    says: /^farside: --set clover\.cursorsMax=5: clover is not a system of .* \(direct\)$/,
+  },
+  {
+    what: 'a misspelt system before a setting to explain',
+    args: 'explain direct put --set dirct.redo=false',
+    says: /^farside: --set dirct\.redo=false: dirct is not .*; did you mean direct\.redo\?$/,
+  },
+  {
+    what: 'an unknown setting to explain',
+    args: 'explain direct put --set direct.reddo=true',
+    says: /^farside: --set direct\.reddo=true: direct has no setting reddo; did you mean redo\?$/,
+  },
+  {
+    what: 'a setting of a wrong type to explain',
+    args: 'explain direct put --set direct.redo=maybe',
+    says: /^farside: --set direct\.redo=maybe: expected true or false$/,
+  },
+  {
+    what: 'a setting without its system to explain',
+    args: 'explain direct put --set redo=false',
+    says: /^farside: --set redo=false: did you mean direct\.redo\?$/,
+  },
+  {
+    what: 'a parameter that explain has a flag for',
+    args: 'explain direct put --set cluster.replicas=2',
+    says: /^farside: --set cluster\.replicas=2: explain takes settings of direct and numbers of/,
+  },
+  {
+    what: 'an unknown number of a profile to explain',
+    args: 'explain direct put --set profile.cpu.postNss=4',
+    says: /^farside: --set profile\.cpu\.postNss=4: .*did you mean cpu\.postNs\?$/,
+  },
+  {
+    what: 'an unknown profile to explain',
+    args: 'explain direct put --profile connectx4',
+    says: /^farside: --profile connectx4: there is no profile/,
+  },
+  {
+    what: 'an unknown system to explain',
+    args: 'explain dirct put',
+    says: /^farside: explain dirct: there is no system dirct; did you mean direct\?/,
+  },
+  {
     what: 'an unknown subject of list',
     args: 'list profile',
     says: /^farside: list profile: expected one of .*; did you mean profiles\?$/,

@@ -34,10 +34,16 @@ async function compareMine(name: string, text: string, ...flags: string[]) {
   ]);
 }
 
-async function farside(name: string, text: string, command: readonly string[]) {
+/** A folder with the system in it. */
+function write(name: string, text: string): string {
   const cwd = path.join(root.dir, name);
   mkdirSync(cwd);
   writeFileSync(path.join(cwd, 'mine.mjs'), text);
+  return cwd;
+}
+
+async function farside(name: string, text: string, command: readonly string[]) {
+  const cwd = write(name, text);
   const small = ['--keys', '200', '--operations', '500', '--warmup', '0', '--clients', '2'];
   const args = [...command, ...small, '--out', 'out', '--quiet'];
   const ended = await runCli(cwd, args);
@@ -84,6 +90,16 @@ describe.concurrent("a user's own system", () => {
     );
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(results).toThrow(/ENOENT/);
+  });
+
+  test('that fails to be explained is named, too', async () => {
+    const { code, stderr, stdout } = await runCli(write('explained', failingSystem), [
+      'explain',
+      './mine.mjs',
+      'put',
+    ]);
+    expect(stderr).toMatch(/^farside: \.\/mine\.mjs: undefinedHelper is not defined \(FAR.*\)\n$/);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
   test('that fails does not cost the runs of the others', async () => {
