@@ -187,6 +187,19 @@ const cases: readonly BadInput[] = [
     says: /^farside: --workload e: direct cannot serve .*scan/,
   },
   {
+    what: 'a duration alone for a workload that inserts',
+    args: 'run direct --workload d --duration 2s',
+    says: /^farside: --workload d: workloadd inserts as it runs, .* add --operations N to --duration 2s/,
+  },
+  {
+    what: 'a duration alone, in a file, for a workload that inserts',
+    args: 'run direct --workload mine',
+    files: {
+      mine: 'maxexecutiontime=2\ninsertproportion=0.1\nreadproportion=0.9\nrecordcount=50\n',
+    },
+    says: /^farside: --workload mine: mine inserts as .* add --operations N to maxexecutiontime, and/,
+  },
+  {
     what: 'a determinism check of real time',
     args: 'run direct --fabric shared --check-determinism',
     says: /^farside: --check-determinism: has no effect on fabric shared/,

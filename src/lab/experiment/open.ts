@@ -7,12 +7,13 @@ import type { Workload } from '../../workload/workload.ts';
 import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { openProfile } from '../profiles.ts';
-import type { RunSpec, WorkloadSpec } from '../spec.ts';
+import type { PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
 import { refuseIdle } from './idle.ts';
 import { decidePhases } from './phases.ts';
 import { oneLine, type Setting, said, usageError } from './setting.ts';
+import { isShippedWorkload } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
@@ -103,15 +104,14 @@ class Opener {
   #complete(run: PlannedRun): Opened {
     const { settings } = run;
     const asIs = this.#workload(run.spec.workload);
-    const phases = decidePhases(settings, asIs.asked);
+    const decided = decidePhases(settings, asIs.asked);
     const isSet = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
     const asked = asIs.dataIntegrity ?? false;
     const dataIntegrity = isSet ? run.spec.workload.dataIntegrity : asked;
     const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
     const grows = asIs instanceof YcsbWorkload && asIs.kinds.includes('insert');
-    if (!grows || phases.operations === undefined) {
-      return { spec: { ...run.spec, workload, phases }, workload: asIs };
-    }
+    if (!grows) return { spec: { ...run.spec, workload, phases: decided }, workload: asIs };
+    const phases = boundedPhases(run, decided, asIs);
     const operationcount = String(phases.operations + phases.warmupOperations);
     const told = { ...workload, properties: { ...workload.properties, operationcount } };
     return { spec: { ...run.spec, workload: told, phases }, workload: this.#workload(told) };
@@ -125,6 +125,28 @@ class Opener {
     this.#workloads.set(identity, opened);
     return opened;
   }
+}
+
+/**
+ * A store of a workload that inserts is made for a number of operations. Nobody knows how many a
+ * duration has room for, so somebody must say at how many the run ends if time does not end it first:
+ * the user, or the user's own file.
+ */
+function boundedPhases(
+  { spec, settings }: PlannedRun,
+  phases: PhaseSpec,
+  { name, asked }: Workload,
+): PhaseSpec & { readonly operations: number } {
+  const isShipped = isShippedWorkload(spec.workload.file);
+  const operations = phases.operations ?? (isShipped ? undefined : asked?.operations);
+  if (operations !== undefined) return { ...phases, operations };
+  const duration = settings.get('phases.duration');
+  const byFlag = duration?.origin.source === 'flag' ? duration.origin.label : 'phases.duration';
+  throw usageError([
+    `${name} inserts as it runs, so its store is made for a number of operations: add ` +
+      `--operations N to ${duration === undefined ? 'maxexecutiontime' : byFlag}, and ` +
+      'whichever comes first ends the run',
+  ]);
 }
 
 /**
