@@ -27,6 +27,8 @@ export interface Workload {
   readonly warnings?: readonly string[];
   /** Lines of a trace or key file that did not parse and were tolerated. */
   readonly skippedLines?: number;
+  /** Whether its operations say when they begin (`atNs`), so that they can be replayed as recorded. */
+  readonly hasTimes?: boolean;
   /**
    * Operations belong to processes by their keys, so that a count cannot be split evenly over them;
    * `run` then heeds `operationsMax`.

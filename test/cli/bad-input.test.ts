@@ -182,6 +182,18 @@ const cases: readonly BadInput[] = [
     says: /^farside: --arrivals as-recorded: workloadb has no times; use poisson or constant$/,
   },
   {
+    what: 'recorded arrivals of a trace without times',
+    args: 'run direct --workload meta.csv --arrivals as-recorded',
+    files: { 'meta.csv': 'key,op,size,op_count,key_size\na,GET,5,1,1\nb,SET,5,2,1\n' },
+    says: /^farside: --arrivals as-recorded: meta\.csv has no times; use poisson or constant$/,
+  },
+  {
+    what: 'recorded arrivals of a trace without times, as one of several',
+    args: 'run direct --workload meta.csv --target 100 --set phases.arrivals=poisson,as-recorded',
+    files: { 'meta.csv': 'key,op,size,op_count,key_size\na,GET,5,1,1\nb,SET,5,2,1\n' },
+    says: /^farside: --set phases\.arrivals=poisson,as-recorded: meta\.csv has no times; use/,
+  },
+  {
     what: 'a workload that the system cannot serve',
     args: 'run direct --workload e',
     says: /^farside: --workload e: direct cannot serve .*scan/,

@@ -61,6 +61,19 @@ test('as recorded, operations begin when the trace says', async () => {
   expect(perOperation.read!.intendedLatencyNs!.count).toBe(3);
 });
 
+test('a trace without times is not replayed as recorded', async () => {
+  const file = path.join(folder, 'untimed.csv');
+  writeFileSync(file, 'key,op,size,op_count,key_size\nalice,GET,5,1,5\nbob,SET,5,2,3\n');
+  const spec = smallSpec({
+    workload: { file, properties: {}, format: 'meta' },
+    phases: { warmupOperations: 0, operations: undefined, arrivals: 'as-recorded' },
+  });
+  await expect(runOne(spec)).rejects.toMatchObject({
+    code: 'FARSIDE_USAGE',
+    message: 'untimed.csv has no times; use poisson or constant',
+  });
+});
+
 test('a bad line without leave for it is named', async () => {
   const spec = replayed('small.csv');
   const strict = { ...spec, workload: { ...spec.workload, skipBadLines: 0 } };

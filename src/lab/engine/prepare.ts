@@ -82,6 +82,8 @@ export async function prepare(spec: RunSpec): Promise<Prepared> {
   const system = await loadSystem(spec.system);
   const workload = openWorkload(spec.workload);
   refuseUnserved(system, workload);
+  const untimed = untimedReplay(spec, workload);
+  if (untimed !== undefined) throw new FarsideError('FARSIDE_USAGE', untimed);
   const shape = shapeOf(spec, workload);
   const config = system.configure(spec.settings, shape);
   const cluster = assembleCluster(system, shape, config);
@@ -103,6 +105,12 @@ export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
     medium: cluster.medium,
     memoryBytes: cluster.memoryBytes,
   };
+}
+
+/** What is wrong with a replay as recorded of what has no times: all would begin at once. */
+export function untimedReplay({ phases }: RunSpec, workload: Workload): string | undefined {
+  if (phases.arrivals !== 'as-recorded' || workload.hasTimes === true) return undefined;
+  return `${workload.name} has no times; use poisson or constant`;
 }
 
 /** FARSIDE_UNSUPPORTED where a workload brings operations that the system does not have. */

@@ -83,10 +83,11 @@ class Opener {
     const { chosen } = run;
     refuseFabric(run);
     const { spec, workload } = blaming(run, ['workload.file'], () => this.#complete(run));
+    refuseIdle(run, spec, workload);
+    // What is left to check does not depend on seeds and phases.
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
-    refuseIdle(run, spec, workload);
     if (spec.fabric === 'sim') openProfileOf(run);
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
