@@ -60,14 +60,17 @@ async function runRounds(
   const progress = new Progress(specs.length * rounds, isQuiet);
   const outcomes: CompareOutcome[] = [];
   try {
-    await interruptible(async (signal) => {
-      for (let round = 0; round < rounds && isWhole(outcomes.at(-1)); round++) {
-        const before = round * specs.length;
-        const onProgress: CompareHooks['onProgress'] = (finished, running) =>
-          progress.show(before + finished, running);
-        outcomes.push(await runAll(specs, { signal, onProgress }));
-      }
-    });
+    await interruptible(
+      async (signal) => {
+        for (let round = 0; round < rounds && isWhole(outcomes.at(-1)); round++) {
+          const before = round * specs.length;
+          const onProgress: CompareHooks['onProgress'] = (finished, running) =>
+            progress.show(before + finished, running);
+          outcomes.push(await runAll(specs, { signal, onProgress }));
+        }
+      },
+      () => progress.end(),
+    );
   } finally {
     progress.end();
   }

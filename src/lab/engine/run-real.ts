@@ -1,7 +1,7 @@
 import type { FabricCluster } from '../../fabric/job.ts';
 import type { CpuResult, RunResult } from '../result.ts';
 import { collect } from './collect.ts';
-import { RunAborted, type RunHooks } from './hooks.ts';
+import { RunAborted, type RunHooks, runProgress } from './hooks.ts';
 import type { Prepared } from './prepare.ts';
 import { type RealPart, slots } from './real-job.ts';
 
@@ -19,11 +19,12 @@ export async function runReal(
   const sum = (slot: number): number =>
     clients.reduce((total, node) => total + fabric.progress(node, slot), 0);
   let aborted = false;
+  let runningSinceMs: number | undefined;
   const watch = setInterval(() => {
     const done = sum(slots.completed);
     if (done > 0) {
-      const total = (spec.phases.operations ?? 0) + spec.phases.warmupOperations;
-      hooks.onProgress?.({ phase: 'run', done, total });
+      runningSinceMs ??= Date.now();
+      hooks.onProgress?.(runProgress(spec.phases, done, (Date.now() - runningSinceMs) * 1e6));
     } else {
       hooks.onProgress?.({ phase: 'load', done: sum(slots.loaded), total: workload.recordCount });
     }
