@@ -1,38 +1,21 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
+import { refuses } from '../support/bad-input.ts';
 import { runCli, temporaryFolder } from '../support/cli.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-/**
- * What a user may get wrong: each case ends with exit code 2, one line on stderr that names the
- * flag or the place, nothing on stdout, no stack trace and nothing written.
- */
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-interface BadInput {
-  readonly what: string;
-  readonly args: string;
-  /** The only line on stderr, or its beginning. */
-  readonly says: RegExp;
-  /** Files beside the command, by name. */
-  readonly files?: Readonly<Record<string, string | Uint8Array>>;
-}
-
-const cases: readonly BadInput[] = [
-  {
-    what: 'an unknown command',
-    args: 'compere',
-    says: /^farside: unknown command compere; did you mean compare\?$/,
-  },
+refuses('run and compare', [
+  { what: 'no system', args: 'run', says: /^farside: run: expected one system, such as/ },
   {
     what: 'an unknown system',
     args: 'run dirct',
     says: /^farside: run dirct: there is no system dirct; did you mean direct\?/,
   },
-  { what: 'no system', args: 'run', says: /^farside: run: expected one system, such as/ },
   {
     what: 'two systems for one run',
     args: 'run direct --system central',
@@ -61,7 +44,7 @@ const cases: readonly BadInput[] = [
   {
     what: 'a duration without unit',
     args: 'run direct --duration 10',
-    says: /^farside: --duration 10: expected a time with its unit, such as 500ms, 10s or 2m$/,
+    says: /^farside: --duration 10: expected a time above 0 with its unit, such as 500ms, 10s or 2m$/,
   },
   {
     what: 'an unknown fabric',
@@ -250,6 +233,12 @@ const cases: readonly BadInput[] = [
     says: /^farside: exp\.yaml:1:17: not YAML/,
   },
   {
+    what: 'a folder as an experiment',
+    args: 'compare some',
+    files: { 'some/exp.yaml': 'systems: [direct]' },
+    says: /^farside: experiment some: it is a folder; expected a YAML file$/,
+  },
+  {
     what: 'an unknown key of an experiment',
     args: 'compare exp.yaml',
     files: { 'exp.yaml': 'systems: [direct]\ncluster:\n  replcas: 2\n' },
@@ -285,127 +274,23 @@ const cases: readonly BadInput[] = [
     says: /^farside: run \.\/mine\.mjs: .*: expected a module that exports `system`/,
   },
   {
-    what: 'a report of a folder that is not there',
-    args: 'report none',
-    says: /^farside: report none: there is no such file; expected a folder with a results\.json/,
+    what: "a file that is no module as a user's system",
+    args: 'run ./notes.md',
+    files: { 'notes.md': '# notes' },
+    says: /^farside: run \.\/notes\.md: system \.\/notes\.md: expected a JavaScript module/,
   },
-  {
-    what: 'a report of a folder without results',
-    args: 'report empty',
-    files: { 'empty/notes.txt': '' },
-    says: /^farside: report empty: empty\/results\.json: there is no such file; expected/,
-  },
-  {
-    what: 'a report of something else',
-    args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 2, "runs": 5 }' },
-    says: /^farside: other\/results\.json: .*expected a results\.json written by farside$/,
-  },
-  {
-    what: 'a report of half a file',
-    args: 'report other/results.json',
-    files: { 'other/results.json': '{ "resultVersion": 2,' },
-    says: /^farside: other\/results\.json: not JSON/,
-  },
-  {
-    what: 'a report of results of another version',
-    args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 99 }' },
-    says: /^farside: other\/results\.json: results of version 99, and this farside reads version 2/,
-  },
-  {
-    what: 'plots of a report that go nowhere',
-    args: 'report other --plots svg',
-    says: /^farside: --plots svg: it has no effect without --out: name a folder$/,
-  },
-  {
-    what: 'a report in a format that is none',
-    args: 'report other --format xml',
-    says: /^farside: --format xml: expected one of table, json, ycsb$/,
-  },
-  {
-    what: 'a report over other files',
-    args: 'report other --out other',
-    files: { 'other/results.json': '{ "resultVersion": 99 }' },
-    says: /^farside: other\/results\.json: results of version 99/,
-  },
-  {
-    what: 'a setting of another system to explain',
-    args: 'explain direct put --set clover.cursorsMax=5',
-    says: /^farside: --set clover\.cursorsMax=5: clover is not a system of .* \(direct\)$/,
-  },
-  {
-    what: 'a misspelt system before a setting to explain',
-    args: 'explain direct put --set dirct.redo=false',
-    says: /^farside: --set dirct\.redo=false: dirct is not .*; did you mean direct\.redo\?$/,
-  },
-  {
-    what: 'an unknown setting to explain',
-    args: 'explain direct put --set direct.reddo=true',
-    says: /^farside: --set direct\.reddo=true: direct has no setting reddo; did you mean redo\?$/,
-  },
-  {
-    what: 'a setting of a wrong type to explain',
-    args: 'explain direct put --set direct.redo=maybe',
-    says: /^farside: --set direct\.redo=maybe: expected true or false$/,
-  },
-  {
-    what: 'a setting without its system to explain',
-    args: 'explain direct put --set redo=false',
-    says: /^farside: --set redo=false: did you mean direct\.redo\?$/,
-  },
-  {
-    what: 'a parameter that explain has a flag for',
-    args: 'explain direct put --set cluster.replicas=2',
-    says: /^farside: --set cluster\.replicas=2: explain takes settings of direct and numbers of/,
-  },
-  {
-    what: 'an unknown number of a profile to explain',
-    args: 'explain direct put --set profile.cpu.postNss=4',
-    says: /^farside: --set profile\.cpu\.postNss=4: .*did you mean cpu\.postNs\?$/,
-  },
-  {
-    what: 'an unknown profile to explain',
-    args: 'explain direct put --profile connectx4',
-    says: /^farside: --profile connectx4: there is no profile/,
-  },
-  {
-    what: 'an unknown system to explain',
-    args: 'explain dirct put',
-    says: /^farside: explain dirct: there is no system dirct; did you mean direct\?/,
-  },
-  {
-    what: 'an unknown subject of list',
-    args: 'list profile',
-    says: /^farside: list profile: expected one of .*; did you mean profiles\?$/,
-  },
-];
+]);
 
-describe.concurrent('bad input', () => {
-  test.for(cases.map((badInput, index) => ({ ...badInput, index })))(
-    '$what: $args',
-    async ({ args, files = {}, says, index }) => {
-      const cwd = path.join(folder.dir, String(index));
-      mkdirSync(cwd);
-      for (const [name, content] of Object.entries(files)) {
-        mkdirSync(path.dirname(path.join(cwd, name)), { recursive: true });
-        writeFileSync(path.join(cwd, name), content);
-      }
-      const before = everythingIn(cwd);
-      const { code, stdout, stderr } = await runCli(cwd, args.split(' '));
-      expect(stderr).toMatch(/^farside: [^\n]+\n$/);
-      expect(stderr.trimEnd()).toMatch(says);
-      expect(stderr).not.toMatch(/\n {4}at /);
-      expect(stdout).toBe('');
-      expect(code).toBe(2);
-      expect(everythingIn(cwd)).toEqual(before);
-    },
-  );
+test('of a file that is no YAML at all only the first errors are told', async () => {
+  const cwd = path.join(folder.dir, 'prose');
+  mkdirSync(cwd);
+  writeFileSync(path.join(cwd, 'exp.yaml'), '# Title\n\n`a` *b* [c\n- d: {e\n'.repeat(20));
+  const { code, stderr } = await runCli(cwd, ['compare', 'exp.yaml']);
+  const lines = stderr.trimEnd().split('\n');
+  expect(code).toBe(2);
+  expect(lines).toHaveLength(3);
+  expect(lines.at(-1)).toMatch(/^farside: exp\.yaml:\d+:\d+: .* \(and \d+ more such errors\)$/);
 });
-
-function everythingIn(dir: string): string[] {
-  return readdirSync(dir, { recursive: true }).map(String).sort();
-}
 
 test('several mistakes in one file are told at once, a line each', async () => {
   const cwd = path.join(folder.dir, 'several');

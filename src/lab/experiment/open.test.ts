@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSystem } from '../engine/prepare.ts';
 import type { RunSpec } from '../spec.ts';
 import { fromSet } from './assign.ts';
@@ -9,7 +9,10 @@ import { emptyDraft } from './draft.ts';
 import { openPlan } from './open.ts';
 import { planExperiment } from './plan.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'farside-open-'));
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'farside-open-'));
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function fileOf(name: string, text: string): string {

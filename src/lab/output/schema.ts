@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FarsideError } from '../../core/errors.ts';
+import { oneLine } from '../experiment/setting.ts';
 import { type ExperimentResult, resultVersion } from '../result.ts';
 
 /**
@@ -119,7 +120,10 @@ export function parseResult(text: string, source: string): ExperimentResult {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new FarsideError('FARSIDE_INPUT', `${source}: not JSON: ${(error as Error).message}`);
+    throw new FarsideError(
+      'FARSIDE_INPUT',
+      `${source}: not JSON: ${oneLine((error as Error).message)}; expected a results.json`,
+    );
   }
   const version = (json as { resultVersion?: unknown } | null)?.resultVersion;
   if (typeof version === 'number' && version !== resultVersion) {
