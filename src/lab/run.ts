@@ -5,6 +5,7 @@ import { runReal } from './engine/run-real.ts';
 import { runSim } from './engine/run-sim.ts';
 import type { RunResult } from './result.ts';
 import type { RunSpec } from './spec.ts';
+import { inlineMore } from './tune.ts';
 
 export { missingFor } from '../fabric/index.ts';
 
@@ -13,6 +14,7 @@ export { missingFor } from '../fabric/index.ts';
  * measure. The same spec gives the same result in `sim`, and the same event hash.
  */
 export async function runOne(spec: RunSpec, hooks: RunHooks = {}): Promise<RunResult> {
+  inlineMore();
   const prepared = await prepare(spec);
   if (spec.fabric === 'sim') return await runSim(prepared, hooks);
   const { seed, durability } = spec;
