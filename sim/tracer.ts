@@ -62,6 +62,7 @@ export class Tracer {
       status: flight.status,
       depth: verb.depth,
       awaited: note.awaited,
+      fenced: verb.fenced,
       before: note.before,
       after: note.after,
     });

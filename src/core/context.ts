@@ -6,7 +6,8 @@ import type { RandomStream } from './random.ts';
 /** `assumed`: completed is durable. `flush`: visible when completed, durable after a FLUSH of it. */
 export type Durability = 'assumed' | 'flush';
 
-export type FabricKind = 'sim' | 'shared' | 'verbs';
+export const fabricKinds = ['sim', 'shared', 'verbs'] as const;
+export type FabricKind = (typeof fabricKinds)[number];
 
 /**
  * Everything a program knows of the platform: its only clock, its only dice, its node's mailboxes. A

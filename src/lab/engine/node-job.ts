@@ -58,13 +58,16 @@ export class NodeJob {
     });
   }
 
-  /** The run phase, a program a seat in the same order; seats of one client share its source. */
-  runPrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
+  /**
+   * The run phase, a program a seat in the same order; seats of one client share its source.
+   * `operationsMax`: see `Workload.run`.
+   */
+  runPrograms(measuring: Measuring, operationsMax?: number): SeatProgram<ProgramSeries>[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
     const programs = this.#clients.flatMap((seats, client) => {
       const share = { index: this.#index * this.#clients.length + client, of };
-      const source = workload.run(share, this.#stream(`run ${share.index}`));
+      const source = workload.run(share, this.#stream(`run ${share.index}`), operationsMax);
       return this.#clientPrograms(seats, source, share, measuring);
     });
     return programs.map((program, i) => this.#seatProgram(i, program));
