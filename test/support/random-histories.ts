@@ -19,6 +19,8 @@ export interface RandomHistory {
   /** Parts in 100 of operations that fail, and whose end is unknown. */
   readonly failedPercent?: number;
   readonly unknownPercent?: number;
+  /** How often, in 100, something begins rather than goes on; at 90 all processes are always busy. */
+  readonly beginPercent?: number;
 }
 
 interface Pending {
@@ -45,12 +47,12 @@ export function randomHistory(options: RandomHistory): History {
   const unknown: Pending[] = [];
   let begun = 0;
   for (let nowNs = 0; begun < options.operations || busy.length > 0; nowNs++) {
-    const choice = dice.below(4);
-    if (choice === 0 && idle.length > 0 && begun < options.operations) {
+    const begins = dice.below(100) < (options.beginPercent ?? 25);
+    if (begins && idle.length > 0 && begun < options.operations) {
       const [process] = idle.splice(dice.below(idle.length), 1) as [number];
       const operation = begin(recorder, process, dice, options, values, begun++, nowNs);
       busy.push({ process, operation });
-    } else if (choice === 1 && unknown.length > 0 && dice.below(3) === 0) {
+    } else if (unknown.length > 0 && dice.below(9) === 0) {
       takeEffect(unknown.splice(dice.below(unknown.length), 1)[0] as Pending, values);
     } else if (busy.length > 0) {
       const at = dice.below(busy.length);
