@@ -12,7 +12,7 @@ Exits 1 where one of the promises asked for is broken.
 
 Examples:
   farside check --history run.edn
-  farside check --history run.json --promise "read committed,atomic write"
+  farside check --history run.json --promise linearizable
   farside check --history run.edn --to porcupine`;
 
 const formats = Object.keys(historyFormats) as HistoryFormat[];
