@@ -9,13 +9,13 @@ import { holds, type Verdict } from './verdict.ts';
 
 export interface LinearizabilityOptions {
   /**
-   * How far the search of one key may go, in operations looked at: about a second for each 50 million.
+   * How far the search of one key may go, in operations looked at: one to three seconds for the default.
    * Making a violation small may cost as much again.
    */
   readonly budgetPerKey?: number;
 }
 
-const defaultBudgetPerKey = 100_000_000;
+const defaultBudgetPerKey = 30_000_000;
 
 /**
  * Whether there is, for each key, one order of its operations that explains every answer and in which

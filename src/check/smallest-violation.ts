@@ -5,7 +5,7 @@ import { keeps, relaxed, type Steps } from './steps.ts';
 const smallWindow = 64;
 
 /** Entries that one of the many searches here may look at. */
-const perSearch = 2_000_000;
+const perSearch = 500_000;
 
 /**
  * The fewest steps that cannot be ordered, as far as the budget goes. A step is left out by no longer
