@@ -4,17 +4,19 @@ import { keeps, relaxed, type Steps } from './steps.ts';
 /** So few operations are thinned one by one, because the quickest way may not end in the simplest story. */
 const smallWindow = 64;
 
-/** Entries that one of the many searches here may look at. */
-const perSearch = 500_000;
+/** Operations that one of the many searches here may look at, and all of them together. */
+const perSearch = 200_000;
+const allSearches = 3_000_000;
 
 /**
- * The fewest steps that cannot be ordered, as far as the budget goes. A step is left out by no longer
+ * The fewest steps that cannot be ordered, as far as a budget goes. A step is left out by no longer
  * asking that it be explained, not by forgetting it: a write that is left out may still have happened,
  * at any time from its beginning on. Forgetting it would make a violation of every read of its value.
  *
  * Gives step numbers: leave out any one of them, and the others can be ordered.
  */
-export function smallestViolation(steps: Steps, budget: Budget): readonly number[] {
+export function smallestViolation(steps: Steps): readonly number[] {
+  const budget = { left: allSearches };
   const byEnd = Array.from({ length: steps.length }, (_, step) => step)
     .filter((step) => steps.isOptional[step] === 0)
     .sort((a, b) => (steps.completedAt[a] as number) - (steps.completedAt[b] as number));
