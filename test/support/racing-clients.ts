@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Program } from '../../src/core/effect.ts';
 import { type Key, keyOf } from '../../src/core/key.ts';
 import type { StoreClient } from '../../src/systems/system.ts';
-import type { KeyOperation } from './linearizable.ts';
+import type { KeyOperation } from './key-operations.ts';
 import type { RandomSchedule } from './random-schedule.ts';
 
 /** A value that tells which one it is, in every byte, and is long enough to be torn. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rebuiltFromMap, rebuiltFromMemoryNodes } from '../../../test/support/central-memory.ts';
-import { isLinearizable, type KeyOperation } from '../../../test/support/linearizable.ts';
+import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
 import {
   numbered,
   numberOf,
