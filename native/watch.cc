@@ -36,9 +36,17 @@ void FileWatch::Handle::readable(uv_poll_t* poll, int, int) {
   if (handle->stopped || (handle->taken && !handle->taken())) return;
   Napi::Env env(handle->env);
   Napi::HandleScope scope(env);
-  handle->callback.MakeCallback(env.Global(), {}, handle->context);
-  if (env.IsExceptionPending()) {
-    napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  // By hand: an environment that is ending runs its loop once more, and refuses every call into JavaScript,
+  // which node-addon-api would take for a fatal error.
+  napi_value result = nullptr;
+  const napi_status answer = napi_make_callback(env, handle->context, env.Global(), handle->callback.Value(),
+                                                0, nullptr, &result);
+  if (answer == napi_ok) return;
+  napi_value error = nullptr;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    napi_fatal_exception(env, error);
   }
 }
 
