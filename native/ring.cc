@@ -1,5 +1,6 @@
 #include "ring.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -337,11 +338,13 @@ void Ring::moveToPosted(Queue& queue, uint32_t count) {
 // ------------------------------------------------------------------------------------------
 
 void Ring::reap() {
-  constexpr int kEntries = 32;
+  constexpr uint32_t kEntries = 32;
   ibv_wc entries[kEntries];
-  // Immediates share the completions' area: a peer may not flood it within one call.
-  for (int count = kEntries; count == kEntries && receivedNow_ + kEntries <= capacity_;) {
-    count = ibv_poll_cq(cq->cq, kEntries, entries);
+  for (;;) {
+    // Immediates share the completions' area: a peer may not flood it within one call.
+    const uint32_t wanted = std::min(kEntries, capacity_ - receivedNow_);
+    if (wanted == 0) return;
+    const int count = ibv_poll_cq(cq->cq, static_cast<int>(wanted), entries);
     statistics_.polls++;
     if (count < 0) {
       // The device is gone: nothing on any queue will ever be confirmed.
@@ -350,9 +353,10 @@ void Ring::reap() {
     }
     statistics_.completionEntries += static_cast<uint64_t>(count);
     for (int i = 0; i < count; i++) handle(entries[i]);
-    if (count == kEntries) continue;
+    if (static_cast<uint32_t>(count) == wanted) continue;
     cq->reserved -= stale_;
     stale_ = 0;
+    return;
   }
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { farsideVersion } from '../lab/package.ts';
+import { verbsStatus } from '../lab/verbs-status.ts';
 import { exitCode } from './errors.ts';
 
 const help = `
@@ -75,9 +76,5 @@ function shared(): Finding {
 }
 
 function verbs(): Finding {
-  return {
-    subject: 'verbs',
-    works: false,
-    detail: 'RDMA is not part of this version: use --fabric sim or --fabric shared',
-  };
+  return { subject: 'verbs', ...verbsStatus() };
 }

@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { addonAbsent, openBench, submitWord, type VerbsBench } from '../../../test/support/verbs.ts';
+import {
+  addonAbsent,
+  openBench,
+  submitWord,
+  type VerbsBench,
+} from '../../../test/support/verbs.ts';
 import { CompletionWaiter } from './completion.ts';
 import type { CompChannel, Qp } from './native.ts';
 import { ringOp } from './rings.ts';

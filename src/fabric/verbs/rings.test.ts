@@ -101,6 +101,15 @@ describe.skipIf(absent !== undefined)(`rings${absent === undefined ? '' : ` (${a
     expect(ring.free).toBe(64);
   });
 
+  test('the smallest ring works', () => {
+    const { ring } = open({ capacity: 16 });
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 16; i++) submitWord(ring, ringOp.faa, 0, { operand: 1n });
+      expect(drain(ring, 16, 100)).toHaveLength(16);
+    }
+    expect(() => openBench({ capacity: 24 })).toThrow(/capacity must be a multiple of 16/);
+  });
+
   test('READs and atomics outstanding can be bounded below the send queue', () => {
     const { ring, native, pairs } = open({ readsMax: 2 });
     const near = pairs[0]?.near as (typeof pairs)[0]['near'];
