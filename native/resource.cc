@@ -41,9 +41,7 @@ void State::closeAll() {
 
 int Resource::close() {
   if (!open_) return 0;
-  // A root whose handle is gone lives by its children alone, and must outlive the loop below. (Null
-  // where the last reference is just being dropped: then nobody else can drop it.)
-  ResourcePointer self = weak_from_this().lock();
+  const ResourcePointer self = std::move(self_);
   int error = 0;
   while (!children_.empty()) {
     int childError = children_.back()->close();
@@ -70,9 +68,7 @@ void Resource::detach() {
     auto& siblings = parent->children_;
     siblings.erase(std::remove(siblings.begin(), siblings.end(), this), siblings.end());
   }
-  // Dropping the last reference to a parent closes it, which may not happen inside its own close().
-  std::vector<ResourcePointer> parents;
-  parents.swap(parents_);
+  parents_.clear();
   if (state_ == nullptr) return;
   auto& roots = state_->roots;
   roots.erase(std::remove(roots.begin(), roots.end(), this), roots.end());

@@ -1,10 +1,12 @@
 // Verbs objects and the handles by which JavaScript holds them.
 //
-// A resource is open until it is closed, once. Closing one closes its children first, newest first,
-// as the verbs require: a protection domain outlives its queue pairs, a completion queue the queue
-// pairs that complete into it. A child keeps its parents alive, so a handle that JavaScript drops
-// is closed by its finalizer only when nothing needs it any more; and what is open when an
-// environment ends (a worker is terminated, say) is closed by the environment's cleanup hook.
+// A resource is open until it is closed, once. Closing one closes its children first, newest first, as
+// the verbs require: a protection domain outlives its queue pairs, a completion queue the queue pairs
+// that complete into it. What is open when an environment ends (a worker is terminated, say) is closed by
+// the environment's cleanup hook.
+//
+// The garbage collector closes nothing. A peer uses a region whose handle nobody here holds any more, and
+// a listener listens: when they end must not depend on when a collector runs.
 //
 // A handle is an empty object with a type tag: another object in its place, a handle of another
 // kind or one that is closed is a TypeError of the verb that was given it.
@@ -47,6 +49,7 @@ class Resource : public std::enable_shared_from_this<Resource> {
   int close();
   void addParent(const ResourcePointer& parent);
   void addRoot(State* state);
+  void keepAlive() { self_ = shared_from_this(); }
 
   const Kind kind;
   const Library& library;
@@ -59,6 +62,7 @@ class Resource : public std::enable_shared_from_this<Resource> {
   void detach();
 
   bool open_ = true;
+  ResourcePointer self_;  // while it is open
   State* state_ = nullptr;
   std::vector<ResourcePointer> parents_;
   std::vector<Resource*> children_;
@@ -66,10 +70,9 @@ class Resource : public std::enable_shared_from_this<Resource> {
 
 template <class T, class... Arguments>
 std::shared_ptr<T> makeResource(Arguments&&... arguments) {
-  return std::shared_ptr<T>(new T(std::forward<Arguments>(arguments)...), [](T* resource) {
-    resource->close();
-    delete resource;
-  });
+  auto resource = std::make_shared<T>(std::forward<Arguments>(arguments)...);
+  resource->keepAlive();
+  return resource;
 }
 
 Napi::Object makeHandle(Napi::Env env, const ResourcePointer& resource);

@@ -6,6 +6,7 @@ import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
+import { memoryNodeCommand } from './memory-node.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
@@ -21,6 +22,7 @@ export function buildProgram(): Command {
     compareCommand(),
     runCommand(),
     explainCommand(),
+    memoryNodeCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),
