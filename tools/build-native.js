@@ -28,7 +28,12 @@ function nodeGyp() {
   const places = [
     process.env.npm_config_node_gyp,
     ...['lib', '../share', '../lib'].map((folder) =>
-      path.join(process.execPath, '../..', folder, 'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'),
+      path.join(
+        process.execPath,
+        '../..',
+        folder,
+        'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js',
+      ),
     ),
   ];
   const found = places.find((place) => place && existsSync(place));
@@ -55,7 +60,8 @@ const packages = [
   [existsSync('/usr/include/infiniband/verbs.h'), 'libibverbs-dev'],
   [existsSync('/usr/include/rdma/rdma_cma.h'), 'librdmacm-dev'],
 ].flatMap(([there, name]) => (there ? [] : [name]));
-if (packages.length > 0) give(`missing ${packages.join(', ')}: apt-get install ${packages.join(' ')}`);
+if (packages.length > 0)
+  give(`missing ${packages.join(', ')}: apt-get install ${packages.join(' ')}`);
 const gyp = nodeGyp();
 if (gyp === undefined) give('no node-gyp: run it through npm (npm run build:native)');
 
@@ -63,8 +69,14 @@ const name = asan ? 'farside_asan' : 'farside';
 const file = path.join(root, 'build/Release', `${name}.node`);
 const log = [];
 let status = 0;
-for (const [step, ...defines] of asan ? [['configure', '--', '-Dsanitize=1'], ['build']] : [['rebuild']]) {
-  const { status: code, stdout, stderr } = spawnSync(process.execPath, [gyp, step, ...nodeHeaders(), ...defines], {
+for (const [step, ...defines] of asan
+  ? [['configure', '--', '-Dsanitize=1'], ['build']]
+  : [['rebuild']]) {
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(process.execPath, [gyp, step, ...nodeHeaders(), ...defines], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 2 ** 26,

@@ -7,13 +7,19 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const run = (args, env = {}) =>
-  spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
 
 const built = run(['tools/build-native.js', '--required', '--asan']);
 if (built.status !== 0) process.exit(1);
 
 const compiler = process.env.CXX ?? 'g++';
-const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+const library = execFileSync(compiler, ['-print-file-name=libasan.so'], {
+  encoding: 'utf8',
+}).trim();
 if (!existsSync(library)) {
   console.error(`farside: ${compiler} has no libasan.so: apt-get install libasan8`);
   process.exit(1);

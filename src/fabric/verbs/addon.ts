@@ -29,7 +29,7 @@ function packageFolder(): string | undefined {
 }
 
 /** FARSIDE_ADDON names another build of the addon: one under AddressSanitizer, say. */
-function addonFile(): string | undefined {
+export function addonFile(): string | undefined {
   if (process.env.FARSIDE_ADDON) return process.env.FARSIDE_ADDON;
   const folder = packageFolder();
   return folder === undefined ? undefined : path.join(folder, 'build/Release/farside.node');

@@ -150,7 +150,7 @@ describe.skipIf(absent !== undefined)(
       await expect(connect()).rejects.toThrow(/has 4 connections, its limit/);
     });
 
-    test('garbage on the port, clients that vanish and thousands that come and go leave nothing', async () => {
+    test('garbage on the port and thousands who come and go leave nothing', async () => {
       const before = native.fakeCounters().queuePairs;
       for (const privateData of [
         Buffer.alloc(0),

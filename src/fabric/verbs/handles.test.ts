@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addonAbsent, allAccess, sharedBytes } from '../../../test/support/verbs.ts';
-import { loadAddon } from './addon.ts';
+import { addonFile, loadAddon } from './addon.ts';
 import { access, type Device, isVerbsError, type Native, type Pd } from './native.ts';
 
 const absent = addonAbsent();
@@ -164,6 +165,14 @@ describe.skipIf(absent !== undefined)(
       expect(native.fakeCounters().queuePairs).toBe(before.queuePairs + 1);
       native.close(other);
       expect(native.fakeCounters()).toEqual(before);
+    });
+
+    test('the addon needs neither library to be loaded', () => {
+      const symbols = execFileSync('nm', ['-D', '--undefined-only', addonFile() as string], {
+        encoding: 'utf8',
+      });
+      expect(symbols).toContain('napi_wrap');
+      expect(symbols).not.toMatch(/\b(ibv|rdma)_/);
     });
 
     test('devices do not mix', () => {
