@@ -2,6 +2,7 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { type FabricKind, fabricKinds } from '../core/context.ts';
 import { farsideVersion } from '../lab/package.ts';
+import { verbsStatus } from '../lab/verbs-status.ts';
 import { exitCode } from './errors.ts';
 
 const help = `
@@ -29,6 +30,7 @@ export function doctorCommand(): Command {
 async function doctor(): Promise<void> {
   const { missingFor } = await import('../lab/run.ts');
   const fabrics = fabricKinds.map((kind): Finding => {
+    if (kind === 'verbs') return { subject: kind, ...verbsStatus() };
     const missing = missingFor(kind);
     return { subject: kind, works: missing === undefined, detail: missing ?? whatItIs[kind]() };
   });
@@ -57,7 +59,7 @@ function platform(): Finding {
 }
 
 /** Said of a fabric that works. */
-const whatItIs: Readonly<Record<FabricKind, () => string>> = {
+const whatItIs: Readonly<Record<Exclude<FabricKind, 'verbs'>, () => string>> = {
   sim: () => {
     const cores = availableParallelism();
     return `virtual time; ${cores === 1 ? '1 run at a time' : `${cores} runs at a time`}`;
@@ -70,5 +72,4 @@ const whatItIs: Readonly<Record<FabricKind, () => string>> = {
         : '';
     return `threads on shared memory${advice}`;
   },
-  verbs: () => 'RDMA',
 };

@@ -7,6 +7,7 @@ import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
+import { memoryNodeCommand } from './memory-node.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
@@ -23,6 +24,7 @@ export function buildProgram(): Command {
     runCommand(),
     explainCommand(),
     checkCommand(),
+    memoryNodeCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),

@@ -57,6 +57,36 @@ refuses('run and compare', [
     says: /^farside: --fabric verbs: RDMA is not part of this version: use --fabric sim or/,
   },
   {
+    what: 'a memory node without an address',
+    args: 'memory-node --region data:dram:1MiB',
+    says: /^farside: memory-node needs --listen ADDRESS:PORT$/,
+  },
+  {
+    what: 'an address that is a name',
+    args: 'memory-node --listen localhost:7471 --region data:dram:1MiB',
+    says: /^farside: localhost:7471: expected an address and a port, such as 10\.0\.0\.5:7471/,
+  },
+  {
+    what: 'a region of an unknown medium',
+    args: 'memory-node --listen 10.0.0.5:7471 --region data:ram:1MiB',
+    says: /^farside: --region data:ram:1MiB: medium ram is not dram or pm; expected NAME:MEDIUM:SIZE/,
+  },
+  {
+    what: 'persistent memory without anything to keep it',
+    args: 'memory-node --listen 10.0.0.5:7471 --region log:pm:1MiB',
+    says: /^farside: --region log:pm:1MiB: pm needs a FILE that keeps it; expected NAME:MEDIUM:SIZE/,
+  },
+  {
+    what: 'two regions of one name',
+    args: 'memory-node --listen 10.0.0.5:7471 --region a:dram:8 --region a:dram:16',
+    says: /^farside: two regions are called a$/,
+  },
+  {
+    what: 'an MTU that there is not',
+    args: 'memory-node --listen 10.0.0.5:7471 --region a:dram:8 --mtu 1500',
+    says: /^farside: --mtu 1500: expected 256, 512, 1024, 2048 or 4096 bytes$/,
+  },
+  {
     what: 'more replicas than memory nodes',
     args: 'run direct --replicas 3 --memory-nodes 2',
     says: /^farside: --replicas 3: 3 replicas need 3 memory nodes and there are 2; raise/,
