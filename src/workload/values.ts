@@ -45,6 +45,16 @@ export function checkValue(key: Key, value: Uint8Array): boolean {
   return wordsAre(value, 8, seedOf(key, length, loadHalf(value, 0), loadHalf(value, 4)));
 }
 
+/**
+ * The stamp of a value, which names its write in a history; undefined where the bytes are no value of
+ * `key`. Values too short to carry a stamp are all 0: one cannot tell their writes apart.
+ */
+export function stampOf(key: Key, value: Uint8Array): number | undefined {
+  if (!checkValue(key, value)) return undefined;
+  if (value.length < stampedBytesMin) return 0;
+  return loadHalf(value, 0) + loadHalf(value, 4) * 2 ** 32;
+}
+
 /** Without data integrity: bytes that do not compress, the same for every write. */
 export function plainValue(value: Uint8Array): void {
   for (let i = 0; i < value.length; i++) value[i] = mix32(i + 1);
