@@ -1,17 +1,18 @@
 import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
-import { type Program, sleep } from '../../core/effect.ts';
+import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { RandomStream } from '../../core/random.ts';
+import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { Site, StoreClient, StoreShape, SystemNode, SystemStatistics } from '../system.ts';
 import { SlotAllocator } from './allocator.ts';
 import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
-import { Geometry } from './geometry.ts';
+import { type Geometry, geometryOf } from './geometry.ts';
+import { Recovery } from './recovery.ts';
 import type { SizeClass } from './size-classes.ts';
-import { sizingOf } from './sizing.ts';
-import { stampOf } from './words.ts';
+import { incarnationMax, type LockWord, lockState, stampOf } from './words.ts';
 
 /** Where a key's record is, as a compute node remembers it. */
 export interface Location {
@@ -20,8 +21,8 @@ export interface Location {
   readonly slot: number;
   readonly sizeClass: SizeClass;
   readonly generation: number;
-  /** Of the index entry that names the slot. */
-  readonly entry: Address;
+  /** The index entry that names the slot: a word of the primary's index. */
+  readonly entry: number;
   /** Length of the record when last seen: what a get READs. */
   recordBytes: number;
 }
@@ -43,6 +44,8 @@ const eventNames = [
   'slotsTaken',
   'slotsRetired',
   'listRetries',
+  'locksSettled',
+  'suspensions',
 ] as const;
 export type DirectEvent = (typeof eventNames)[number];
 
@@ -57,29 +60,56 @@ export class DirectNode implements SystemNode {
   readonly shape: StoreShape;
   readonly geometry: Geometry;
   readonly allocator: SlotAllocator;
+  readonly recovery: Recovery;
   readonly #events: Record<DirectEvent, number>;
   readonly #locations = new Map<string, Location>();
   readonly #pauses: RandomStream;
   readonly #reportsFixed: boolean;
+  /** Writes under way, by stamp, with the place of their primary. */
+  readonly #writes = new Map<number, number>();
+  /** Slots whose lock this node holds to recover them: the stamp is another's. */
+  readonly #repairs = new Set<string>();
+  /** Incarnations that this node has been told are lost. */
+  readonly lost = new Set<number>();
+  /** Places whose memory node is being replaced: no write may touch them meanwhile. */
+  readonly #suspended = new Set<number>();
   #metadataBytes = 0;
   #stamps = 0;
+  /** When a verb of this node last ended other than ok, in ns. */
+  #brokenNs = Number.NEGATIVE_INFINITY;
 
   constructor(site: Site, config: DirectConfig) {
+    assert(
+      site.context.incarnation <= incarnationMax,
+      () =>
+        `incarnation ${site.context.incarnation}: lock words of direct name up to ` +
+        `${incarnationMax}; there were too many restarts in one run`,
+      'FARSIDE_LIMIT',
+    );
     this.context = site.context;
     this.config = config;
     this.shape = site.shape;
-    this.geometry = new Geometry(site.cluster, site.shape, sizingOf(site.shape));
+    this.geometry = geometryOf(site.cluster, site.shape);
     this.#events = Object.fromEntries(eventNames.map((name) => [name, 0])) as Record<
       DirectEvent,
       number
     >;
     this.allocator = new SlotAllocator(site.context, this.geometry, (name) => this.count(name));
+    this.recovery = new Recovery(this);
     this.#pauses = site.context.random('direct back-off');
     this.#reportsFixed = site.cluster.withRole('compute')[0]?.id === site.context.node;
   }
 
   openClient(): StoreClient {
     return new DirectClient(this);
+  }
+
+  recover(fault: Fault): Program<RecoveryReport> {
+    return this.recovery.recover(fault);
+  }
+
+  held(): Iterable<Address> {
+    return this.allocator.held();
   }
 
   count(event: DirectEvent): void {
@@ -126,10 +156,90 @@ export class DirectNode implements SystemNode {
     );
   }
 
-  /** A name for the next write of this node; see `stampOf`. */
-  nextStamp(): number {
-    this.#stamps = (this.#stamps + 1) & 0xfffff;
-    return stampOf(this.context.node, this.#stamps);
+  /**
+   * A name for the next write of this node, which is under way until `endWrite`. No other program runs
+   * between the look at `isSuspended` and this.
+   */
+  beginWrite(primary: number): number {
+    this.#stamps = (this.#stamps + 1) & 0x3ffff;
+    const stamp = stampOf(this.context.incarnation, this.#stamps);
+    this.#writes.set(stamp, primary);
+    return stamp;
+  }
+
+  endWrite(stamp: number): void {
+    this.#writes.delete(stamp);
+  }
+
+  /**
+   * Whether a lock that names this incarnation belongs to no program of it: a verb failed under that
+   * lock, or a power loss brought it back. Nobody but this node can tell. `slot` is undefined for a
+   * bucket's lock.
+   */
+  isAbandoned({ state, incarnation, stamp }: LockWord, primary: number, slot?: number): boolean {
+    if (state !== lockState.held || incarnation !== this.context.incarnation) return false;
+    return !this.#writes.has(stamp) && !this.#repairs.has(`${primary} ${slot}`);
+  }
+
+  /** A program of this node finishes what was left of that slot; false where one does already. */
+  beginRepair(primary: number, slot: number): boolean {
+    const name = `${primary} ${slot}`;
+    if (this.#repairs.has(name)) return false;
+    this.#repairs.add(name);
+    return true;
+  }
+
+  endRepair(primary: number, slot: number): void {
+    this.#repairs.delete(`${primary} ${slot}`);
+  }
+
+  /** Notes that an operation has lost a verb, and gives the error back. */
+  broken(error: unknown): unknown {
+    if (error instanceof VerbError) this.#brokenNs = this.context.nowNs();
+    return error;
+  }
+
+  /**
+   * Until none of this node's own verbs that ended `unknown` can take effect any more. A memory node
+   * that has started anew, or is gone, has seen to that; only where the path to it was broken and has
+   * healed does it rest on the fabric's bound.
+   */
+  *settle(): Program {
+    const leftNs = this.#brokenNs + this.context.verbBoundNs - this.context.nowNs();
+    if (leftNs > 0) yield* sleep(leftNs);
+  }
+
+  /** Whether a write to keys of that primary has to wait for a memory node to be replaced. */
+  isSuspended(primary: number): boolean {
+    return this.#suspended.size > 0 && this.#suspended.has(primary);
+  }
+
+  /** Waits while it is so. FARSIDE_LIMIT after as many looks as there may be at a lock. */
+  *untilResumed(primary: number): Program {
+    this.count('suspensions');
+    for (let tries = 0; this.isSuspended(primary); tries++) {
+      if (tries >= this.config.lockRetriesMax) {
+        throw new FarsideError(
+          'FARSIDE_LIMIT',
+          `the memory node of place ${primary} was still being replaced after ${tries} looks; ` +
+            'a compute node may not have been told of it, or lockRetriesMax is too low',
+        );
+      }
+      yield* this.backOff(tries);
+    }
+  }
+
+  suspend(primaries: readonly number[]): void {
+    for (const primary of primaries) this.#suspended.add(primary);
+  }
+
+  resume(primaries: readonly number[]): void {
+    for (const primary of primaries) this.#suspended.delete(primary);
+  }
+
+  /** Whether a write to keys of one of these primaries is under way. */
+  isWriting(primaries: readonly number[]): boolean {
+    return [...this.#writes.values()].some((primary) => primaries.includes(primary));
   }
 
   /** Randomised exponential back-off, so that writers of one key do not retry in step. */
