@@ -43,6 +43,22 @@ export class MixedLoad {
     return wrong === undefined ? undefined : JSON.stringify(wrong);
   }
 
+  /**
+   * The same of writes and of what is read from now on: for times in which gets are answered by
+   * other copies than the first, which may be ahead of it or behind it.
+   */
+  unexplainedSince(sinceNs: number): string | undefined {
+    const wrong = this.histories
+      .map((all) => all.filter((o) => o.operation !== 'get' || o.invokedNs >= sinceNs))
+      .find((history) => !isLinearizable(history));
+    return wrong === undefined ? undefined : JSON.stringify(wrong);
+  }
+
+  /** Gets that were answered with bytes that nobody wrote, or with parts of two values. */
+  get torn(): number {
+    return this.histories.flat().filter((o) => o.operation === 'get' && Number.isNaN(o.value)).length;
+  }
+
   *insertEveryOther(client: StoreClient): Program {
     for (let i = 0; i < this.keys.length; i += 2) yield* this.perform(client, 'insert', i);
   }

@@ -103,7 +103,7 @@ export class DirectClient implements StoreClient {
   /** 4 round trips uncontended; false where the location was stale. */
   *#remove(key: Key, location: Location): Program<boolean> {
     const { primary } = location;
-    if (this.#node.isSuspended(primary)) yield* this.#node.untilResumed(primary);
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
     const stamp = this.#node.beginWrite(primary);
     try {
       if (!(yield* this.#writer.lock(location, stamp))) return false;
@@ -112,7 +112,7 @@ export class DirectClient implements StoreClient {
       yield* this.#giveBack(this.#writer.release(location));
       return true;
     } catch (error) {
-      throw this.#node.broken(error);
+      throw this.#node.broken(error, { ...location, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }
@@ -121,7 +121,7 @@ export class DirectClient implements StoreClient {
   /** 4 round trips uncontended; false where the location was stale. */
   *#replace(key: Key, value: Uint8Array, location: Location): Program<boolean> {
     const { primary } = location;
-    if (this.#node.isSuspended(primary)) yield* this.#node.untilResumed(primary);
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
     const stamp = this.#node.beginWrite(primary);
     try {
       yield* this.#writer.encode(key, value, location.generation, stamp);
@@ -130,7 +130,7 @@ export class DirectClient implements StoreClient {
       location.recordBytes = this.#writer.recordBytes;
       return true;
     } catch (error) {
-      throw this.#node.broken(error);
+      throw this.#node.broken(error, { ...location, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }
@@ -141,12 +141,12 @@ export class DirectClient implements StoreClient {
    */
   *#reallocate(key: Key, value: Uint8Array, old: Location, needed: number): Program<boolean> {
     const { primary } = old;
-    if (this.#node.isSuspended(primary)) yield* this.#node.untilResumed(primary);
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
     const stamp = this.#node.beginWrite(primary);
     try {
       return yield* this.#moveOut(key, value, old, needed, stamp);
     } catch (error) {
-      throw this.#node.broken(error);
+      throw this.#node.broken(error, { ...old, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }
@@ -177,8 +177,10 @@ export class DirectClient implements StoreClient {
       yield* this.#writer.move(key, old, stamp, { ...free, entryWord });
     } catch (error) {
       // What has become of a slot that was being filled is for recovery to find out.
-      if (filling) allocator.handedOver(primary, sizeClass, free);
-      else yield* this.#giveBack(allocator.release(primary, sizeClass, free));
+      if (filling) {
+        allocator.handedOver(primary, sizeClass, free);
+        this.#node.broken(error, { primary, ...free, sizeClass, stamp });
+      } else yield* this.#giveBack(allocator.release(primary, sizeClass, free));
       throw error;
     }
     allocator.linked(primary, free);

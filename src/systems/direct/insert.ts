@@ -64,12 +64,13 @@ export class Inserter {
   /** 3 round trips where no entry has the key's fingerprint and a slot is at hand. */
   *insert(key: Key, value: Uint8Array): Program<boolean> {
     const primary = this.#node.geometry.primaryOf(key);
-    if (this.#node.isSuspended(primary)) yield* this.#node.untilResumed(primary);
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
     const stamp = this.#node.beginWrite(primary);
     try {
       return yield* this.#create(key, value, primary, stamp);
     } catch (error) {
-      throw this.#node.broken(error);
+      const { home } = this.#index.placeOf(key);
+      throw this.#node.broken(error, { primary, bucket: home, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }

@@ -10,6 +10,7 @@ import { SlotAllocator } from './allocator.ts';
 import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
+import type { HeldBucket, HeldSlot } from './repair.ts';
 import { Recovery } from './recovery.ts';
 import type { SizeClass } from './size-classes.ts';
 import { incarnationMax, type LockWord, lockState, stampOf } from './words.ts';
@@ -71,6 +72,8 @@ export class DirectNode implements SystemNode {
   readonly #repairs = new Set<string>();
   /** Incarnations that this node has been told are lost. */
   readonly lost = new Set<number>();
+  /** Locks that writes of this node may have left when they lost a verb. */
+  readonly left: (HeldSlot | HeldBucket)[] = [];
   /** Places whose memory node is being replaced: no write may touch them meanwhile. */
   readonly #suspended = new Set<number>();
   #metadataBytes = 0;
@@ -193,10 +196,22 @@ export class DirectNode implements SystemNode {
     this.#repairs.delete(`${primary} ${slot}`);
   }
 
-  /** Notes that an operation has lost a verb, and gives the error back. */
-  broken(error: unknown): unknown {
-    if (error instanceof VerbError) this.#brokenNs = this.context.nowNs();
+  /** Notes that an operation has lost a verb, and what it may have left; gives the error back. */
+  broken(error: unknown, left?: HeldSlot | HeldBucket): unknown {
+    if (!(error instanceof VerbError)) return error;
+    this.#brokenNs = this.context.nowNs();
+    if (left !== undefined) this.left.push(left);
     return error;
+  }
+
+  /** Writes under way now whose copies lie at one of these primaries. */
+  writesAt(primaries: readonly number[]): number[] {
+    return [...this.#writes].flatMap(([stamp, at]) => (primaries.includes(at) ? [stamp] : []));
+  }
+
+  /** Whether one of those has not ended. */
+  isUnderWay(stamps: readonly number[]): boolean {
+    return stamps.some((stamp) => this.#writes.has(stamp));
   }
 
   /**
@@ -209,15 +224,21 @@ export class DirectNode implements SystemNode {
     if (leftNs > 0) yield* sleep(leftNs);
   }
 
-  /** Whether a write to keys of that primary has to wait for a memory node to be replaced. */
-  isSuspended(primary: number): boolean {
-    return this.#suspended.size > 0 && this.#suspended.has(primary);
+  /** Whether a write to keys of that primary may begin at once, as it almost always may. */
+  isReady(primary: number): boolean {
+    if (this.left.length > 0 && this.recovery.hasLeft) return false;
+    return this.#suspended.size === 0 || !this.#suspended.has(primary);
   }
 
-  /** Waits while it is so. FARSIDE_LIMIT after as many looks as there may be at a lock. */
-  *untilResumed(primary: number): Program {
+  /**
+   * Finishes what earlier writes of this node have left, and waits where a memory node is being
+   * replaced. FARSIDE_LIMIT after as many looks as there may be at a lock.
+   */
+  *getReady(primary: number): Program {
+    if (this.recovery.hasLeft) yield* this.recovery.finishLeft();
+    if (!this.#suspended.has(primary)) return;
     this.count('suspensions');
-    for (let tries = 0; this.isSuspended(primary); tries++) {
+    for (let tries = 0; this.#suspended.has(primary); tries++) {
       if (tries >= this.config.lockRetriesMax) {
         throw new FarsideError(
           'FARSIDE_LIMIT',
@@ -235,11 +256,6 @@ export class DirectNode implements SystemNode {
 
   resume(primaries: readonly number[]): void {
     for (const primary of primaries) this.#suspended.delete(primary);
-  }
-
-  /** Whether a write to keys of one of these primaries is under way. */
-  isWriting(primaries: readonly number[]): boolean {
-    return [...this.#writes.values()].some((primary) => primaries.includes(primary));
   }
 
   /** Randomised exponential back-off, so that writers of one key do not retry in step. */

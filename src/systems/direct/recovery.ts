@@ -1,9 +1,13 @@
-import { fence, type Program, readWord, VerbError } from '../../core/effect.ts';
+import { cas, fence, type Program, readWord, VerbError } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
-import { type HeldSlot, SlotRepair, type Tally } from './repair.ts';
+import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
 import { Sweep } from './sweep.ts';
 import { decodeLock, lockState } from './words.ts';
+
+/** Between attempts to finish what is left on a memory node that does not answer. */
+const retryNs = 1e6;
 
 /**
  * What a compute node does when it is told of a fault, while its clients and all others go on.
@@ -22,6 +26,7 @@ import { decodeLock, lockState } from './words.ts';
  */
 export class Recovery {
   readonly #node: DirectNode;
+  #unreachableNs = Number.NEGATIVE_INFINITY;
 
   constructor(node: DirectNode) {
     this.#node = node;
@@ -59,8 +64,64 @@ export class Recovery {
     const place = geometry.placeHeldBy(node);
     if (place === undefined) return;
     for (const incarnation of lost) yield* fence(node, incarnation);
+    const primaries = geometry.primariesAt(place);
+    const before = this.#node.writesAt(primaries);
     yield* this.#node.settle();
-    yield* this.#sweep(geometry.primariesAt(place), tally);
+    yield* this.#sweep(primaries, tally);
+    if (before.length === 0) return;
+    yield* this.#drain(before);
+    yield* this.#sweep(primaries, tally);
+  }
+
+  /**
+   * Until writes that may have met the memory node before have ended: a requester learns late that
+   * nobody answers. What they leave is finished while others are waited for, since those may be
+   * waiting for such a lock themselves; and so may writes of another node, for which a write of this
+   * one waits.
+   */
+  *#drain(stamps: readonly number[]): Program {
+    const { config } = this.#node;
+    for (let tries = 0; this.#node.isUnderWay(stamps); tries++) {
+      if (tries >= config.lockRetriesMax) throw neverEnds(stamps.length, tries);
+      yield* this.finishLeft();
+      yield* this.#node.backOff(tries);
+    }
+    yield* this.finishLeft();
+  }
+
+  /**
+   * What this node's own writes have left when they lost a verb. Any write of this node does it first,
+   * now and then: a program may meet a memory node that has started anew long after all were told.
+   */
+  *finishLeft(): Program {
+    const { left } = this.#node;
+    // Those that wait for others of them come round again; one that cannot be reached, later.
+    for (let rounds = left.length * 2; rounds > 0 && left.length > 0; rounds--) {
+      const some = left.shift() as HeldSlot | HeldBucket;
+      let done = false;
+      try {
+        done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        this.#unreachableNs = this.#node.context.nowNs();
+      } finally {
+        if (!done) left.push(some);
+      }
+    }
+  }
+
+  /** Whether a write should do that now: not again right after one could not. */
+  get hasLeft(): boolean {
+    if (this.#node.left.length === 0) return false;
+    return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
+  }
+
+  *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
+    yield* this.#node.settle();
+    const address = this.#node.geometry.bucket(primary, bucket);
+    const word = yield* readWord(address);
+    if (this.#node.isAbandoned(decodeLock(word), primary)) yield* cas(address, word, 0n);
+    return true;
   }
 
   /** One that cannot be reached does not keep the others from being swept; its error comes last. */
@@ -79,27 +140,37 @@ export class Recovery {
 
   /**
    * Finishes a write of this node that lost a verb half-way, or one that it took over and could not
-   * finish. Whichever client meets the lock first does it, or the next sweep.
+   * finish. Whichever client meets the lock first does it, or the next sweep. False where it has to
+   * wait: a key was moving to this slot, and its old slot comes first.
    */
-  *finishAbandoned(held: HeldSlot, by?: SlotRepair): Program {
+  *finishAbandoned(held: HeldSlot, by?: SlotRepair): Program<boolean> {
     const { primary, slot } = held;
-    if (!this.#node.beginRepair(primary, slot)) return;
+    if (!this.#node.beginRepair(primary, slot)) return false;
     const repair = by ?? new SlotRepair(this.#node, { ...nothingRecovered });
     try {
       yield* this.#node.settle();
       // The word was read before this program had the right to it: another of this node may have
       // finished since, and the lock be somebody else's.
       const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-      if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return;
-      if (lock.state !== lockState.held || lock.generation !== held.generation) return;
-      yield* repair.finishInTime(held);
+      if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return true;
+      if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
+      if ((yield* repair.finish(held)) === 'waiting') return false;
       repair.tally.locksBroken++;
       this.#node.count('locksSettled');
       if (by === undefined) yield* repair.announceFreed();
+      return true;
     } catch (error) {
       throw this.#node.broken(error);
     } finally {
       this.#node.endRepair(primary, slot);
     }
   }
+}
+
+function neverEnds(writes: number, tries: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_LIMIT',
+    `${writes} writes of this node were under way when a memory node was lost or started anew, and ` +
+      `not all had ended after ${tries} looks; is lockRetriesMax too low?`,
+  );
 }

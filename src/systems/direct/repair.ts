@@ -40,6 +40,13 @@ export interface HeldSlot {
   readonly stamp: number;
 }
 
+/** A bucket whose lock is held, for the insert that `stamp` names. */
+export interface HeldBucket {
+  readonly primary: number;
+  readonly bucket: number;
+  readonly stamp: number;
+}
+
 /** `waiting`: a key was moving to this slot, and what became of its old slot is not decided yet. */
 export type Repaired = 'forward' | 'back' | 'freed' | 'waiting';
 

@@ -133,7 +133,7 @@ export class Sweep {
   *#lookHeld(held: HeldSlot, lock: LockWord): Program {
     const { incarnation, stamp } = lock;
     if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-      yield* this.#node.recovery.finishAbandoned(held, this.repair);
+      if (!(yield* this.#node.recovery.finishAbandoned(held, this.repair))) this.#contested.push(held);
     } else if (this.#isGone(incarnation)) {
       if (!(yield* this.#takeOver(held, incarnation))) this.#contested.push(held);
     } else if (this.#isGone(stampIncarnation(stamp))) this.#contested.push(held);
@@ -171,8 +171,7 @@ export class Sweep {
         return;
       }
       if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-        yield* this.#node.recovery.finishAbandoned(held, this.repair);
-        return;
+        if (yield* this.#node.recovery.finishAbandoned(held, this.repair)) return;
       }
       if (tries >= config.lockRetriesMax) throw stillHeld(held, tries, lock.incarnation);
       yield* this.#node.backOff(tries);

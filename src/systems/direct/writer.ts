@@ -110,8 +110,9 @@ export class SlotWriter {
       const { primary, slot, sizeClass } = location;
       if (this.#node.isAbandoned(found, primary, slot)) {
         const left = { primary, slot, sizeClass, generation, stamp: found.stamp };
-        yield* this.#node.recovery.finishAbandoned(left);
-      } else yield* this.#node.backOff(tries);
+        if (yield* this.#node.recovery.finishAbandoned(left)) continue;
+      }
+      yield* this.#node.backOff(tries);
       if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found);
     }
     return false;
