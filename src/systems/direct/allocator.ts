@@ -151,6 +151,12 @@ export class SlotAllocator {
     this.linked(primary, slot);
   }
 
+  /** As `release`, of a slot that was handed out and not used; nothing where it was forgotten since. */
+  giveBack(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
+    if (!this.#inUse.has(`${primary} ${slot.slot}`)) return undefined;
+    return this.release(primary, sizeClass, slot);
+  }
+
   /** Takes back a slot; gives background work to be spawned where the node keeps too many. */
   release(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
     this.usedBytes -= sizeClass.strideBytes;
@@ -196,6 +202,7 @@ export class SlotAllocator {
 
   /** Forgets all it has of a primary whose memory is about to be built anew. */
   forget(primary: number): void {
+    // Their bytes are on offer from now on, and counted by whoever takes them.
     this.#pools[primary] = new PrimaryPool();
     for (const name of [...this.#inUse.keys()]) {
       if (name.startsWith(`${primary} `)) this.#inUse.delete(name);

@@ -104,6 +104,7 @@ export class DirectClient implements StoreClient {
   *#remove(key: Key, location: Location): Program<boolean> {
     const { primary } = location;
     if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (location.epoch !== this.#node.epoch(primary)) return false;
     const stamp = this.#node.beginWrite(primary);
     try {
       if (!(yield* this.#writer.lock(location, stamp))) return false;
@@ -122,6 +123,7 @@ export class DirectClient implements StoreClient {
   *#replace(key: Key, value: Uint8Array, location: Location): Program<boolean> {
     const { primary } = location;
     if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (location.epoch !== this.#node.epoch(primary)) return false;
     const stamp = this.#node.beginWrite(primary);
     try {
       yield* this.#writer.encode(key, value, location.generation, stamp);
@@ -142,6 +144,7 @@ export class DirectClient implements StoreClient {
   *#reallocate(key: Key, value: Uint8Array, old: Location, needed: number): Program<boolean> {
     const { primary } = old;
     if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (old.epoch !== this.#node.epoch(primary)) return false;
     const stamp = this.#node.beginWrite(primary);
     try {
       return yield* this.#moveOut(key, value, old, needed, stamp);
@@ -168,7 +171,7 @@ export class DirectClient implements StoreClient {
     try {
       yield* this.#writer.encode(key, value, free.generation, stamp);
       if (!(yield* this.#writer.lock(old, stamp))) {
-        yield* this.#giveBack(allocator.release(primary, sizeClass, free));
+        yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
         return false;
       }
       filling = true;
@@ -180,7 +183,7 @@ export class DirectClient implements StoreClient {
       if (filling) {
         allocator.handedOver(primary, sizeClass, free);
         this.#node.broken(error, { primary, ...free, sizeClass, stamp });
-      } else yield* this.#giveBack(allocator.release(primary, sizeClass, free));
+      } else yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
       throw error;
     }
     allocator.linked(primary, free);
@@ -201,6 +204,8 @@ export class DirectClient implements StoreClient {
     const place = this.#index.placeOf(key);
     this.#node.count('coldLookups');
     for (let tries = 0; tries < relocationsMax; tries++) {
+      // An index that is being built anew does not tell which keys there are.
+      if (this.#node.isSuspended(primary)) yield* this.#node.getReady(primary);
       yield* this.#index.fetch(primary, place);
       const searched = yield* this.#index.search(primary, place, key);
       if (searched === 'changed') continue;

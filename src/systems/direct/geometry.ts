@@ -34,6 +34,7 @@ export class Geometry {
   readonly memoryNodes: number;
   readonly replicas: number;
   readonly sizing: Sizing;
+  readonly #shape: StoreShape;
   /** By memory node, spares included. */
   readonly #nodes: readonly NodePlaces[];
   /** By place: the memory node that holds it. */
@@ -41,6 +42,7 @@ export class Geometry {
 
   constructor(cluster: ClusterMap, shape: StoreShape, sizing: Sizing) {
     this.cluster = cluster;
+    this.#shape = shape;
     this.memoryNodes = shape.memoryNodes;
     this.replicas = shape.replicas;
     this.sizing = sizing;
@@ -76,10 +78,16 @@ export class Geometry {
     this.#holders[place] = node;
   }
 
-  /** Memory nodes that hold a place now. */
-  get holders(): readonly number[] {
-    return this.#holders;
+  /** The same, with that memory node in that place. */
+  onNode(place: number, node: number): Geometry {
+    const other = new Geometry(this.cluster, this.#shape, this.sizing);
+    for (const [i, holder] of this.#holders.entries()) other.replace(i, holder);
+    other.replace(place, node);
+    return other;
   }
+
+  /** Claim word and offer words, which lie together. */
+  readonly poolWordsBytes = controlOffsetBytes;
 
   /** Primaries of which a copy lies at a place: its own, and those before it. */
   primariesAt(place: number): number[] {
@@ -114,17 +122,6 @@ export class Geometry {
   /** Word that says where slots of a class were last offered at this primary. */
   offer(primary: number, sizeClass: number): Address {
     return this.#places(primary).pool + slotUnitBytes + sizeClass * 8;
-  }
-
-  /** The first byte of each region of a memory node, with its length. */
-  regionsOf(node: number): { readonly address: Address; readonly sizeBytes: number }[] {
-    const { index, pool, copies } = this.#nodes[node] as NodePlaces;
-    const { buckets, poolBytes, copyBytes } = this.sizing;
-    return [
-      { address: index, sizeBytes: buckets * bucketBytes },
-      { address: pool, sizeBytes: poolBytes },
-      ...copies.map((address) => ({ address, sizeBytes: copyBytes })),
-    ];
   }
 
   /** Address of word `word` of the control words of a memory node; see `relocation.ts`. */

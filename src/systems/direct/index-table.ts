@@ -90,6 +90,7 @@ export class IndexTable {
    * gives a location, the record is in the reader's buffer.
    */
   *search(primary: number, place: KeyPlace, key: Key): Program<Searched> {
+    const epoch = this.#node.epoch(primary);
     let deleting = false;
     for (let i = 0; i < 2 * bucketEntries; i++) {
       const at = entryOffset(i);
@@ -109,6 +110,7 @@ export class IndexTable {
         sizeClass: capacity,
         generation,
         entry: entryNumber(place, i),
+        epoch,
         recordBytes: capacity.capacityBytes,
       });
       if (found === 'changed') return found;

@@ -29,6 +29,8 @@ interface Candidate {
   readonly free: FreeSlot;
   /** Whether the slot has been written: done once, however often the link is tried. */
   filled: boolean;
+  /** Whether it is filled, and its entry was certainly lost to another; the lock has been left. */
+  raced: boolean;
 }
 
 /**
@@ -67,7 +69,11 @@ export class Inserter {
     if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
     const stamp = this.#node.beginWrite(primary);
     try {
-      return yield* this.#create(key, value, primary, stamp);
+      for (;;) {
+        const created = yield* this.#create(key, value, primary, stamp);
+        if (created !== 'suspended') return created;
+        yield* this.#node.pauseWrite(stamp, primary);
+      }
     } catch (error) {
       const { home } = this.#index.placeOf(key);
       throw this.#node.broken(error, { primary, bucket: home, stamp });
@@ -76,12 +82,17 @@ export class Inserter {
     }
   }
 
-  *#create(key: Key, value: Uint8Array, primary: number, stamp: number): Program<boolean> {
+  *#create(
+    key: Key,
+    value: Uint8Array,
+    primary: number,
+    stamp: number,
+  ): Program<boolean | 'suspended'> {
     const { allocator, config, context } = this.#node;
     const place = this.#index.placeOf(key);
     const sizeClass = sizeClassFor(recordBytes(key.bytes.length, value.length));
     const free = yield* allocator.allocate(primary, sizeClass);
-    const candidate = { key, primary, place, sizeClass, free, filled: false };
+    const candidate = { key, primary, place, sizeClass, free, filled: false, raced: false };
     try {
       yield* this.#writer.encode(key, value, free.generation, stamp);
       const held = bucketHeldWord(context.incarnation, stamp);
@@ -94,12 +105,19 @@ export class Inserter {
           yield* this.#node.settle();
           yield* cas(this.#index.lockOf(primary, place), old, 0n);
         }
+        if (this.#node.isSuspended(primary)) {
+          yield* this.#abandon(candidate);
+          return 'suspended';
+        }
         this.#node.count('bucketRetries');
         yield* this.#node.backOff(tries);
       }
     } catch (error) {
       // Its slot may be filled, linked or neither: for recovery to find out.
-      if (error instanceof VerbError) allocator.handedOver(primary, sizeClass, free);
+      if (error instanceof VerbError) {
+        allocator.handedOver(primary, sizeClass, free);
+        if (candidate.raced) this.#node.unlinked.push({ primary, ...free });
+      }
       throw error;
     }
     yield* this.#abandon(candidate);
@@ -143,12 +161,15 @@ export class Inserter {
     candidate.filled = true;
     const { sizeClass } = candidate;
     const { recordBytes: length } = this.#writer;
-    const location = { primary, slot, sizeClass, generation, entry, recordBytes: length };
+    const epoch = this.#node.epoch(primary);
+    const location = { primary, slot, sizeClass, generation, entry, epoch, recordBytes: length };
+    candidate.raced = false;
     if (yield* this.#link(location, place)) {
       this.#node.allocator.linked(primary, candidate.free);
       this.#node.remember(key, location);
       return true;
     }
+    candidate.raced = true;
     this.#node.count('entryRaces');
     return undefined;
   }
@@ -177,7 +198,7 @@ export class Inserter {
    */
   *#abandon({ primary, sizeClass, free, filled }: Candidate): Program {
     if (filled) yield* this.#writer.unfill(primary, free.slot, free.generation);
-    const sharing = this.#node.allocator.release(primary, sizeClass, free);
+    const sharing = this.#node.allocator.giveBack(primary, sizeClass, free);
     if (sharing !== undefined) yield* spawn(sharing, 'share a free slot');
   }
 }

@@ -6,7 +6,7 @@ import type { Key } from '../../core/key.ts';
 import type { RandomStream } from '../../core/random.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { Site, StoreClient, StoreShape, SystemNode, SystemStatistics } from '../system.ts';
-import { SlotAllocator } from './allocator.ts';
+import { type FreeSlot, SlotAllocator } from './allocator.ts';
 import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
@@ -24,6 +24,8 @@ export interface Location {
   readonly generation: number;
   /** The index entry that names the slot: a word of the primary's index. */
   readonly entry: number;
+  /** How often the primary's index had been built anew when this was learnt; see `DirectNode`. */
+  readonly epoch: number;
   /** Length of the record when last seen: what a get READs. */
   recordBytes: number;
 }
@@ -68,12 +70,22 @@ export class DirectNode implements SystemNode {
   readonly #reportsFixed: boolean;
   /** Writes under way, by stamp, with the place of their primary. */
   readonly #writes = new Map<number, number>();
+  /** By primary: pieces of recovery under way. */
+  readonly #repairing = new Map<number, number>();
   /** Slots whose lock this node holds to recover them: the stamp is another's. */
   readonly #repairs = new Set<string>();
-  /** Incarnations that this node has been told are lost. */
+  /** Incarnations that this node has been told are lost, and the nodes they were starts of. */
   readonly lost = new Set<number>();
+  readonly lostNodes = new Set<number>();
+  /** By place: how often its index was built anew; entries have other numbers since. */
+  readonly #epochs: number[];
   /** Locks that writes of this node may have left when they lost a verb. */
   readonly left: (HeldSlot | HeldBucket)[] = [];
+  /**
+   * Slots that inserts of this node had filled, when others took the entries meant for them, and then
+   * lost a verb. Their records look like those of entries, but for the index.
+   */
+  readonly unlinked: (FreeSlot & { readonly primary: number })[] = [];
   /** Places whose memory node is being replaced: no write may touch them meanwhile. */
   readonly #suspended = new Set<number>();
   #metadataBytes = 0;
@@ -98,6 +110,7 @@ export class DirectNode implements SystemNode {
       number
     >;
     this.allocator = new SlotAllocator(site.context, this.geometry, (name) => this.count(name));
+    this.#epochs = Array.from({ length: this.geometry.memoryNodes }, () => 0);
     this.recovery = new Recovery(this);
     this.#pauses = site.context.random('direct back-off');
     this.#reportsFixed = site.cluster.withRole('compute')[0]?.id === site.context.node;
@@ -124,6 +137,7 @@ export class DirectNode implements SystemNode {
   }
 
   remember(key: Key, location: Location): void {
+    if (location.epoch !== this.epoch(location.primary)) return;
     if (!this.#locations.has(key.text)) this.#metadataBytes += locationBytes + key.bytes.length;
     this.#locations.set(key.text, location);
   }
@@ -132,6 +146,21 @@ export class DirectNode implements SystemNode {
   dropStale(key: Key, stale: Location): void {
     this.count('staleLocations');
     this.forget(key, stale);
+  }
+
+  epoch(primary: number): number {
+    return this.#epochs[primary] as number;
+  }
+
+  /** All locations and free slots of a primary whose index and slots' owners were built anew. */
+  forgetPlace(primary: number): void {
+    this.#epochs[primary] = this.epoch(primary) + 1;
+    this.allocator.forget(primary);
+    for (const [text, location] of this.#locations) {
+      if (location.primary !== primary) continue;
+      this.#locations.delete(text);
+      this.#metadataBytes -= locationBytes + text.length;
+    }
   }
 
   /** Unless another client of this node has replaced it meanwhile. */
@@ -168,6 +197,17 @@ export class DirectNode implements SystemNode {
     const stamp = stampOf(this.context.incarnation, this.#stamps);
     this.#writes.set(stamp, primary);
     return stamp;
+  }
+
+  /** A write that holds nothing and has no verb in flight lets a memory node be replaced. */
+  *pauseWrite(stamp: number, primary: number): Program {
+    this.#writes.delete(stamp);
+    yield* this.getReady(primary);
+    this.#writes.set(stamp, primary);
+  }
+
+  isSuspended(primary: number): boolean {
+    return this.#suspended.has(primary);
   }
 
   endWrite(stamp: number): void {
@@ -248,6 +288,24 @@ export class DirectNode implements SystemNode {
       }
       yield* this.backOff(tries);
     }
+  }
+
+  /**
+   * A piece of recovery at one primary, which changes what a memory node's replacement would copy: it
+   * waits for that, or is waited for. It must not itself wait for anybody.
+   */
+  *undisturbed<T>(primary: number, piece: Program<T>): Program<T> {
+    if (this.#suspended.has(primary)) yield* this.getReady(primary);
+    this.#repairing.set(primary, (this.#repairing.get(primary) ?? 0) + 1);
+    try {
+      return yield* piece;
+    } finally {
+      this.#repairing.set(primary, (this.#repairing.get(primary) ?? 1) - 1);
+    }
+  }
+
+  isRepairing(primaries: readonly number[]): boolean {
+    return primaries.some((primary) => (this.#repairing.get(primary) ?? 0) > 0);
   }
 
   suspend(primaries: readonly number[]): void {

@@ -163,6 +163,7 @@ export class RecordReader {
       sizeClass,
       generation: entry.generation,
       entry: from.entry,
+      epoch: from.epoch,
       recordBytes: sizeClass.capacityBytes,
     };
   }

@@ -1,10 +1,22 @@
-import { cas, fence, type Program, readWord, VerbError } from '../../core/effect.ts';
+import {
+  cas,
+  fence,
+  flush,
+  type Program,
+  readWord,
+  settle,
+  type Verb,
+  VerbError,
+  verbOp,
+  writeWord,
+} from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
 import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
+import { Relocation } from './relocation.ts';
 import { Sweep } from './sweep.ts';
-import { decodeLock, lockState } from './words.ts';
+import { decodeLock, freeWord, lockState } from './words.ts';
 
 /** Between attempts to finish what is left on a memory node that does not answer. */
 const retryNs = 1e6;
@@ -26,6 +38,8 @@ const retryNs = 1e6;
  */
 export class Recovery {
   readonly #node: DirectNode;
+  /** Places that are being taken over. */
+  readonly #replacing = new Set<number>();
   #unreachableNs = Number.NEGATIVE_INFINITY;
 
   constructor(node: DirectNode) {
@@ -36,23 +50,30 @@ export class Recovery {
     const tally: Tally = { ...nothingRecovered };
     switch (fault.kind) {
       case 'computeLost':
-        yield* this.#computeLost(fault.incarnation, tally);
+        yield* this.#computeLost(fault.node, fault.incarnation, tally);
         break;
       case 'memoryRestarted':
         yield* this.#memoryRestarted(fault.node, tally);
         break;
-      default:
+      case 'memoryLost':
+        yield* this.#replace(fault.node, fault.spare, undefined, tally);
         break;
+      case 'memoryMoved':
+        yield* this.#replace(fault.node, fault.to, fault.node, tally);
+        break;
+      case 'serverLost':
+        break; // there are no servers
     }
     return tally;
   }
 
-  *#computeLost(incarnation: number, tally: Tally): Program {
+  *#computeLost(lostNode: number, incarnation: number, tally: Tally): Program {
     const { cluster, memoryNodes } = this.#node.geometry;
     // Of its own loss a node hears only where somebody took it for dead: it is, and can do nothing.
     if (incarnation === this.#node.context.incarnation) return;
     for (const { id } of cluster.withRole('memory')) yield* fence(id, incarnation);
     this.#node.lost.add(incarnation);
+    this.#node.lostNodes.add(lostNode);
     yield* this.#sweep(
       Array.from({ length: memoryNodes }, (_, primary) => primary),
       tally,
@@ -64,13 +85,40 @@ export class Recovery {
     const place = geometry.placeHeldBy(node);
     if (place === undefined) return;
     for (const incarnation of lost) yield* fence(node, incarnation);
+    if (this.#node.shape.medium === 'dram') {
+      yield* this.#replace(node, node, undefined, tally);
+      return;
+    }
     const primaries = geometry.primariesAt(place);
     const before = this.#node.writesAt(primaries);
     yield* this.#node.settle();
     yield* this.#sweep(primaries, tally);
     if (before.length === 0) return;
-    yield* this.#drain(before);
+    yield* this.drain(before);
     yield* this.#sweep(primaries, tally);
+  }
+
+  /**
+   * Another memory node takes the place of one that is lost, or is to be free. Where there is none,
+   * gets of what is cached go on from the copies, and all else waits for one.
+   */
+  *#replace(
+    node: number,
+    to: number | undefined,
+    source: number | undefined,
+    tally: Tally,
+  ): Program {
+    const { geometry } = this.#node;
+    const place = geometry.placeHeldBy(node);
+    if (place === undefined || to === undefined || this.#replacing.has(place)) return;
+    this.#replacing.add(place);
+    try {
+      yield* new Relocation(this.#node, { place, to, source }, tally).run();
+    } finally {
+      this.#replacing.delete(place);
+    }
+    yield* this.finishLeft();
+    yield* this.#sweep(geometry.primariesAt(place), tally);
   }
 
   /**
@@ -79,9 +127,10 @@ export class Recovery {
    * waiting for such a lock themselves; and so may writes of another node, for which a write of this
    * one waits.
    */
-  *#drain(stamps: readonly number[]): Program {
+  *drain(stamps: readonly number[], primaries: readonly number[] = []): Program {
     const { config } = this.#node;
-    for (let tries = 0; this.#node.isUnderWay(stamps); tries++) {
+    const busy = () => this.#node.isUnderWay(stamps) || this.#node.isRepairing(primaries);
+    for (let tries = 0; busy(); tries++) {
       if (tries >= config.lockRetriesMax) throw neverEnds(stamps.length, tries);
       yield* this.finishLeft();
       yield* this.#node.backOff(tries);
@@ -116,7 +165,22 @@ export class Recovery {
     return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
   }
 
+  /** Says on one copy of a slot that it is free, unless that copy is lost. */
+  *markFree(primary: number, copy: number, slot: number, generation: number): Program {
+    const { geometry, context } = this.#node;
+    const word = freeWord(generation, context.incarnation);
+    const verb = writeWord(geometry.slot(primary, copy, slot), word);
+    yield* settle(...this.withFlushes([verb]));
+  }
+
+  /** In `flush` durability each verb with a FLUSH of its word right behind it. */
+  withFlushes(verbs: readonly Verb<unknown>[]): readonly Verb<unknown>[] {
+    if (this.#node.context.durability !== 'flush') return verbs;
+    return verbs.flatMap((verb) => (verb.op === verbOp.read ? [verb] : [verb, flush(verb.address, 8)]));
+  }
+
   *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
+    if (this.#node.isSuspended(primary)) return false;
     yield* this.#node.settle();
     const address = this.#node.geometry.bucket(primary, bucket);
     const word = yield* readWord(address);
@@ -145,25 +209,31 @@ export class Recovery {
    */
   *finishAbandoned(held: HeldSlot, by?: SlotRepair): Program<boolean> {
     const { primary, slot } = held;
-    if (!this.#node.beginRepair(primary, slot)) return false;
-    const repair = by ?? new SlotRepair(this.#node, { ...nothingRecovered });
+    // Where a copy is being built anew, its redo says nothing yet.
+    if (this.#node.isSuspended(primary) || !this.#node.beginRepair(primary, slot)) return false;
     try {
-      yield* this.#node.settle();
-      // The word was read before this program had the right to it: another of this node may have
-      // finished since, and the lock be somebody else's.
-      const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-      if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return true;
-      if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
-      if ((yield* repair.finish(held)) === 'waiting') return false;
-      repair.tally.locksBroken++;
-      this.#node.count('locksSettled');
-      if (by === undefined) yield* repair.announceFreed();
-      return true;
+      return yield* this.#node.undisturbed(primary, this.#finishOwn(held, by));
     } catch (error) {
       throw this.#node.broken(error);
     } finally {
       this.#node.endRepair(primary, slot);
     }
+  }
+
+  *#finishOwn(held: HeldSlot, by: SlotRepair | undefined): Program<boolean> {
+    const { primary, slot } = held;
+    const repair = by ?? new SlotRepair(this.#node, { ...nothingRecovered });
+    yield* this.#node.settle();
+    // The word was read before this program had the right to it: another of this node may have
+    // finished since, and the lock be somebody else's.
+    const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
+    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return true;
+    if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
+    if ((yield* repair.finish(held)) === 'waiting') return false;
+    repair.tally.locksBroken++;
+    this.#node.count('locksSettled');
+    if (by === undefined) yield* repair.announceFreed();
+    return true;
   }
 }
 

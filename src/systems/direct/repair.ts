@@ -122,7 +122,7 @@ export class SlotRepair {
   *finishInTime(held: HeldSlot): Program<Repaired> {
     const { lockRetriesMax } = this.#node.config;
     for (let tries = 0; ; tries++) {
-      const repaired = yield* this.finish(held);
+      const repaired = yield* this.#node.undisturbed(held.primary, this.finish(held));
       if (repaired !== 'waiting') return repaired;
       if (tries >= lockRetriesMax) throw stillHeld(held, tries, this.#node.context.incarnation);
       yield* this.#node.backOff(tries);

@@ -8,7 +8,7 @@ import {
   writeWord,
 } from '../../core/effect.ts';
 import type { DirectNode } from './node.ts';
-import { type HeldSlot, SlotRepair, stillHeld, type Tally } from './repair.ts';
+import { type HeldSlot, type Repaired, SlotRepair, stillHeld, type Tally } from './repair.ts';
 import { readDirectory } from './runs.ts';
 import { lockBytes } from './size-classes.ts';
 import { readIndex, readRun, type SlotSeen } from './sweep-reads.ts';
@@ -81,7 +81,7 @@ export class Sweep {
 
   *#sweep(): Program {
     const { geometry } = this.#node;
-    yield* this.#finishClaim();
+    yield* this.#node.undisturbed(this.#primary, this.#finishClaim());
     for (const run of yield* readDirectory(geometry, this.#primary, 0)) {
       for (const seen of yield* readRun(geometry, this.#primary, 0, run)) {
         yield* this.#look(seen);
@@ -146,9 +146,9 @@ export class Sweep {
     if (!this.#node.beginRepair(primary, slot)) return false;
     let waiting = false;
     try {
-      if (!(yield* this.repair.takeOver(held, from))) return false;
-      this.#tally.locksBroken++;
-      waiting = (yield* this.repair.finish(held)) === 'waiting';
+      const repaired = yield* this.#node.undisturbed(primary, this.#finishTaken(held, from));
+      if (repaired === undefined) return false;
+      waiting = repaired === 'waiting';
       if (waiting) this.#deferred.push(held);
       return true;
     } catch (error) {
@@ -156,6 +156,12 @@ export class Sweep {
     } finally {
       if (!waiting) this.#node.endRepair(primary, slot);
     }
+  }
+
+  *#finishTaken(held: HeldSlot, from: number): Program<Repaired | undefined> {
+    if (!(yield* this.repair.takeOver(held, from))) return undefined;
+    this.#tally.locksBroken++;
+    return yield* this.repair.finish(held);
   }
 
   /** Until the lock is no longer held for that write; where its holder is lost too, takes it over. */
@@ -193,7 +199,7 @@ export class Sweep {
         .map((seen) => ({ ...seen, generation: Math.max(1, seen.lock.generation) }));
       for (const free of some) allocator.borrow(this.#primary, free);
       try {
-        yield* this.#offerSome(some);
+        yield* this.#node.undisturbed(this.#primary, this.#offerSome(some));
       } finally {
         for (const free of some) allocator.linked(this.#primary, free);
       }
@@ -237,7 +243,7 @@ export class Sweep {
         verbs.push(writeWord(this.#address(slot, copy), word));
       }
       try {
-        yield* this.#durably(verbs);
+        yield* this.#node.undisturbed(this.#primary, this.#durably(verbs));
       } finally {
         const sharing = allocator.release(this.#primary, sizeClass, free);
         if (sharing !== undefined) yield* sharing;
@@ -250,19 +256,26 @@ export class Sweep {
   *#throughIndex(): Program {
     const { geometry } = this.#node;
     const index = yield* readIndex(geometry, this.#primary);
+    // Before the bucket's lock, under which nobody inserts the key again: a record of an insert that
+    // is not undone, beside one that is done, would be taken for the key's by whoever has to build the
+    // index anew.
+    for (const seen of this.#suspects) {
+      if (index.names(seen.slot, seen.lock.generation)) continue;
+      yield* this.#node.undisturbed(this.#primary, this.#freeUnlinked(seen));
+    }
     for (const { bucket, word } of index.heldBuckets()) {
       const lock = decodeLock(word);
       const abandoned = this.#node.isAbandoned(lock, this.#primary);
       if (!abandoned && !this.#isGone(lock.incarnation)) continue;
       if (abandoned) yield* this.#node.settle();
-      // Nothing under a bucket's lock has to be finished: it keeps two inserts of a key apart.
-      if ((yield* cas(geometry.bucket(this.#primary, bucket), word, 0n)) === word) {
-        this.#tally.locksBroken++;
-      }
+      yield* this.#node.undisturbed(this.#primary, this.#unlock(bucket, word));
     }
-    for (const seen of this.#suspects) {
-      if (!index.names(seen.slot, seen.lock.generation)) yield* this.#freeUnlinked(seen);
-    }
+  }
+
+  /** Nothing under a bucket's lock has to be finished: it keeps two inserts of a key apart. */
+  *#unlock(bucket: number, word: bigint): Program {
+    const address = this.#node.geometry.bucket(this.#primary, bucket);
+    if ((yield* cas(address, word, 0n)) === word) this.#tally.locksBroken++;
   }
 
   /**

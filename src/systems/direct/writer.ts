@@ -108,6 +108,12 @@ export class SlotWriter {
       if (found.generation !== generation || found.state !== lockState.held) return false;
       this.#node.count('lockRetries');
       const { primary, slot, sizeClass } = location;
+      if (this.#node.isSuspended(primary)) {
+        // The lock may be one that cannot be finished before the memory node is replaced, for which
+        // all writes under way have to end.
+        yield* this.#node.pauseWrite(stamp, primary);
+        return false;
+      }
       if (this.#node.isAbandoned(found, primary, slot)) {
         const left = { primary, slot, sizeClass, generation, stamp: found.stamp };
         if (yield* this.#node.recovery.finishAbandoned(left)) continue;
