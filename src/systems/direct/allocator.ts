@@ -88,16 +88,26 @@ export class SlotAllocator {
   readonly #context: NodeContext;
   readonly #geometry: Geometry;
   readonly #count: CountEvent;
+  /** Whether a primary's memory is being built anew, so that nothing it says counts. */
+  readonly #isRebuilding: (primary: number) => boolean;
   #pools: PrimaryPool[];
   /** Slots handed out and neither linked nor given back: by primary, slot and its generation. */
   readonly #inUse = new Map<string, FreeSlot>();
+  /** Primaries at which programs of this node have lost slots, for recovery to find. */
+  readonly lostSlotsAt = new Set<number>();
   /** Strides of slots taken less those given back; over all nodes, the bytes of one copy in use. */
   usedBytes = 0;
 
-  constructor(context: NodeContext, geometry: Geometry, count: CountEvent) {
+  constructor(
+    context: NodeContext,
+    geometry: Geometry,
+    count: CountEvent,
+    isRebuilding: (primary: number) => boolean,
+  ) {
     this.#context = context;
     this.#geometry = geometry;
     this.#count = count;
+    this.#isRebuilding = isRebuilding;
     this.#pools = Array.from({ length: geometry.memoryNodes }, () => new PrimaryPool());
   }
 
@@ -105,8 +115,11 @@ export class SlotAllocator {
     return this.#context.durability === 'flush';
   }
 
-  /** No round trip while the node has a slot of the class; 2 to claim more. FARSIDE_CAPACITY. */
-  *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot> {
+  /**
+   * No round trip while the node has a slot of the class; 2 to claim more. FARSIDE_CAPACITY. Undefined
+   * where the primary's memory turns out to be built anew: try again after that.
+   */
+  *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot | undefined> {
     yield* compute('allocate');
     const pool = this.#pool(primary);
     const free = this.#list(primary, sizeClass);
@@ -128,6 +141,7 @@ export class SlotAllocator {
     const own = free.pop();
     if (own !== undefined) this.borrow(primary, own);
     const slot = own ?? (yield* this.#take(primary, sizeClass));
+    if (slot === undefined && this.#isRebuilding(primary)) return undefined;
     if (slot === undefined) {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
@@ -149,6 +163,7 @@ export class SlotAllocator {
   handedOver(primary: number, sizeClass: SizeClass, slot: FreeSlot): void {
     this.usedBytes -= sizeClass.strideBytes;
     this.linked(primary, slot);
+    this.lostSlotsAt.add(primary);
   }
 
   /** As `release`, of a slot that was handed out and not used; nothing where it was forgotten since. */
@@ -254,6 +269,8 @@ export class SlotAllocator {
       const claim = { extents: first + extents, sizeClass: sizeClass.index, incarnation };
       if (help.length > 0) yield* batch(...help);
       const old = yield* cas(address, word, packClaim(claim));
+      // A claim in memory that has lost all it held: its directory would go over that of the copies.
+      if (this.#isRebuilding(primary)) return;
       if (old !== word) {
         word = old;
         help = this.directoryWrites(primary, unpackClaim(old));
@@ -262,7 +279,12 @@ export class SlotAllocator {
       const own = this.directoryWrites(primary, claim);
       // Else a power loss could take the claim back and give the run to somebody else as well.
       if (this.#flushes) own.push(flush(address, 8));
-      yield* batch(...own);
+      try {
+        yield* batch(...own);
+      } catch (error) {
+        this.lostSlotsAt.add(primary);
+        throw error;
+      }
       pool.claim = packClaim(claim);
       this.#count('extentsClaimed');
       noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);

@@ -167,6 +167,7 @@ export class DirectClient implements StoreClient {
     const largest = recordBytes(shape.keyBytesMax, shape.valueBytesMax);
     const sizeClass = grownClass(old.sizeClass, needed, largest);
     const free = yield* allocator.allocate(primary, sizeClass);
+    if (free === undefined) return false;
     let filling = false;
     try {
       yield* this.#writer.encode(key, value, free.generation, stamp);
@@ -205,8 +206,9 @@ export class DirectClient implements StoreClient {
     this.#node.count('coldLookups');
     for (let tries = 0; tries < relocationsMax; tries++) {
       // An index that is being built anew does not tell which keys there are.
-      if (this.#node.isSuspended(primary)) yield* this.#node.getReady(primary);
+      if (this.#node.isRebuilding(primary)) yield* this.#node.getReady(primary);
       yield* this.#index.fetch(primary, place);
+      if (this.#node.isRebuilding(primary)) continue;
       const searched = yield* this.#index.search(primary, place, key);
       if (searched === 'changed') continue;
       if (typeof searched !== 'object') return undefined;

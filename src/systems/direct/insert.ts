@@ -92,12 +92,19 @@ export class Inserter {
     const place = this.#index.placeOf(key);
     const sizeClass = sizeClassFor(recordBytes(key.bytes.length, value.length));
     const free = yield* allocator.allocate(primary, sizeClass);
+    if (free === undefined) return 'suspended';
     const candidate = { key, primary, place, sizeClass, free, filled: false, raced: false };
     try {
       yield* this.#writer.encode(key, value, free.generation, stamp);
       const held = bucketHeldWord(context.incarnation, stamp);
       for (let tries = 0; tries < config.lockRetriesMax; tries++) {
         const old = yield* this.#index.lockAndFetch(primary, place, held);
+        if (this.#node.isRebuilding(primary)) {
+          // What was locked, and found not to have the key, had lost all it held.
+          allocator.handedOver(primary, sizeClass, free);
+          if (candidate.raced) this.#node.unlinked.push({ primary, ...free });
+          return 'suspended';
+        }
         if (old === 0n) {
           const inserted = yield* this.#underLock(candidate);
           if (inserted !== undefined) return inserted;

@@ -88,6 +88,7 @@ export class DirectNode implements SystemNode {
   readonly unlinked: (FreeSlot & { readonly primary: number })[] = [];
   /** Places whose memory node is being replaced: no write may touch them meanwhile. */
   readonly #suspended = new Set<number>();
+  readonly #rebuilt = new Set<number>();
   #metadataBytes = 0;
   #stamps = 0;
   /** When a verb of this node last ended other than ok, in ns. */
@@ -109,7 +110,10 @@ export class DirectNode implements SystemNode {
       DirectEvent,
       number
     >;
-    this.allocator = new SlotAllocator(site.context, this.geometry, (name) => this.count(name));
+    this.allocator = new SlotAllocator(site.context, this.geometry, 
+      (name) => this.count(name),
+      (primary) => this.isRebuilding(primary),
+    );
     this.#epochs = Array.from({ length: this.geometry.memoryNodes }, () => 0);
     this.recovery = new Recovery(this);
     this.#pauses = site.context.random('direct back-off');
@@ -266,7 +270,7 @@ export class DirectNode implements SystemNode {
 
   /** Whether a write to keys of that primary may begin at once, as it almost always may. */
   isReady(primary: number): boolean {
-    if (this.left.length > 0 && this.recovery.hasLeft) return false;
+    if (this.recovery.hasLeft) return false;
     return this.#suspended.size === 0 || !this.#suspended.has(primary);
   }
 
@@ -275,7 +279,7 @@ export class DirectNode implements SystemNode {
    * replaced. FARSIDE_LIMIT after as many looks as there may be at a lock.
    */
   *getReady(primary: number): Program {
-    if (this.recovery.hasLeft) yield* this.recovery.finishLeft();
+    if (this.recovery.hasLeft) yield* this.recovery.lookForLeft();
     if (!this.#suspended.has(primary)) return;
     this.count('suspensions');
     for (let tries = 0; this.#suspended.has(primary); tries++) {
@@ -308,12 +312,20 @@ export class DirectNode implements SystemNode {
     return primaries.some((primary) => (this.#repairing.get(primary) ?? 0) > 0);
   }
 
-  suspend(primaries: readonly number[]): void {
+  /** `rebuilt`: the place whose memory holds nothing yet, where that is so. */
+  suspend(primaries: readonly number[], rebuilt: number | undefined): void {
     for (const primary of primaries) this.#suspended.add(primary);
+    if (rebuilt !== undefined) this.#rebuilt.add(rebuilt);
   }
 
-  resume(primaries: readonly number[]): void {
+  resume(primaries: readonly number[], rebuilt: number | undefined): void {
     for (const primary of primaries) this.#suspended.delete(primary);
+    if (rebuilt !== undefined) this.#rebuilt.delete(rebuilt);
+  }
+
+  /** Whether nothing that a primary's memory says counts, since it is being built anew. */
+  isRebuilding(primary: number): boolean {
+    return this.#rebuilt.size > 0 && this.#rebuilt.has(primary);
   }
 
   /** Randomised exponential back-off, so that writers of one key do not retry in step. */

@@ -98,7 +98,25 @@ export class Rebuild {
       from === 0
         ? unpackClaim(yield* readWord(geometry.claims(primary))).extents
         : yield* this.#extentsIn(primary, from);
-    return yield* copyArea(this.#node, { primary, copy, from, extents }, this.#target);
+    const moved = yield* copyArea(this.#node, { primary, copy, from, extents }, this.#target);
+    if (from === 0) yield* this.#idleCopies(primary, copy, extents);
+    return moved;
+  }
+
+  /** A lock that is held at the primary, by a write that lost a verb, is held nowhere else. */
+  *#idleCopies(primary: number, copy: number, extents: number): Program {
+    const directory = yield* readExtents(this.#target, primary, copy, extents);
+    for (const run of runsIn(directory)) {
+      const addresses = slotsOf(run).map((slot) => this.#target.slot(primary, copy, slot));
+      const words = addresses.map((address) => readWord(address));
+      yield* this.#inBatches(words);
+      const changes = words.flatMap(({ word }, i) => {
+        const { state, generation } = decodeLock(word);
+        if (state !== lockState.held) return [];
+        return [writeWord(addresses[i] as number, idleWord(generation))];
+      });
+      yield* this.#inBatches(changes);
+    }
   }
 
   *#ownExtents(copy: number): Program<number> {

@@ -5,6 +5,8 @@ import {
   type Program,
   readWord,
   settle,
+  sleep,
+  spawn,
   type Verb,
   VerbError,
   verbOp,
@@ -20,6 +22,9 @@ import { decodeLock, freeWord, lockState } from './words.ts';
 
 /** Between attempts to finish what is left on a memory node that does not answer. */
 const retryNs = 1e6;
+/** How long, and how often, a node looks after its older programs. */
+const lookAfterRounds = 200;
+const lookAfterNs = 50_000;
 
 /**
  * What a compute node does when it is told of a fault, while its clients and all others go on.
@@ -84,18 +89,49 @@ export class Recovery {
     const { geometry, lost } = this.#node;
     const place = geometry.placeHeldBy(node);
     if (place === undefined) return;
-    for (const incarnation of lost) yield* fence(node, incarnation);
     if (this.#node.shape.medium === 'dram') {
       yield* this.#replace(node, node, undefined, tally);
       return;
     }
+    for (const incarnation of lost) yield* fence(node, incarnation);
     const primaries = geometry.primariesAt(place);
     const before = this.#node.writesAt(primaries);
     yield* this.#node.settle();
     yield* this.#sweep(primaries, tally);
-    if (before.length === 0) return;
-    yield* this.drain(before);
-    yield* this.#sweep(primaries, tally);
+    if (before.length > 0) {
+      yield* this.drain(before);
+      yield* this.#sweep(primaries, tally);
+    }
+    yield* spawn(this.#lookAfter(), 'finish what is left');
+  }
+
+  /**
+   * Programs of this node that had queue pairs to the memory node before it started anew may meet them
+   * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
+   * the end every write of this node does.
+   */
+  *#lookAfter(): Program {
+    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
+      yield* sleep(lookAfterNs);
+      if (this.hasLeft) yield* this.lookForLeft();
+    }
+  }
+
+  /** Finishes what writes of this node have left, and finds the slots that they have lost. */
+  *lookForLeft(): Program {
+    const { lostSlotsAt } = this.#node.allocator;
+    yield* this.finishLeft();
+    for (const primary of [...lostSlotsAt]) {
+      if (this.#node.isSuspended(primary)) continue;
+      lostSlotsAt.delete(primary);
+      try {
+        yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
+      } catch (error) {
+        lostSlotsAt.add(primary);
+        if (!(error instanceof VerbError)) throw error;
+        this.#unreachableNs = this.#node.context.nowNs();
+      }
+    }
   }
 
   /**
@@ -119,6 +155,7 @@ export class Recovery {
     }
     yield* this.finishLeft();
     yield* this.#sweep(geometry.primariesAt(place), tally);
+    if (node === to) yield* spawn(this.#lookAfter(), 'finish what is left');
   }
 
   /**
@@ -161,7 +198,8 @@ export class Recovery {
 
   /** Whether a write should do that now: not again right after one could not. */
   get hasLeft(): boolean {
-    if (this.#node.left.length === 0) return false;
+    const { left, allocator } = this.#node;
+    if (left.length === 0 && allocator.lostSlotsAt.size === 0) return false;
     return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
   }
 
@@ -192,6 +230,7 @@ export class Recovery {
   *#sweep(primaries: readonly number[], tally: Tally): Program {
     let unreachable: VerbError | undefined;
     for (const primary of primaries) {
+      this.#node.allocator.lostSlotsAt.delete(primary);
       try {
         yield* new Sweep(this.#node, primary, tally).run();
       } catch (error) {

@@ -1,6 +1,7 @@
 import {
   batch,
   cas,
+  fence,
   flush,
   type Program,
   readWord,
@@ -66,10 +67,13 @@ export class Relocation {
     const { geometry, recovery } = this.#node;
     const { place, to, source } = this.#move;
     const primaries = geometry.primariesAt(place);
-    const already = yield* readWord(this.#answer('switched', this.#self));
-    if (already !== 0n && Number(already) === this.#node.context.incarnation) return;
-    this.#node.suspend(primaries);
+    const rebuilt = source === undefined ? place : undefined;
+    // Before anything else: a node that has lost all it held answers that there are no keys.
+    this.#node.suspend(primaries, rebuilt);
     try {
+      const already = yield* readWord(this.#answer('switched', this.#self));
+      if (Number(already) === this.#node.context.incarnation) return;
+      for (const incarnation of this.#node.lost) yield* fence(to, incarnation);
       yield* recovery.drain(this.#node.writesAt(primaries), primaries);
       yield* this.#settleUnlinked();
       yield* this.#say('drained');
@@ -80,7 +84,7 @@ export class Relocation {
       yield* this.#say('switched');
       yield* this.#untilAll('switched');
     } finally {
-      this.#node.resume(primaries);
+      this.#node.resume(primaries, rebuilt);
     }
   }
 
