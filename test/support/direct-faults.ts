@@ -118,8 +118,15 @@ export class FaultBench {
   /** Until everything has ended; then every key is read, once on each node that is left. */
   finish(readers: readonly number[] = [1, 2, 3]): void {
     this.sim.run();
-    // A first write of each node finishes what programs of it left that ended with an error.
-    for (const node of readers) this.start(node, (client) => this.load.perform(client, 'put', 0));
+    // A first write of each node finishes what programs of it left that ended with an error: not
+    // sooner than a while after the last attempt.
+    const { load } = this;
+    for (const node of readers) {
+      this.start(node, function* (client) {
+        yield* sleep(2e6);
+        yield* load.perform(client, 'put', 0);
+      });
+    }
     this.sim.run();
     for (const node of readers) this.start(node, (client) => this.load.readAll(client));
     this.sim.run();

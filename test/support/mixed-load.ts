@@ -56,7 +56,8 @@ export class MixedLoad {
 
   /** Gets that were answered with bytes that nobody wrote, or with parts of two values. */
   get torn(): number {
-    return this.histories.flat().filter((o) => o.operation === 'get' && Number.isNaN(o.value)).length;
+    return this.histories.flat().filter((o) => o.operation === 'get' && Number.isNaN(o.value))
+      .length;
   }
 
   *insertEveryOther(client: StoreClient): Program {

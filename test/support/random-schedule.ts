@@ -65,6 +65,9 @@ const stepsLimit = 3_000_000;
 /** Longer than any back-off sleeps. */
 const idleSteps = 500;
 
+/** Of so many turns, a verb of a node that has crashed takes one. */
+const lateness = 150;
+
 export class RandomSchedule {
   readonly cluster: ClusterMap;
   readonly memory: UnkindMemory;
@@ -76,6 +79,7 @@ export class RandomSchedule {
   readonly #pairs = new Set<Verb<unknown>[]>();
   /** By queue pair: the incarnation that posts to it. */
   readonly #posters = new Map<Verb<unknown>[], number>();
+  readonly #crashed = new Set<number>();
   /** `memory node incarnation` */
   readonly #fenced = new Set<string>();
   #current: Counters = new Counters();
@@ -163,6 +167,7 @@ export class RandomSchedule {
     for (const actor of this.#actors.filter(({ node }) => node.context.node === id)) {
       if (!actor.daemon) this.#foreground--;
       this.#actors.splice(this.#actors.indexOf(actor), 1);
+      this.#crashed.add(actor.node.context.incarnation);
       for (const pair of actor.pairs.values()) pair.length = this.#dice.below(pair.length + 1);
     }
     for (const pair of this.#pairs) if (pair.length === 0) this.#pairs.delete(pair);
@@ -233,7 +238,9 @@ export class RandomSchedule {
     }
     const pairs = [...this.#pairs];
     if (pairs.length > 0 && this.#dice.below(2) === 0) {
-      this.#act(pairs[this.#dice.below(pairs.length)] as Verb<unknown>[]);
+      const pair = pairs[this.#dice.below(pairs.length)] as Verb<unknown>[];
+      const isLate = this.#crashed.has(this.#posters.get(pair) as number);
+      if (!isLate || this.#dice.below(lateness) === 0) this.#act(pair);
     }
     const able = this.#actors.filter((actor) => actor.waiting?.() ?? true);
     if (able.length > 0) this.#advance(able[this.#dice.below(able.length)] as Actor);

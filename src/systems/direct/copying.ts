@@ -1,4 +1,13 @@
-import { batch, flush, type Program, read, readWord, type Verb, VerbError, write } from '../../core/effect.ts';
+import {
+  batch,
+  flush,
+  type Program,
+  read,
+  readWord,
+  type Verb,
+  VerbError,
+  write,
+} from '../../core/effect.ts';
 import type { DirectNode } from './node.ts';
 import { extentBytes } from './sizing.ts';
 import { unpackClaim } from './words.ts';
@@ -52,7 +61,12 @@ export function* copyPlace(node: DirectNode, place: number, to: number): Program
   const { geometry } = node;
   const target = geometry.onNode(place, to);
   const { buckets } = geometry.sizing;
-  let moved = yield* copyRange(node, geometry.bucket(place, 0), target.bucket(place, 0), buckets * 64);
+  let moved = yield* copyRange(
+    node,
+    geometry.bucket(place, 0),
+    target.bucket(place, 0),
+    buckets * 64,
+  );
   moved += yield* copyRange(
     node,
     geometry.claims(place),
@@ -82,7 +96,10 @@ export function* copyArea(
 ): Program<number> {
   if (extents === 0) return 0;
   const { geometry } = node;
-  const directory = [geometry.directory(primary, from, 0), target.directory(primary, copy, 0)] as const;
+  const directory = [
+    geometry.directory(primary, from, 0),
+    target.directory(primary, copy, 0),
+  ] as const;
   const slots = [geometry.slot(primary, from, 0), target.slot(primary, copy, 0)] as const;
   return (
     (yield* copyRange(node, directory[0], directory[1], extents * 8)) +

@@ -10,8 +10,8 @@ import { type FreeSlot, SlotAllocator } from './allocator.ts';
 import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
-import type { HeldBucket, HeldSlot } from './repair.ts';
 import { Recovery } from './recovery.ts';
+import type { HeldBucket, HeldSlot } from './repair.ts';
 import type { SizeClass } from './size-classes.ts';
 import { incarnationMax, type LockWord, lockState, stampOf } from './words.ts';
 
@@ -110,7 +110,9 @@ export class DirectNode implements SystemNode {
       DirectEvent,
       number
     >;
-    this.allocator = new SlotAllocator(site.context, this.geometry, 
+    this.allocator = new SlotAllocator(
+      site.context,
+      this.geometry,
       (name) => this.count(name),
       (primary) => this.isRebuilding(primary),
     );

@@ -175,7 +175,12 @@ export class Rebuild {
     );
     for (const slot of slotsOf(run)) {
       const at = (slot - start) * slotUnitBytes;
-      yield* this.#slot(run, slot, images.map((image) => image.subarray(at)), others);
+      yield* this.#slot(
+        run,
+        slot,
+        images.map((image) => image.subarray(at)),
+        others,
+      );
     }
     yield* writeAll(this.#node, [
       { address: this.#target.slot(this.#place, 0, start), bytes: images[0] as Uint8Array },
@@ -262,12 +267,18 @@ export class Rebuild {
       const { home, other, fingerprint } = placeOf(key, buckets);
       const at = emptyEntry(bytes, home, other);
       if (at === undefined) throw indexFull(key, this.#place);
-      storeWord(bytes, at, packEntry({ slot, generation, sizeClass: run.sizeClass.index, fingerprint }));
+      storeWord(
+        bytes,
+        at,
+        packEntry({ slot, generation, sizeClass: run.sizeClass.index, fingerprint }),
+      );
     }
     const piece = 64 * 1024;
     for (let at = 0; at < bytes.length; at += piece) {
       const part = bytes.subarray(at, Math.min(at + piece, bytes.length));
-      yield* writeAll(this.#node, [{ address: this.#target.bucket(this.#place, 0) + at, bytes: part }]);
+      yield* writeAll(this.#node, [
+        { address: this.#target.bucket(this.#place, 0) + at, bytes: part },
+      ]);
     }
     this.#tally.bytesMoved += bytes.length;
   }

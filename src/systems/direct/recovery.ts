@@ -15,8 +15,8 @@ import {
 import { FarsideError } from '../../core/errors.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
-import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
 import { Relocation } from './relocation.ts';
+import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
 import { Sweep } from './sweep.ts';
 import { decodeLock, freeWord, lockState } from './words.ts';
 
@@ -214,7 +214,9 @@ export class Recovery {
   /** In `flush` durability each verb with a FLUSH of its word right behind it. */
   withFlushes(verbs: readonly Verb<unknown>[]): readonly Verb<unknown>[] {
     if (this.#node.context.durability !== 'flush') return verbs;
-    return verbs.flatMap((verb) => (verb.op === verbOp.read ? [verb] : [verb, flush(verb.address, 8)]));
+    return verbs.flatMap((verb) =>
+      verb.op === verbOp.read ? [verb] : [verb, flush(verb.address, 8)],
+    );
   }
 
   *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
@@ -266,7 +268,8 @@ export class Recovery {
     // The word was read before this program had the right to it: another of this node may have
     // finished since, and the lock be somebody else's.
     const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return true;
+    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation)
+      return true;
     if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
     if ((yield* repair.finish(held)) === 'waiting') return false;
     repair.tally.locksBroken++;

@@ -136,7 +136,8 @@ export class Relocation {
         (id, i) => words[i]?.word === 0n && !lostNodes.has(id),
       );
       if (missing.length === 0) return;
-      if (tries >= config.lockRetriesMax) throw this.#late(`nodes ${missing.join(', ')} have not ${what}`);
+      if (tries >= config.lockRetriesMax)
+        throw this.#late(`nodes ${missing.join(', ')} have not ${what}`);
       yield* this.#node.backOff(tries);
     }
   }
@@ -171,4 +172,3 @@ export class Relocation {
 }
 
 type Answer = 'drained' | 'switched';
-

@@ -133,7 +133,8 @@ export class Sweep {
   *#lookHeld(held: HeldSlot, lock: LockWord): Program {
     const { incarnation, stamp } = lock;
     if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-      if (!(yield* this.#node.recovery.finishAbandoned(held, this.repair))) this.#contested.push(held);
+      if (!(yield* this.#node.recovery.finishAbandoned(held, this.repair)))
+        this.#contested.push(held);
     } else if (this.#isGone(incarnation)) {
       if (!(yield* this.#takeOver(held, incarnation))) this.#contested.push(held);
     } else if (this.#isGone(stampIncarnation(stamp))) this.#contested.push(held);
