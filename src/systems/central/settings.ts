@@ -36,7 +36,7 @@ export const centralParameters = [
     name: 'callTimeoutUs',
     type: 'number',
     minimum: 0,
-    default: 10_000,
+    default: 5000,
     unit: 'us',
     summary:
       'after which a client sends a call again, to the next coordinator if there is a standby; then ' +

@@ -249,7 +249,7 @@ describe('limits', () => {
       handlers: 12,
       checksumBy: 'crc32c',
       verifyReads: true,
-      callTimeoutUs: 10_000,
+      callTimeoutUs: 5000,
       giveUpUs: 1_000_000,
     });
     expect(configure({ handler: 3 })).toThrow(/no setting handler; did you mean handlers/);
