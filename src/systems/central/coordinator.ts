@@ -64,7 +64,12 @@ export class Coordinator {
     this.table = new EntryTable(slots, shape.replicas);
     this.locks = new EntryLocks(slots);
     const mapRegion = cluster.region(context.node, mapRegionName);
-    this.map = new parts.PersistentMap(mapRegion.address, slots, shape.replicas);
+    this.map = new parts.PersistentMap(
+      mapRegion.address,
+      slots,
+      shape.replicas,
+      context.incarnation,
+    );
     this.nodes = new MemoryNodes(site);
     const regions = this.nodes.ids.map((id) => cluster.region(id, dataRegionName));
     this.allocator = new BufferAllocator(regions);

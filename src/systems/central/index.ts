@@ -93,10 +93,16 @@ function locate(site: Site, _config: CentralConfig, address: Address): string | 
       return `map slot ${slot}, half ${half}`;
     }
     case controlRegionName:
-      return offset < 8 ? 'term' : `state of memory node ${(offset - (offset % 8)) / 8 - 1}`;
+      return locateControl(offset, site.cluster.withRole('memory').length);
     case mailboxRegionName:
       return `mailbox + ${offset}`;
     default:
       return undefined;
   }
+}
+
+function locateControl(offset: number, memoryNodes: number): string {
+  if (offset < 8) return 'term';
+  const word = Math.floor(offset / 8) - 1;
+  return word < memoryNodes ? `state of memory node ${word}` : `past term ${word - memoryNodes}`;
 }

@@ -14,7 +14,7 @@ import { layout, u8, u16, u32, u53 } from '../../core/layout.ts';
  *       +----------------------------------------------------------+
  *
  *   head   0 | magic "FCMP" u32 | format u16 | replicas u8 | - |
- *          8 | slots u32        | -                            |
+ *          8 | slots u32        | incarnation whose map it is u32 |
  *         16 | sequence limit u53: no sequence at or above it has been used
  *
  *   half   0 | checksum u32 | record bytes u16 | moves u16     |  CRC-32C over the bytes from 4 on
@@ -32,7 +32,7 @@ export const mapHead = layout('map head', {
   replicas: u8,
   pad: u8,
   slots: u32,
-  pad2: u32,
+  incarnation: u32,
   sequenceLimit: u53,
 });
 
@@ -133,6 +133,8 @@ function isNewer(a: MapHalf, b: MapHalf): boolean {
 
 /** All that a map region says, where its head was written and nothing in it is damaged. */
 export interface StoredMap {
+  /** Of the coordinator that wrote it. If another one held the last term, the map is of the past. */
+  readonly incarnation: number;
   /** Sequence numbers below it may have been used. */
   readonly sequenceLimit: number;
   /** By slot; undefined where a slot was never used. */
@@ -160,6 +162,7 @@ export function decodeMap(map: Uint8Array, slots: number, replicas: number): Sto
     if (!isWholeHalf(map, at, replicas)) return undefined;
   }
   return {
+    incarnation: f.incarnation.get(map, 0),
     sequenceLimit,
     slots: Array.from({ length: slots }, (_, slot) => decodeMapSlot(map, slot, replicas)),
   };
@@ -169,9 +172,11 @@ export function encodeMapHead(
   head: Uint8Array,
   slots: number,
   replicas: number,
+  incarnation: number,
   sequenceLimit: number,
 ): void {
   const f = mapHead.field;
+  f.incarnation.set(head, 0, incarnation);
   f.magic.set(head, 0, mapMagic);
   f.format.set(head, 0, mapFormat);
   f.replicas.set(head, 0, replicas);

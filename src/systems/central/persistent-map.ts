@@ -23,13 +23,16 @@ export class PersistentMap {
   readonly #start: Address;
   readonly #slots: number;
   readonly #replicas: number;
+  readonly #incarnation: number;
   /** The current half of each slot. */
   readonly #current: Uint8Array;
   #sequence = 0;
   #durableLimit = 0;
   #extending = false;
 
-  constructor(start: Address, slots: number, replicas: number) {
+  /** `incarnation`: of the coordinator whose map this is. */
+  constructor(start: Address, slots: number, replicas: number, incarnation: number) {
+    this.#incarnation = incarnation;
     this.#start = start;
     this.#slots = slots;
     this.#replicas = replicas;
@@ -62,7 +65,7 @@ export class PersistentMap {
 
   *#writeHead(limit: number): Program<void> {
     const head = new Uint8Array(mapHeadBytes);
-    if (limit > 0) encodeMapHead(head, this.#slots, this.#replicas, limit);
+    if (limit > 0) encodeMapHead(head, this.#slots, this.#replicas, this.#incarnation, limit);
     yield* local.write(this.#start, head);
     yield* local.persist(this.#start, mapHeadBytes);
     this.#durableLimit = limit;
@@ -75,11 +78,11 @@ export class PersistentMap {
     return decodeMap(bytes, this.#slots, this.#replicas);
   }
 
-  /** Goes on with what `stored` gave. */
-  resume(map: StoredMap): void {
+  /** Goes on with what `stored` gave, as the map of this coordinator. */
+  *resume(map: StoredMap): Program<void> {
     for (const [slot, half] of map.slots.entries()) this.#current[slot] = half?.half ?? 0;
     this.#sequence = map.sequenceLimit - 1;
-    this.#durableLimit = map.sequenceLimit;
+    yield* this.#writeHead(map.sequenceLimit);
   }
 
   /**

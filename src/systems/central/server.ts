@@ -1,7 +1,7 @@
 import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
 import { fence, type Program, sleep } from '../../core/effect.ts';
-import { assert } from '../../core/errors.ts';
+import { assert, FarsideError } from '../../core/errors.ts';
 import type { Port } from '../../core/message.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../system.ts';
@@ -86,7 +86,7 @@ export class CentralServer implements SystemServer {
   }
 
   *#takeOver(program: Program<RecoveryReport | undefined>, handler: Program<never>): Program<void> {
-    const report = yield* program;
+    const report = yield* unlessGivenUp(program);
     this.state = report === undefined ? 'stoodDown' : 'serving';
     this.#report = report ?? nothingRecovered;
     if (this.state === 'serving') yield* handler;
@@ -134,6 +134,18 @@ export class CentralServer implements SystemServer {
     if (this.state !== 'serving') return;
     yield* this.coordinator.allocator.freeBuffers();
     yield* this.coordinator.copies.owed;
+  }
+}
+
+/** Memory nodes that never answer end a take-over: this one may have been fenced in the middle of it. */
+function* unlessGivenUp(
+  program: Program<RecoveryReport | undefined>,
+): Program<RecoveryReport | undefined> {
+  try {
+    return yield* program;
+  } catch (error) {
+    if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return undefined;
+    throw error;
   }
 }
 

@@ -14,7 +14,15 @@ import {
 import { assert } from '../../core/errors.ts';
 import { loadWord } from '../../core/word.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
-import { controlBytes, decodeTerm, type Term, termWord } from './control.ts';
+import {
+  controlBytes,
+  decodeTerm,
+  heldBefore,
+  pastTermAddress,
+  pastTermWord,
+  type Term,
+  termWord,
+} from './control.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { MapHalf, StoredMap } from './map-format.ts';
 import { type Contents, committed, newest } from './rebuild.ts';
@@ -30,9 +38,10 @@ const claimTriesMax = 1000;
  * knew. It is the same on a standby and on the old one's own node, where the map region may have
  * survived. Nothing is served before it ends.
  *
- * 1. *Claim.* The first memory node's term word must name the lost coordinator; otherwise somebody has
- *    taken over already, and this one stands down. The lost incarnation is fenced everywhere. Then the
- *    term words are changed by CAS, from the first memory node to the last.
+ * 1. *Claim.* If the lost coordinator held a term before the present one, somebody has taken over from
+ *    it already, and this one stands down. Otherwise it holds the present term, or it was to take over
+ *    from the one who does and was lost in the middle. Both are fenced everywhere. Then the term words
+ *    are changed by CAS, from the first memory node to the last.
  *
  *    - The fence comes before the first CAS. So whoever finds a word that names X knows that all before
  *      X are fenced, even if X died in the middle of its claim. With the CAS first, X could die between
@@ -46,7 +55,7 @@ const claimTriesMax = 1000;
  *    - A memory node that does not answer is waited for, unless it is known to be lost: it may hold the
  *      only whole record of a put, or a term word that someone else has changed.
  * 2. *Scan* of all buffers of all memory nodes.
- * 3. *Choose.* With a map of its own, what the map names. Without one, of each key the whole record with
+ * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key the whole record with
  *    the highest sequence number: every acknowledged put is found so, and no deleted key, since a delete,
  *    and an operation that says that it did nothing, is acknowledged only when its record is gone.
  * 4. *Scrub*: every other whole record is made invalid, or a later standby could take it for a newer one
@@ -65,10 +74,11 @@ export class TakeOver {
   /** Undefined where another one has taken over, or is about to. */
   *run(): Program<RecoveryReport | undefined> {
     const { coordinator } = this;
-    if (!(yield* this.#claim())) return undefined;
+    const before = yield* this.#claim();
+    if (before === undefined) return undefined;
     coordinator.openMembers();
-    const isOwn = this.#fault.node === coordinator.site.context.node;
-    const stored = isOwn ? yield* coordinator.map.stored() : undefined;
+    const map = yield* coordinator.map.stored();
+    const stored = map?.incarnation === before.holder ? map : undefined;
     const found = yield* scan(coordinator, this.isWhole);
     const { replicas } = coordinator.site.shape;
     const contents =
@@ -83,18 +93,21 @@ export class TakeOver {
   /** A seam: `scan` takes its default for it. */
   protected readonly isWhole: ((record: Uint8Array) => boolean) | undefined = undefined;
 
-  *#claim(): Program<boolean> {
+  /** Gives the term that ends with this; undefined where it does not. */
+  *#claim(): Program<Term | undefined> {
     const { context } = this.coordinator.site;
     yield* this.#learnStates();
-    const before = yield* this.#firstTerm();
-    if (before === undefined || before.holder !== this.#fault.incarnation) return false;
-    yield* this.fenceLost();
+    const before = yield* this.#presentTerm();
+    if (before === undefined) return undefined;
+    for (const lost of new Set([before.holder, this.#fault.incarnation])) {
+      if (lost !== context.incarnation) yield* this.fenceOut(lost);
+    }
     const mine = { number: before.number + 1, holder: context.incarnation };
     for (const node of this.coordinator.nodes.ids) {
-      if (!(yield* this.claimAt(node, mine))) return false;
+      if (!(yield* this.claimAt(node, mine))) return undefined;
     }
     this.coordinator.term = mine.number;
-    return true;
+    return before;
   }
 
   /** Which nodes have joined or left; one try, since one that answers is enough. */
@@ -110,44 +123,59 @@ export class TakeOver {
     }
   }
 
-  *#firstTerm(): Program<Term | undefined> {
-    for (const node of this.coordinator.nodes.ids) {
-      const term = yield* this.#readTerm(node);
-      if (term !== undefined) return term;
+  /** Undefined where the one who is lost does not hold it, and has held an earlier one. */
+  *#presentTerm(): Program<Term | undefined> {
+    const { ids } = this.coordinator.nodes;
+    for (const node of ids) {
+      const block = yield* this.#readControl(node);
+      if (block === undefined) continue;
+      const term = this.#termIn(block);
+      const { incarnation } = this.#fault;
+      const isPast = term.holder !== incarnation && heldBefore(block, ids.length, incarnation);
+      return isPast ? undefined : term;
     }
     return undefined;
   }
 
   /** Undefined where the node has left. */
-  *#readTerm(node: number): Program<Term | undefined> {
-    const { nodes, site } = this.coordinator;
-    const bytes = new Uint8Array(8);
-    const there = yield* nodes.surely(node, () => [read(nodes.control(node), bytes)]);
-    const first = site.cluster.withRole('coordinator')[0]?.id ?? -1;
-    return there ? decodeTerm(loadWord(bytes, 0), first) : undefined;
+  *#readControl(node: number): Program<Uint8Array | undefined> {
+    const { nodes } = this.coordinator;
+    const block = new Uint8Array(controlBytes(nodes.ids.length));
+    const there = yield* nodes.surely(node, () => [read(nodes.control(node), block)]);
+    return there ? block : undefined;
   }
 
-  protected *fenceLost(): Program<void> {
+  #termIn(block: Uint8Array): Term {
+    const first = this.coordinator.site.cluster.withRole('coordinator')[0]?.id ?? -1;
+    return decodeTerm(loadWord(block, 0), first);
+  }
+
+  protected *fenceOut(incarnation: number): Program<void> {
     const { nodes, site } = this.coordinator;
     const clients = site.cluster.withRole('compute').map((node) => node.id);
     for (const node of [...nodes.present, ...clients]) {
-      yield* fence(node, this.#fault.incarnation);
+      yield* fence(node, incarnation);
     }
   }
 
   /** False where somebody else has this term, or a later one. */
   protected *claimAt(node: number, mine: Term): Program<boolean> {
     const { nodes, site } = this.coordinator;
+    const control = nodes.control(node);
     for (let tries = 0; tries < claimTriesMax; tries++) {
-      const found = yield* this.#readTerm(node);
-      if (found === undefined) return true;
+      const block = yield* this.#readControl(node);
+      if (block === undefined) return true;
+      const found = this.#termIn(block);
       if (found.number === mine.number && found.holder === mine.holder) return true;
       if (found.number >= mine.number) return false;
-      const at = nodes.control(node);
+      // First, so that a term that is over is never missing; all who try write the same.
+      const past = pastTermAddress(control, nodes.ids.length, found.number);
+      yield* nodes.surely(node, () => nodes.durable(writeWord(past, pastTermWord(found))));
       const before = found.number === 0 ? 0n : termWord(found);
-      const swap = cas(at, before, termWord(mine));
+      const swap = cas(control, before, termWord(mine));
+      const flushes = site.context.durability === 'flush' ? [flush(control, 8)] : [];
       // Read again whatever it says: an outcome that is unknown is known then.
-      yield* settle(swap, ...(site.context.durability === 'flush' ? [flush(at, 8)] : []));
+      yield* settle(swap, ...flushes);
       if (swap.status !== verbStatus.ok) yield* reconnect(node);
     }
     return false;
@@ -174,7 +202,7 @@ export class TakeOver {
         () => `record ${contents.sequenceLast} is beyond the map's ${stored.sequenceLimit}`,
         'FARSIDE_CORRUPT',
       );
-      map.resume(stored);
+      yield* map.resume(stored);
       return;
     }
     const halves = new Map<number, MapHalf>();
