@@ -12,11 +12,13 @@ const forever = Number.POSITIVE_INFINITY;
 export class RpcCaller {
   readonly #context: NodeContext;
   readonly #replies: Port;
-  #request = 0;
+  #request: number;
   #last: Message | undefined = undefined;
 
-  constructor(context: NodeContext) {
+  /** Calls are numbered from `firstRequest` + 1 on, modulo 2^32. */
+  constructor(context: NodeContext, firstRequest = 0) {
     this.#context = context;
+    this.#request = firstRequest;
     this.#replies = context.hub.openPort();
   }
 

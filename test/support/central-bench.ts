@@ -15,7 +15,7 @@ import type {
   SystemServer,
 } from '../../src/systems/system.ts';
 import { smallShape } from './in-thread.ts';
-import type { KeyOperation } from './linearizable.ts';
+import type { KeyOperation } from './key-operations.ts';
 import { shippedProfile } from './sim.ts';
 
 export interface BenchOptions {
@@ -28,16 +28,16 @@ export interface BenchOptions {
 /** Long enough for everything in the background to end. */
 const quietNs = 3_000_000;
 
-/** A value that tells which one it is, in every byte, and is long enough to be torn. */
+/** A value that tells which one it is, in every four bytes, and is long enough to be torn. */
 export function numbered(number: number): Uint8Array {
-  return new Uint8Array(8 + ((number * 37) % 300)).fill(number);
+  return new Uint8Array(new Uint32Array(2 + ((number * 7) % 75)).fill(number).buffer);
 }
 
 /** The number of a value; throws where its bytes are not of one value. */
 export function numberOf(bytes: Uint8Array): number {
-  const number = bytes[0] as number;
+  const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const expected = numbered(number);
-  if (bytes.length !== expected.length || bytes.some((byte) => byte !== number)) {
+  if (bytes.length !== expected.length || bytes.some((byte, i) => byte !== expected[i])) {
     throw new Error(`a torn value: ${bytes.length} B, the first ${number}`);
   }
   return number;
@@ -81,7 +81,7 @@ export class CentralBench {
       ...shape,
     };
     this.#config = system.configure(
-      { handlers: 3, callTimeoutUs: 100, giveUpUs: 3000, ...settings },
+      { handlers: 3, callTimeoutUs: 100, giveUpUs: 20_000, ...settings },
       this.shape,
     );
     this.cluster = assembleCluster(system, this.shape, this.#config);
@@ -319,7 +319,7 @@ export class RecordedClient {
     const invokedNs = sim.nowNs;
     try {
       const length = yield* this.#store.get(key, this.#into);
-      const value = length === undefined ? undefined : numberOf(this.#into.subarray(0, length));
+      const value = length === undefined ? undefined : numberOf(this.#into.slice(0, length));
       const returnedNs = sim.nowNs;
       this.#bench.historyOf(key).push({ operation: 'get', invokedNs, returnedNs, value });
       return value;

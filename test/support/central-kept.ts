@@ -1,25 +1,17 @@
 import { expect } from 'vitest';
 import type { Key } from '../../src/core/key.ts';
-import type { CentralBench } from './central-bench.ts';
-import { isLinearizable } from './linearizable.ts';
-
-/** Histories longer than this are checked in windows that end where the key is quiet. */
-const historyMax = 30;
+import { type CentralBench, numberOf } from './central-bench.ts';
+import { isLinearizable } from './key-operations.ts';
 
 /**
  * What must hold in the end, whatever happened: every answer fits one order per key, the last get of
  * each key gives what is stored, every copy is there, and every buffer is in use once or free once.
  */
-export function expectKept(
-  bench: CentralBench,
-  keys: readonly Key[],
-  note: string,
-  wholeHistory = true,
-): void {
+export function expectKept(bench: CentralBench, keys: readonly Key[], note: string): void {
   const errors = bench.errors.length;
   bench.settle(keys);
   expect([note, ...bench.errors.slice(errors)]).toEqual([note]);
-  for (const [key, history] of wholeHistory ? bench.histories : []) {
+  for (const [key, history] of bench.histories) {
     if (!isLinearizable(history)) {
       throw new Error(`${note}: ${key} is not linearizable: ${JSON.stringify(history)}`);
     }
@@ -34,6 +26,7 @@ export function expectKept(
   for (const key of keys) {
     const last = bench.historyOf(key).at(-1);
     const stored = entries.find((entry) => entry.key === key.text);
-    expect([note, stored?.value[0]]).toEqual([note, last?.value]);
+    const value = stored === undefined ? undefined : numberOf(stored.value);
+    expect([note, key.text, value]).toEqual([note, key.text, last?.value]);
   }
 }

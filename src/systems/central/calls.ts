@@ -28,9 +28,10 @@ interface Call {
  * a call names the term in which it was first sent, and one from another term is answered with what is
  * true: its outcome is unknown. Gets do not come here; they can be served any number of times.
  *
- * Request numbers of a client only grow. A first sending that arrives late, after the client has given
- * it up and called again, is served (the client counts it as unknown, which covers it), but must not
- * replace the newer call: a repetition of that one would then be served twice.
+ * Request numbers of a client only grow. Ports of handlers are queues of their own, so a call that is
+ * sent again may well be served before its first sending is looked at; and that one may be looked at
+ * when the client has long gone on. So a sending of either kind is served only if it is the newest that
+ * was ever seen of its client.
  */
 export class Calls {
   readonly #newest = new Map<number, Call>();
@@ -40,13 +41,9 @@ export class Calls {
     const { request } = message;
     const known = this.#newest.get(key);
     const ahead = known === undefined ? 1 : (request - known.request) | 0;
-    if ((call & sentAgainBit) === 0) {
-      if (ahead > 0) this.#remember(key, known, request);
-      return verdict.serve;
-    }
-    if (termBits(call) !== termBits(term) || ahead < 0) return verdict.unknowable;
+    const isAgain = (call & sentAgainBit) !== 0;
+    if (ahead < 0 || (isAgain && termBits(call) !== termBits(term))) return verdict.unknowable;
     if (ahead === 0) return known?.reply === undefined ? verdict.drop : verdict.answered;
-    // The first sending never arrived.
     this.#remember(key, known, request);
     return verdict.serve;
   }

@@ -22,6 +22,7 @@ export class CoordinatorAddress {
   readonly handlers: number;
   /** The coordinator, then its standbys. */
   readonly #nodes: readonly number[];
+  /** Of the one that answered last. */
   #index = 0;
   /** Of the coordinator that answered last. */
   term = 0;
@@ -33,18 +34,19 @@ export class CoordinatorAddress {
     this.handlers = handlers;
   }
 
-  get node(): number {
-    return this.#nodes[this.#index] as number;
+  /** Whom to call at the n-th attempt: the one that answered last, and then the others in turn. */
+  nodeFor(attempt: number): number {
+    return this.#nodes[(this.#index + attempt) % this.#nodes.length] as number;
   }
 
-  set node(node: number) {
+  answeredBy(node: number, term: number): void {
+    this.moveTo(node);
+    this.term = term;
+  }
+
+  moveTo(node: number): void {
     const index = this.#nodes.indexOf(node);
     if (index >= 0) this.#index = index;
-  }
-
-  /** `node` did not answer: the next one may, unless another client has moved on already. */
-  moveOn(node: number): void {
-    if (node === this.node) this.#index = (this.#index + 1) % this.#nodes.length;
   }
 }
 
@@ -75,7 +77,7 @@ export class CentralClient implements StoreClient {
   ) {
     this.#context = context;
     this.#config = config;
-    this.#caller = new RpcCaller(context);
+    this.#caller = new RpcCaller(context, firstRequest(context));
     this.#coordinator = coordinator;
     this.#shape = shape;
     this.#random = context.random(`central client ${index} handler`);
@@ -163,15 +165,18 @@ export class CentralClient implements StoreClient {
     const startNs = callTimeoutUs === 0 ? 0 : this.#context.nowNs();
     requestHead.field.call.set(body, 0, termBits(coordinator.term));
     for (let attempt = 0; ; attempt++) {
-      const { node } = coordinator;
+      const node = coordinator.nodeFor(attempt);
+      // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
+      if (attempt > 0) yield* reconnect(node);
       const port = this.#random.below(handlers);
       try {
         const reply =
           attempt === 0
             ? yield* this.#caller.call(node, port, body, timeoutNs)
             : yield* this.#caller.callAgain(node, port, body, timeoutNs);
-        if (reply.length >= replyHead.sizeBytes)
-          coordinator.term = replyHead.field.term.get(reply, 0);
+        if (reply.length >= replyHead.sizeBytes) {
+          coordinator.answeredBy(node, replyHead.field.term.get(reply, 0));
+        }
         return reply;
       } catch (error) {
         if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
@@ -181,9 +186,6 @@ export class CentralClient implements StoreClient {
         }
       }
       coordinator.repeated++;
-      coordinator.moveOn(node);
-      // The queue pair may have broken, or lead to an earlier start of the node.
-      yield* reconnect(coordinator.node);
       const call = requestHead.field.call.get(body, 0);
       requestHead.field.call.set(body, 0, call | sentAgainBit);
       timeoutNs *= 2;
@@ -212,4 +214,13 @@ export class CentralClient implements StoreClient {
 
 function bitsFor(length: number): number {
   return 32 - Math.clz32(length - 1);
+}
+
+/**
+ * The coordinator takes calls of one port only with growing numbers, and ports are numbered anew when a
+ * node starts anew. So do its calls begin above a million for each start that went before: fewer than
+ * that are under way when a node stops whose loss the coordinator has not been told of.
+ */
+function firstRequest(context: NodeContext): number {
+  return context.incarnation === context.node ? 0 : (context.incarnation & 0xfff) * 2 ** 20;
 }

@@ -76,7 +76,10 @@ export class Coordinator {
     this.relocation = new parts.Relocation(this);
     const { table, nodes, allocator, events, relocation } = this;
     const onAnswer = (node: number): Program<unknown> => relocation.readmit(node, false);
-    this.copies = new parts.Copies({ table, nodes, allocator, events, onAnswer });
+    this.copies = new parts.Copies({
+      ...{ table, nodes, allocator, events, onAnswer },
+      nowNs: () => context.nowNs(),
+    });
     this.openMembers();
   }
 

@@ -30,6 +30,8 @@ interface Debt {
   readonly buffer: Address;
   /** The WRITE of the record itself has an unknown outcome: zeroing it may not be the last word. */
   readonly mayBecomeWhole: boolean;
+  /** When the verb of unknown outcome was posted, or before; minus infinity where none is unknown. */
+  readonly postedNs: number;
 }
 
 const probeFirstNs = 10_000;
@@ -40,6 +42,7 @@ export interface CopiesSetting {
   readonly table: EntryTable;
   readonly allocator: BufferAllocator;
   readonly nodes: MemoryNodes;
+  readonly nowNs: () => number;
   readonly events: { frees: number; buffersOwed: number; nodesDown: number };
   /** Runs when a node that was down answers again, before anything new is put there. */
   readonly onAnswer: (node: number) => Program<unknown>;
@@ -58,6 +61,8 @@ export interface CopiesSetting {
 export class Copies {
   readonly #setting: CopiesSetting;
   #owed: Debt[] = [];
+  /** When this coordinator was told last that a node had started anew. */
+  readonly #startedNs = new Map<number, number>();
   /** Buffers on their way to the free list. */
   retiring = 0;
 
@@ -93,6 +98,7 @@ export class Copies {
       ofCopy.push(copy);
       verbs.push(...copy);
     }
+    const postedNs = this.#setting.nowNs();
     yield* settle(...verbs);
     for (const { label, verb } of labels) {
       if (verb.status === verbStatus.ok) allocator.labelled(label);
@@ -101,7 +107,7 @@ export class Copies {
     if (bad === undefined) return;
     const usable = buffers.filter((buffer, i) => {
       if (!isUnknown(ofCopy[i] as Verb<unknown>[])) return true;
-      this.#owe(entry, buffer, true);
+      this.#owe({ entry, buffer, mayBecomeWhole: true, postedNs });
       return false;
     });
     buffers.splice(0, buffers.length, ...usable);
@@ -134,14 +140,18 @@ export class Copies {
     if (there.length === 0) return;
     const words = there.map((buffer) => nodes.durable(writeWord(buffer, 0n)));
     const verbs = words.flat();
+    const postedNs = this.#setting.nowNs();
     yield* settle(...verbs);
     yield* compute('allocate', there.length);
     for (const [i, buffer] of there.entries()) {
-      const done = (words[i] as Verb<unknown>[]).every((verb) => verb.status === verbStatus.ok);
-      if (done) {
+      const zeroing = words[i] as Verb<unknown>[];
+      if (zeroing.every((verb) => verb.status === verbStatus.ok)) {
         allocator.free(buffer);
         events.frees++;
-      } else this.#owe(entry, buffer, false);
+      } else {
+        const sinceNs = isUnknown(zeroing) ? postedNs : Number.NEGATIVE_INFINITY;
+        this.#owe({ entry, buffer, mayBecomeWhole: false, postedNs: sinceNs });
+      }
     }
     if (verbs.some((verb) => verb.status !== verbStatus.ok)) yield* this.mend(verbs);
   }
@@ -176,26 +186,40 @@ export class Copies {
     yield* onAnswer(node);
   }
 
-  #owe(entry: number, buffer: Address, mayBecomeWhole: boolean): void {
-    const { table, events } = this.#setting;
-    (table.unsettled[entry] as number)++;
-    this.#owed.push({ entry, buffer, mayBecomeWhole });
+  #owe(debt: Debt & { readonly entry: number }): void {
+    const { table, events, nodes } = this.#setting;
+    // Lost while the verb was under way.
+    if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
+    (table.unsettled[debt.entry] as number)++;
+    this.#owed.push(debt);
     events.buffersOwed++;
   }
 
   /**
-   * Pays the debts on a node: makes the records there invalid. `startedAnew`: no verb of before can
-   * take effect any more, so the buffers are free. Otherwise they stay out of use, since even the
-   * zeroing WRITE that was never confirmed could hit their next record.
+   * The node has started anew: no verb to its former start can act any more. A verb ends `unknown` only
+   * long after the node has stopped, often after it is back; so debts are known by when their verbs were
+   * posted. (That takes every verb posted before now for one to the former start. It is wrong for one
+   * that was posted in the moment between the restart and this call, by a program that had made itself
+   * a new queue pair already, and whose completion then got lost as well.)
    */
-  *payDebts(node: number, startedAnew: boolean): Program<number> {
+  startedAnew(node: number): void {
+    this.#startedNs.set(node, this.#setting.nowNs());
+  }
+
+  /**
+   * Pays the debts on a node: makes the records there invalid. Where the node has not started anew
+   * since, the buffers stay out of use: even the zeroing WRITE that was never confirmed could hit their
+   * next record.
+   */
+  *payDebts(node: number): Program<number> {
     const { nodes, allocator, events } = this.#setting;
     let paid = 0;
     for (const debt of this.#owed.filter(({ buffer }) => nodeOf(buffer) === node)) {
       const zero = (): Verb<unknown>[] => nodes.durable(writeWord(debt.buffer, 0n));
       if (!(yield* nodes.surely(node, zero)) || !this.#owed.includes(debt)) continue;
-      if (startedAnew || !debt.mayBecomeWhole) this.#settle(debt);
-      if (!startedAnew) continue;
+      const isOver = debt.postedNs <= (this.#startedNs.get(node) ?? Number.NEGATIVE_INFINITY);
+      if (isOver || !debt.mayBecomeWhole) this.#settle(debt);
+      if (!isOver) continue;
       this.#drop(debt);
       allocator.free(debt.buffer);
       events.frees++;

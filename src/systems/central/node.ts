@@ -23,7 +23,7 @@ export function openNode(site: Site, config: CentralConfig, parts: CentralParts)
     /** A client has nothing to repair. Of a new coordinator it learns so at once, not by time-outs. */
     *recover(fault: Fault): Program<RecoveryReport> {
       if (fault.kind === 'serverLost' && fault.successor !== undefined) {
-        coordinator.node = fault.successor;
+        coordinator.moveTo(fault.successor);
       }
       return nothingRecovered;
     },

@@ -18,64 +18,78 @@ export class Reader {
     this.coordinator = coordinator;
   }
 
-  /** Gives the reply, which is valid until the next get. */
+  /**
+   * Gives the reply, which is valid until the next get. Where the only copies left are on nodes that are
+   * down, it waits for one to come back, without the lock: whoever puts copies right needs it.
+   */
   *get(entry: number): Program<Uint8Array> {
-    const { table, locks, no } = this.coordinator;
+    const { table, no } = this.coordinator;
     if (entry < 0 || table.live[entry] === 0) return no;
     table.pin(entry);
     try {
-      yield* compute('lock');
-      if (!locks.tryRead(entry)) yield* locks.awaitRead(entry);
-      try {
-        return table.live[entry] === 1 ? yield* this.#readCommitted(entry) : no;
-      } finally {
-        locks.unlockRead(entry);
+      for (let round = 0; round < roundsMax; round++) {
+        const reply = yield* this.#lockAndRead(entry);
+        if (reply !== undefined) return reply;
+        yield* sleep(waitNs);
       }
+      throw unreadable(entry);
     } finally {
       table.unpin(entry);
     }
   }
 
-  /**
-   * READs the primary; another copy only where that fails or is not the entry's record. A copy on a
-   * node that is down is worth waiting for if there is no other: the node may come back.
-   */
-  *#readCommitted(entry: number): Program<Uint8Array> {
+  *#lockAndRead(entry: number): Program<Uint8Array | undefined> {
+    const { table, locks, no } = this.coordinator;
+    yield* compute('lock');
+    if (!locks.tryRead(entry)) yield* locks.awaitRead(entry);
+    try {
+      return table.live[entry] === 1 ? yield* this.#readCommitted(entry) : no;
+    } finally {
+      locks.unlockRead(entry);
+    }
+  }
+
+  /** READs the primary; another copy only where that fails or is not the entry's record. */
+  *#readCommitted(entry: number): Program<Uint8Array | undefined> {
     const { table, events, nodes, term } = this.coordinator;
     const bytes = table.recordBytes[entry] as number;
     if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(2 * bytes);
     const record = this.#scratch.subarray(0, bytes);
-    for (let round = 0; round < roundsMax; round++) {
-      let isDown = false;
-      for (let copy = 0; copy < table.replicas; copy++) {
-        const address = table.address(entry, copy);
-        if (this.coordinator.isThere(address)) {
-          if (yield* this.#readCopy(entry, address, record)) {
-            const reply = replyWithValue(record, term);
-            // Out of the READ's buffer into the message; a put's record goes out of the message as it is.
-            yield* compute('copy', reply.length);
-            return reply;
-          }
+    let isOutOfReach = false;
+    for (let copy = 0; copy < table.replicas; copy++) {
+      const address = table.address(entry, copy);
+      if (this.coordinator.isThere(address)) {
+        const isRecord = yield* this.#readCopy(entry, address, record);
+        if (isRecord === true) {
+          const reply = replyWithValue(record, term);
+          // Out of the READ's buffer into the message; a put's record goes out of the message as it is.
+          yield* compute('copy', reply.length);
+          return reply;
         }
-        events.copiesSkipped++;
-        isDown ||= address > 0 && nodes.status(nodeOf(address)) === 'down';
-      }
-      if (!isDown) break;
-      yield* sleep(waitNs);
+        // The queue pair may have been the only thing that was wrong: it is new now.
+        isOutOfReach ||= isRecord === undefined;
+      } else isOutOfReach ||= address > 0 && nodes.status(nodeOf(address)) === 'down';
+      events.copiesSkipped++;
     }
-    throw new FarsideError('FARSIDE_CORRUPT', `no copy of entry ${entry} can be read`);
+    if (isOutOfReach) return undefined;
+    throw unreadable(entry);
   }
 
-  *#readCopy(entry: number, address: Address, record: Uint8Array): Program<boolean> {
+  /** Whether the entry's record lies there; undefined where the READ did not end ok. */
+  *#readCopy(entry: number, address: Address, record: Uint8Array): Program<boolean | undefined> {
     const { table, config, copies } = this.coordinator;
     const verb = read(address, record);
     yield* settle(verb);
     if (verb.status !== verbStatus.ok) {
       yield* copies.mend([verb]);
-      return false;
+      return undefined;
     }
     if (config.verifyReads) yield* compute(config.checksumBy, record.length);
     const sequence = table.sequence[entry] as number;
     return isRecordOf(record, table.keyOf(entry), sequence, config.verifyReads);
   }
+}
+
+function unreadable(entry: number): FarsideError {
+  return new FarsideError('FARSIDE_CORRUPT', `no copy of entry ${entry} can be read`);
 }

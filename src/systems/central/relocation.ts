@@ -66,6 +66,7 @@ export class Relocation {
     const { nodes, allocator, copies, site } = this.#coordinator;
     while (this.#readmitting.has(node)) yield* sleep(drainWaitNs);
     if (nodes.status(node) === 'left' || nodes.status(node) === 'spare') return nothingRecovered;
+    if (restarted) copies.startedAnew(node);
     this.#readmitting.add(node);
     try {
       let report = nothingRecovered;
@@ -76,7 +77,7 @@ export class Relocation {
           (entry, copy) => this.#level(entry, copy),
         );
       }
-      const buffersReclaimed = yield* copies.payDebts(node, restarted);
+      const buffersReclaimed = yield* copies.payDebts(node);
       if (nodes.status(node) === 'down') {
         nodes.set(node, 'serving');
         allocator.open(node);
@@ -168,7 +169,7 @@ export class Relocation {
         let repaired = false;
         for (let copy = 0; copy < table.replicas; copy++) {
           if (!concerns(table.address(next.value, copy))) continue;
-          repaired = (yield* work(next.value, copy)) || repaired;
+          repaired = (yield* unlessGivenUp(work(next.value, copy))) || repaired;
         }
         if (repaired) entriesRepaired++;
       }
@@ -308,4 +309,14 @@ function sum(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
     buffersReclaimed: a.buffersReclaimed + b.buffersReclaimed,
     bytesMoved: a.bytesMoved + b.bytesMoved,
   };
+}
+
+/** A copy that cannot be worked on now must not end the work on all others. */
+function* unlessGivenUp(work: Program<boolean>): Program<boolean> {
+  try {
+    return yield* work;
+  } catch (error) {
+    if (error instanceof FarsideError && error.code !== 'FARSIDE_INTERNAL') return false;
+    throw error;
+  }
 }
