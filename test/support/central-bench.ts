@@ -1,4 +1,5 @@
 import { SimCluster } from '../../sim/index.ts';
+import type { Keeping } from '../../sim/node-memory.ts';
 import type { Durability } from '../../src/core/context.ts';
 import { type Effect, effectKind, type Program, Spawn, sleep } from '../../src/core/effect.ts';
 import { type Key, keyOf } from '../../src/core/key.ts';
@@ -191,10 +192,10 @@ export class CentralBench {
   }
 
   /** Crashes the coordinator and starts it again after a while. */
-  restartCoordinator(afterNs = 20_000): void {
+  restartCoordinator(afterNs = 20_000, keeping: Keeping = 'random'): void {
     const node = this.coordinator;
     const fault = this.lost(node);
-    this.sim.crashCompute(node);
+    this.sim.crashCompute(node, { keeping });
     this.#later(afterNs, () => {
       this.sim.restartCompute(node);
       this.takeOver(node, fault);
@@ -214,8 +215,8 @@ export class CentralBench {
     this.#later(afterNs, action);
   }
 
-  /** Tells a server of a fault, on its node. */
-  tell(server: SystemServer, node: number, fault: Fault): void {
+  /** Tells whoever lives on a node of a fault. */
+  tell(server: SystemServer | SystemNode, node: number, fault: Fault): void {
     const { reports } = this;
     const program = server.recover?.(fault) as Program<RecoveryReport>;
     this.#start(

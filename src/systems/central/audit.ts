@@ -123,7 +123,7 @@ function entryAt(
       violations.push(`slot ${slot}: the copy ${where} is not whole record ${half.sequence}`);
       continue;
     }
-    const bytes = valueOf(image, record);
+    const bytes = valueIn(image, record);
     if (key === undefined) {
       ({ key } = record);
       value = bytes;
@@ -134,7 +134,7 @@ function entryAt(
   return key === undefined ? undefined : { key, version: half.sequence, value };
 }
 
-function valueOf(image: MemoryImage, record: FoundRecord): Uint8Array<ArrayBuffer> {
+function valueIn(image: MemoryImage, record: FoundRecord): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(record.recordBytes);
   image.read(record.address, bytes);
   const start = recordHead.sizeBytes + record.key.length;

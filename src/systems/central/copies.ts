@@ -59,7 +59,7 @@ export interface CopiesSetting {
  * whoever takes over, after fencing.
  */
 export class Copies {
-  readonly #setting: CopiesSetting;
+  protected readonly setting: CopiesSetting;
   #owed: Debt[] = [];
   /** When this coordinator was told last that a node had started anew. */
   readonly #startedNs = new Map<number, number>();
@@ -67,7 +67,7 @@ export class Copies {
   retiring = 0;
 
   constructor(setting: CopiesSetting) {
-    this.#setting = setting;
+    this.setting = setting;
   }
 
   /**
@@ -79,7 +79,7 @@ export class Copies {
    * retire; one whose WRITE has an unknown outcome is owed.
    */
   *write(entry: number, buffers: Address[], record: Uint8Array): Program<void> {
-    const { allocator, nodes } = this.#setting;
+    const { allocator } = this.setting;
     const verbs: Verb<unknown>[] = [];
     const ofCopy: Verb<unknown>[][] = [];
     const labels: { label: Label; verb: Verb<unknown> }[] = [];
@@ -92,13 +92,13 @@ export class Copies {
       if (label !== undefined) {
         const verb = writeWord(label.address, chunkWord(label.classIndex));
         labels.push({ label, verb });
-        copy.push(...nodes.durable(verb));
+        copy.push(...this.durable(verb));
       }
-      copy.push(...nodes.durable(write(buffer, record)));
+      copy.push(...this.durable(write(buffer, record)));
       ofCopy.push(copy);
       verbs.push(...copy);
     }
-    const postedNs = this.#setting.nowNs();
+    const postedNs = this.setting.nowNs();
     yield* settle(...verbs);
     for (const { label, verb } of labels) {
       if (verb.status === verbStatus.ok) allocator.labelled(label);
@@ -126,7 +126,7 @@ export class Copies {
    * buffer can be hit. No reader can be on it: the map was flipped under the entry's write lock.
    */
   *retire(remains: Remains): Program<void> {
-    const { table } = this.#setting;
+    const { table } = this.setting;
     yield* this.invalidate(remains.entry, remains.buffers);
     this.retiring -= remains.buffers.length;
     (table.unsettled[remains.entry] as number)--;
@@ -135,12 +135,12 @@ export class Copies {
 
   /** Of a live or unsettled entry. What cannot be made invalid now is owed. */
   *invalidate(entry: number, buffers: readonly Address[]): Program<void> {
-    const { nodes, allocator, events } = this.#setting;
+    const { nodes, allocator, events } = this.setting;
     const there = buffers.filter((buffer) => buffer > 0 && nodes.status(nodeOf(buffer)) !== 'left');
     if (there.length === 0) return;
-    const words = there.map((buffer) => nodes.durable(writeWord(buffer, 0n)));
+    const words = there.map((buffer) => this.durable(writeWord(buffer, 0n)));
     const verbs = words.flat();
-    const postedNs = this.#setting.nowNs();
+    const postedNs = this.setting.nowNs();
     yield* settle(...verbs);
     yield* compute('allocate', there.length);
     for (const [i, buffer] of there.entries()) {
@@ -156,9 +156,13 @@ export class Copies {
     if (verbs.some((verb) => verb.status !== verbStatus.ok)) yield* this.mend(verbs);
   }
 
+  protected durable(verb: Verb<unknown>): Verb<unknown>[] {
+    return this.setting.nodes.durable(verb);
+  }
+
   /** Gives the program new queue pairs for those that broke, and has their nodes watched. */
   *mend(verbs: readonly Verb<unknown>[]): Program<void> {
-    const { nodes, allocator, events } = this.#setting;
+    const { nodes, allocator, events } = this.setting;
     const silent = new Set<number>();
     for (const verb of verbs) if (verb.status !== verbStatus.ok) silent.add(nodeOf(verb.address));
     for (const node of silent) {
@@ -174,7 +178,7 @@ export class Copies {
   }
 
   *#watch(node: number): Program<void> {
-    const { nodes, onAnswer } = this.#setting;
+    const { nodes, onAnswer } = this.setting;
     for (let waitNs = probeFirstNs; ; waitNs = Math.min(2 * waitNs, probeLastNs)) {
       yield* sleep(waitNs);
       if (nodes.status(node) !== 'down') return;
@@ -187,7 +191,7 @@ export class Copies {
   }
 
   #owe(debt: Debt & { readonly entry: number }): void {
-    const { table, events, nodes } = this.#setting;
+    const { table, events, nodes } = this.setting;
     // Lost while the verb was under way.
     if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
     (table.unsettled[debt.entry] as number)++;
@@ -203,7 +207,7 @@ export class Copies {
    * a new queue pair already, and whose completion then got lost as well.)
    */
   startedAnew(node: number): void {
-    this.#startedNs.set(node, this.#setting.nowNs());
+    this.#startedNs.set(node, this.setting.nowNs());
   }
 
   /**
@@ -212,10 +216,10 @@ export class Copies {
    * next record.
    */
   *payDebts(node: number): Program<number> {
-    const { nodes, allocator, events } = this.#setting;
+    const { nodes, allocator, events } = this.setting;
     let paid = 0;
     for (const debt of this.#owed.filter(({ buffer }) => nodeOf(buffer) === node)) {
-      const zero = (): Verb<unknown>[] => nodes.durable(writeWord(debt.buffer, 0n));
+      const zero = (): Verb<unknown>[] => this.durable(writeWord(debt.buffer, 0n));
       if (!(yield* nodes.surely(node, zero)) || !this.#owed.includes(debt)) continue;
       const isOver = debt.postedNs <= (this.#startedNs.get(node) ?? Number.NEGATIVE_INFINITY);
       if (isOver || !debt.mayBecomeWhole) this.#settle(debt);
@@ -237,7 +241,7 @@ export class Copies {
   }
 
   #settle(debt: Debt): void {
-    const { table } = this.#setting;
+    const { table } = this.setting;
     const { entry } = debt;
     if (entry === undefined) return;
     debt.entry = undefined;
@@ -247,7 +251,7 @@ export class Copies {
 
   #drop(debt: Debt): void {
     this.#owed = this.#owed.filter((owed) => owed !== debt);
-    this.#setting.events.buffersOwed--;
+    this.setting.events.buffersOwed--;
   }
 
   /** Buffers that nobody may use, though no entry names them. */

@@ -67,7 +67,7 @@ export class PersistentMap {
     const head = new Uint8Array(mapHeadBytes);
     if (limit > 0) encodeMapHead(head, this.#slots, this.#replicas, this.#incarnation, limit);
     yield* local.write(this.#start, head);
-    yield* local.persist(this.#start, mapHeadBytes);
+    yield* this.persist(this.#start, mapHeadBytes);
     this.#durableLimit = limit;
   }
 
@@ -100,9 +100,13 @@ export class PersistentMap {
       this.#current[slot] = 0;
     }
     yield* local.write(this.#start + mapHeadBytes, bytes);
-    yield* local.persist(this.#start + mapHeadBytes, bytes.length);
+    yield* this.persist(this.#start + mapHeadBytes, bytes.length);
     this.#sequence = sequenceLast;
     yield* this.#writeHead(sequenceLast + sequencesPerLimit);
+  }
+
+  protected *persist(at: Address, lengthBytes: number): Program<void> {
+    yield* local.persist(at, lengthBytes);
   }
 
   /** Makes `half` the state of a slot, durably. The caller holds the entry's write lock. */
@@ -112,7 +116,7 @@ export class PersistentMap {
     encodeMapHalf(bytes, half);
     const at = this.#start + mapHalfOffset(slot, other, this.#replicas);
     yield* local.write(at, bytes);
-    yield* local.persist(at, bytes.length);
+    yield* this.persist(at, bytes.length);
     this.#current[slot] = other;
   }
 }

@@ -28,7 +28,7 @@ export class Reader {
     table.pin(entry);
     try {
       for (let round = 0; round < roundsMax; round++) {
-        const reply = yield* this.#lockAndRead(entry);
+        const reply = yield* this.lockAndRead(entry);
         if (reply !== undefined) return reply;
         yield* sleep(waitNs);
       }
@@ -38,19 +38,19 @@ export class Reader {
     }
   }
 
-  *#lockAndRead(entry: number): Program<Uint8Array | undefined> {
+  protected *lockAndRead(entry: number): Program<Uint8Array | undefined> {
     const { table, locks, no } = this.coordinator;
     yield* compute('lock');
     if (!locks.tryRead(entry)) yield* locks.awaitRead(entry);
     try {
-      return table.live[entry] === 1 ? yield* this.#readCommitted(entry) : no;
+      return table.live[entry] === 1 ? yield* this.readCommitted(entry) : no;
     } finally {
       locks.unlockRead(entry);
     }
   }
 
   /** READs the primary; another copy only where that fails or is not the entry's record. */
-  *#readCommitted(entry: number): Program<Uint8Array | undefined> {
+  protected *readCommitted(entry: number): Program<Uint8Array | undefined> {
     const { table, events, nodes, term } = this.coordinator;
     const bytes = table.recordBytes[entry] as number;
     if (this.#scratch.length < bytes) this.#scratch = new Uint8Array(2 * bytes);
@@ -77,7 +77,7 @@ export class Reader {
 
   /** Whether the entry's record lies there; undefined where the READ did not end ok. */
   *#readCopy(entry: number, address: Address, record: Uint8Array): Program<boolean | undefined> {
-    const { table, config, copies } = this.coordinator;
+    const { config, copies } = this.coordinator;
     const verb = read(address, record);
     yield* settle(verb);
     if (verb.status !== verbStatus.ok) {
@@ -85,6 +85,11 @@ export class Reader {
       return undefined;
     }
     if (config.verifyReads) yield* compute(config.checksumBy, record.length);
+    return this.isRecord(entry, record);
+  }
+
+  protected isRecord(entry: number, record: Uint8Array): boolean {
+    const { table, config } = this.coordinator;
     const sequence = table.sequence[entry] as number;
     return isRecordOf(record, table.keyOf(entry), sequence, config.verifyReads);
   }

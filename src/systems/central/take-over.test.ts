@@ -1,40 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type BenchOptions, benchKeys, CentralBench } from '../../../test/support/central-bench.ts';
 import { expectKept } from '../../../test/support/central-kept.ts';
+import { startClients } from '../../../test/support/central-scenario.ts';
 import type { System } from '../system.ts';
 import { system as central } from './index.ts';
 import { CentralServer } from './server.ts';
 
 const system = central as System;
-const [x, yy] = benchKeys as [(typeof benchKeys)[number], (typeof benchKeys)[number]];
-
-/** Four clients on two nodes, all operations, one key mostly. */
-function startClients(bench: CentralBench): void {
-  bench.client(0, function* (client) {
-    yield* client.insert(x);
-    yield* client.put(x);
-    yield* client.delete(x);
-    yield* client.insert(x);
-  });
-  bench.client(0, function* (client) {
-    yield* client.get(x);
-    yield* client.put(x);
-    yield* client.put(x);
-    yield* client.get(x);
-  });
-  bench.client(1, function* (client) {
-    yield* client.insert(yy);
-    yield* client.insert(x);
-    yield* client.delete(yy);
-    yield* client.put(x);
-  });
-  bench.client(1, function* (client) {
-    yield* client.get(x);
-    yield* client.delete(x);
-    yield* client.get(yy);
-    yield* client.put(yy);
-  });
-}
 
 /** Verbs and local accesses that the coordinator makes in `startClients`. */
 function lastVerb(options: BenchOptions): number {

@@ -102,8 +102,7 @@ export class Writer {
     }
     // Nobody may find the record of an operation that says that it did nothing: the newest whole
     // record of a key wins where the map is lost. So this one waits until it is gone.
-    this.coordinator.copies.announce(refused);
-    yield* this.coordinator.copies.retire(refused);
+    yield* this.retireRefused(refused);
     table.unpin(entry);
     return false;
   }
@@ -134,7 +133,7 @@ export class Writer {
     if (!locks.tryWrite(entry)) yield* locks.awaitWrite(entry);
     try {
       const live = table.live[entry] === 1;
-      const newer = (table.sequence[entry] as number) > half.sequence;
+      const newer = this.isNewer(entry, half);
       if (live === inserts || (inserts && newer)) return false;
       if (newer) {
         this.leave({ entry, buffers: half.addresses });
@@ -166,7 +165,7 @@ export class Writer {
       } finally {
         locks.unlockWrite(entry);
       }
-      yield* this.coordinator.awaitSettled(entry, sequence);
+      yield* this.awaitGone(entry, sequence);
       return true;
     } finally {
       table.unpin(entry);
@@ -196,6 +195,21 @@ export class Writer {
     table.recordBytes[entry] = half.recordBytes;
     table.moves[entry] = 0;
     if (half.recordBytes > 0) table.setAddresses(entry, half.addresses);
+  }
+
+  /** Whether the entry has been flipped by an operation that drew its number later. */
+  protected isNewer(entry: number, half: MapHalf): boolean {
+    return (this.coordinator.table.sequence[entry] as number) > half.sequence;
+  }
+
+  protected *retireRefused(refused: Remains): Program<void> {
+    const { copies } = this.coordinator;
+    copies.announce(refused);
+    yield* copies.retire(refused);
+  }
+
+  protected *awaitGone(entry: number, sequence: number): Program<void> {
+    yield* this.coordinator.awaitSettled(entry, sequence);
   }
 
   protected leave(remains: Remains): void {
