@@ -1,3 +1,4 @@
+import type { SystemNode } from '../../src/systems/system.ts';
 import { benchKeys, type CentralBench } from './central-bench.ts';
 
 const [x, yy] = benchKeys as [(typeof benchKeys)[number], (typeof benchKeys)[number]];
@@ -41,4 +42,17 @@ export function startRace(bench: CentralBench): void {
       }
     });
   }
+}
+
+/**
+ * A standby takes over from a coordinator that is only slow. The clients of one node are told of it,
+ * those of the other are not, and all go on.
+ */
+export function goOnBeside(bench: CentralBench): void {
+  bench.settle([]);
+  const fault = { ...bench.lost(bench.coordinator), successor: bench.standby() };
+  bench.tell(bench.nodes[1] as SystemNode, bench.compute(1), fault);
+  bench.run();
+  startRace(bench);
+  bench.run();
 }

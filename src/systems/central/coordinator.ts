@@ -32,6 +32,8 @@ export class Coordinator {
   readonly allocator: BufferAllocator;
   readonly copies: Copies;
   readonly relocation: Relocation;
+  /** Entries of which an insert is under way. */
+  readonly inserting = new Set<number>();
   readonly calls: Calls;
   readonly parts: CentralParts;
   readonly events = {
@@ -152,6 +154,32 @@ export class Coordinator {
       this.events.deleteWaits++;
       yield* sleep(waitNs);
       waitNs = Math.min(2 * waitNs, waitLastNs);
+    }
+  }
+
+  /**
+   * Whether one may say that the key does not exist: it is dead in the map, and no record of it is left
+   * that someone without the map could take for a live one. False where it is live, if need be after
+   * having waited. (A key that never was flipped yet is absent: whoever finds the record of its insert
+   * lets that insert happen now.)
+   */
+  *isAbsent(entry: number): Program<boolean> {
+    const { table } = this;
+    table.pin(entry);
+    try {
+      let waitNs = waitFirstNs;
+      for (let tries = 0; table.live[entry] === 0; tries++) {
+        if (table.sequence[entry] === 0 || table.unsettled[entry] === 0) return true;
+        if (tries >= waitsMax) {
+          throw new FarsideError('FARSIDE_LIMIT', `records of entry ${entry} do not settle`);
+        }
+        this.events.deleteWaits++;
+        yield* sleep(waitNs);
+        waitNs = Math.min(2 * waitNs, waitLastNs);
+      }
+      return false;
+    } finally {
+      table.unpin(entry);
     }
   }
 

@@ -24,13 +24,14 @@ export class Reader {
    */
   *get(entry: number): Program<Uint8Array> {
     const { table, no } = this.coordinator;
-    if (entry < 0 || table.live[entry] === 0) return no;
+    if (entry < 0) return no;
     table.pin(entry);
     try {
       for (let round = 0; round < roundsMax; round++) {
+        if (yield* this.coordinator.isAbsent(entry)) return no;
         const reply = yield* this.lockAndRead(entry);
         if (reply !== undefined) return reply;
-        yield* sleep(waitNs);
+        if (table.live[entry] === 1) yield* sleep(waitNs);
       }
       throw unreadable(entry);
     } finally {
@@ -38,12 +39,13 @@ export class Reader {
     }
   }
 
+  /** Undefined where one has to look again. */
   protected *lockAndRead(entry: number): Program<Uint8Array | undefined> {
-    const { table, locks, no } = this.coordinator;
+    const { table, locks } = this.coordinator;
     yield* compute('lock');
     if (!locks.tryRead(entry)) yield* locks.awaitRead(entry);
     try {
-      return table.live[entry] === 1 ? yield* this.readCommitted(entry) : no;
+      return table.live[entry] === 1 ? yield* this.readCommitted(entry) : undefined;
     } finally {
       locks.unlockRead(entry);
     }

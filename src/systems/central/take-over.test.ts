@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type BenchOptions, benchKeys, CentralBench } from '../../../test/support/central-bench.ts';
 import { expectKept } from '../../../test/support/central-kept.ts';
-import { startClients } from '../../../test/support/central-scenario.ts';
+import { goOnBeside, startClients } from '../../../test/support/central-scenario.ts';
 import type { System } from '../system.ts';
 import { system as central } from './index.ts';
 import { CentralServer } from './server.ts';
@@ -103,6 +103,7 @@ test('a coordinator that is only slow is fenced out: it changes nothing, and nob
     const bench = interrupted(seed, (it) => {
       it.takeOver(it.standby(), it.lost(it.coordinator));
     });
+    goOnBeside(bench);
     expectKept(bench, benchKeys, `slow coordinator, seed ${seed}`);
     expect(servingNodes(bench)).toBe(2); // the old one does not know
   }

@@ -1,5 +1,5 @@
 import type { Address } from '../../core/address.ts';
-import { compute, type Program, spawn, VerbError } from '../../core/effect.ts';
+import { compute, type Program, sleep, spawn, VerbError } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import { recordHead, sealRecord } from '../../core/record.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -8,6 +8,8 @@ import type { MapHalf } from './map-format.ts';
 import { requestHead } from './wire.ts';
 
 const attemptsMax = 3;
+const turnWaitNs = 500;
+const turnsMax = 2_000_000;
 
 /**
  * Serves puts, inserts and deletes, one at a time; each handler has one. All handlers share the map,
@@ -16,19 +18,23 @@ const attemptsMax = 3;
  * Sequence numbers are drawn before the record is written, hence puts to one key can flip the map
  * in another order than they drew. What each finds under the write lock decides:
  *
- *   |        | entry is dead                   | live, older | live, newer                     |
- *   |--------|---------------------------------|-------------|---------------------------------|
- *   | put    | false                           | flip, true  | true: it came before the newer  |
- *   | insert | older: flip, true; newer: false | false       | false                           |
- *   | delete | false                           | flip, true  | (draws under the lock: newest)  |
+ *   |        | entry is dead | live, older | live, newer                     |
+ *   |--------|---------------|-------------|---------------------------------|
+ *   | put    | false         | flip, true  | true: it came before the newer  |
+ *   | insert | flip, true    | (cannot be) | (cannot be)                     |
+ *   | delete | false         | flip, true  | (draws under the lock: newest)  |
  *
- * "Dead, newer" for an insert means that a delete drew after the insert did; it found the key live,
- * at a moment when the insert was under way, so the insert may say that the key existed.
+ * Someone who has to rebuild the map from the memory nodes alone takes the newest whole record of each
+ * key. He must never find what contradicts an answer that was given before. Hence:
  *
- * A delete is acknowledged when no whole record of the key is left on any memory node, committed or
- * not: otherwise someone who had to rebuild the map from the memory nodes alone (the newest whole
- * record of a key wins) would bring the key back. It need not leave a tombstone, which nobody could
- * ever drop.
+ * - A delete is acknowledged when no whole record of the key is left on any memory node, committed or
+ *   not. It need not leave a tombstone, which nobody could ever drop.
+ * - Nobody else says before that the key is gone, either ("absent" in coordinator.ts): a delete flips the
+ *   map; a get finds no key; the coordinator stops before a put that the delete waits for has zeroed its
+ *   record; the standby finds that record, and the key was gone and is back without an insert.
+ * - An operation that says that it did nothing has left nothing.
+ * - Inserts of one key take turns. If two could write their records at once, one would be acknowledged,
+ *   and the other, with the higher number and yet to be refused, would be found to be the newest.
  */
 export class Writer {
   protected readonly coordinator: Coordinator;
@@ -50,26 +56,45 @@ export class Writer {
   }
 
   *put(entry: number, body: Uint8Array): Program<boolean> {
-    const { table } = this.coordinator;
-    if (entry < 0 || table.live[entry] === 0) return false;
+    if (entry < 0 || (yield* this.coordinator.isAbsent(entry))) return false;
     return yield* this.#store(entry, body, false);
   }
 
   *insert(found: number, hash: number, body: Uint8Array): Program<boolean> {
-    const { table, site } = this.coordinator;
+    const { table, inserting } = this.coordinator;
     if (found >= 0 && table.live[found] === 1) return false;
-    let entry = found;
-    if (entry < 0) {
-      const start = requestHead.sizeBytes + recordHead.sizeBytes;
-      const keyBytes = requestHead.field.keyBytes.get(body, 0);
-      entry = table.add(hash, body.slice(start, start + keyBytes));
-      assert(
-        entry >= 0,
-        () => `the map is full: keysMax is ${site.shape.keysMax}`,
-        'FARSIDE_CAPACITY',
-      );
+    const entry = found >= 0 ? found : this.#add(hash, body);
+    table.pin(entry);
+    try {
+      yield* this.awaitTurn(entry);
+      if (table.live[entry] === 1) return false;
+      inserting.add(entry);
+      try {
+        return yield* this.#store(entry, body, true);
+      } finally {
+        inserting.delete(entry);
+      }
+    } finally {
+      table.unpin(entry);
     }
-    return yield* this.#store(entry, body, true);
+  }
+
+  protected *awaitTurn(entry: number): Program<void> {
+    const { inserting } = this.coordinator;
+    for (let tries = 0; inserting.has(entry); tries++) {
+      assert(tries < turnsMax, () => `an insert of entry ${entry} does not end`, 'FARSIDE_LIMIT');
+      yield* sleep(turnWaitNs);
+    }
+  }
+
+  #add(hash: number, body: Uint8Array): number {
+    const { table, site } = this.coordinator;
+    const start = requestHead.sizeBytes + recordHead.sizeBytes;
+    const keyBytes = requestHead.field.keyBytes.get(body, 0);
+    const entry = table.add(hash, body.slice(start, start + keyBytes));
+    const { keysMax } = site.shape;
+    assert(entry >= 0, () => `the map is full: keysMax is ${keysMax}`, 'FARSIDE_CAPACITY');
+    return entry;
   }
 
   /**
@@ -100,9 +125,7 @@ export class Writer {
     } finally {
       if (refused === undefined) table.unpin(entry);
     }
-    // Nobody may find the record of an operation that says that it did nothing: the newest whole
-    // record of a key wins where the map is lost. So this one waits until it is gone.
-    yield* this.retireRefused(refused);
+    yield* this.refuse(refused);
     table.unpin(entry);
     return false;
   }
@@ -134,7 +157,7 @@ export class Writer {
     try {
       const live = table.live[entry] === 1;
       const newer = this.isNewer(entry, half);
-      if (live === inserts || (inserts && newer)) return false;
+      if (live === inserts) return false;
       if (newer) {
         this.leave({ entry, buffers: half.addresses });
         events.putsSuperseded++;
@@ -152,23 +175,31 @@ export class Writer {
   }
 
   *delete(entry: number): Program<boolean> {
-    const { table, locks } = this.coordinator;
-    if (entry < 0 || table.live[entry] === 0) return false;
+    if (entry < 0) return false;
+    const { table } = this.coordinator;
     table.pin(entry);
     try {
-      yield* compute('lock');
-      if (!locks.tryWrite(entry)) yield* locks.awaitWrite(entry);
-      let sequence = 0;
-      try {
-        if (table.live[entry] === 0) return false;
-        sequence = yield* this.#flipToDead(entry);
-      } finally {
-        locks.unlockWrite(entry);
+      while (!(yield* this.coordinator.isAbsent(entry))) {
+        const sequence = yield* this.#lockAndFlip(entry);
+        if (sequence === undefined) continue;
+        yield* this.awaitGone(entry, sequence);
+        return true;
       }
-      yield* this.awaitGone(entry, sequence);
-      return true;
+      return false;
     } finally {
       table.unpin(entry);
+    }
+  }
+
+  /** Undefined where another delete was first. */
+  *#lockAndFlip(entry: number): Program<number | undefined> {
+    const { table, locks } = this.coordinator;
+    yield* compute('lock');
+    if (!locks.tryWrite(entry)) yield* locks.awaitWrite(entry);
+    try {
+      return table.live[entry] === 1 ? yield* this.#flipToDead(entry) : undefined;
+    } finally {
+      locks.unlockWrite(entry);
     }
   }
 
@@ -202,10 +233,12 @@ export class Writer {
     return (this.coordinator.table.sequence[entry] as number) > half.sequence;
   }
 
-  protected *retireRefused(refused: Remains): Program<void> {
+  /** Before the answer: ours must be gone, and what others have left of the key. */
+  protected *refuse(refused: Remains): Program<void> {
     const { copies } = this.coordinator;
     copies.announce(refused);
     yield* copies.retire(refused);
+    yield* this.coordinator.isAbsent(refused.entry);
   }
 
   protected *awaitGone(entry: number, sequence: number): Program<void> {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { sleep } from '../../../src/core/effect.ts';
 import type { FarsideError } from '../../../src/core/errors.ts';
 import { system as central } from '../../../src/systems/central/index.ts';
-import type { System, SystemNode } from '../../../src/systems/system.ts';
+import type { System } from '../../../src/systems/system.ts';
 import { type BenchOptions, benchKeys, CentralBench } from '../../support/central-bench.ts';
-import { startClients, startRace } from '../../support/central-scenario.ts';
+import { goOnBeside, startClients, startRace } from '../../support/central-scenario.ts';
 import { isLinearizable } from '../../support/key-operations.ts';
 import { centralTwins } from './twins.ts';
 
@@ -28,14 +28,10 @@ const scenarios = {
   standby: { happens: standbyTakesOver },
   restart: { start: startRace, happens: (bench) => bench.restartCoordinator(5000) },
   restartWithLittle: { happens: (bench) => bench.restartCoordinator(5000, 'old') },
-  /** The clients of one node are told of the standby, and those of the other are not. */
   slow: {
     start: startRace,
-    happens(bench) {
-      const fault = { ...bench.lost(bench.coordinator), successor: bench.standby() };
-      bench.takeOver(bench.standby(), fault);
-      bench.tell(bench.nodes[1] as SystemNode, bench.compute(1), fault);
-    },
+    happens: (bench) => bench.takeOver(bench.standby(), bench.lost(bench.coordinator)),
+    after: goOnBeside,
   },
   impatient: {
     options: { settings: { callTimeoutUs: 5, handlers: 2 } },
@@ -85,6 +81,8 @@ function violation(system: System, scenario: Scenario, trial: number): string | 
     // A torn value, or a state that no correct coordinator reaches.
     return code === undefined ? `atomic write: ${message}` : `atomic write: ${code}`;
   }
+  // A get that finds no copy of a record that is there is not an error of anybody else's.
+  if (bench.errors.some((error) => error.includes('CORRUPT'))) return 'atomic write';
   const wrong = [...bench.histories.values()].some((history) => !isLinearizable(history));
   return wrong ? 'linearizable' : undefined;
 }
@@ -94,6 +92,7 @@ const shownBy: Record<string, keyof typeof scenarios> = {
   'CAS without version': 'restart',
   'delete without waiting': 'standby',
   'no before it is true': 'standby',
+  'inserts that do not take turns': 'standby',
   'read without lock or check': 'calm',
   'free before invalid': 'calm',
   'no flush of records': 'blackout',

@@ -43,9 +43,13 @@ class DeletesAtOnce extends Writer {
 }
 
 class RefusesAtOnce extends Writer {
-  protected override *retireRefused(refused: Remains): Program<void> {
+  protected override *refuse(refused: Remains): Program<void> {
     this.leave(refused);
   }
+}
+
+class InsertsAtOnce extends Writer {
+  protected override *awaitTurn(): Program<void> {}
 }
 
 class ReadsUnlocked extends Reader {
@@ -128,8 +132,15 @@ export const centralTwins: readonly Twin[] = [
   twin(
     'no before it is true',
     'linearizable',
-    'an insert that was refused leaves a whole record behind its answer; a standby takes it for newest',
+    'a put that finds its key deleted leaves a whole record behind its answer; a standby finds the key',
     { Writer: RefusesAtOnce },
+  ),
+  twin(
+    'inserts that do not take turns',
+    'linearizable',
+    'of two inserts one is acknowledged; a standby finds the record of the other, which has the higher ' +
+      'number and was about to be refused',
+    { Writer: InsertsAtOnce },
   ),
   twin(
     'read without lock or check',
