@@ -5,6 +5,7 @@ import { costOf } from '../cost.ts';
 import { type KindSums, operationResult } from '../driver/recorder.ts';
 import type { CpuResult, MemoryResult, OperationResult, RunResult, Volume } from '../result.ts';
 import { parametersOf } from '../spec.ts';
+import { type FullLoadPart, fullLoadOpsPerS } from './full-load.ts';
 import type { Prepared } from './prepare.ts';
 
 /** What one process measured: the whole cluster in `sim`, one node of it elsewhere. Plain data. */
@@ -18,6 +19,8 @@ export interface Part {
   readonly metadataBytes: number;
   readonly remote: SystemStatistics['remote'];
   readonly skippedLines: number;
+  /** Of a compute node whose window is its own: where time is real. */
+  readonly fullLoad?: FullLoadPart | undefined;
 }
 
 /** What only the fabric knows. */
@@ -28,7 +31,10 @@ export interface FabricFacts {
   readonly wallClockNs: number;
 }
 
-/** Joins the parts of a run into its result. The window is the widest: first start to last end. */
+/**
+ * Joins the parts of a run into its result. The window is the widest: first start to last end;
+ * throughput is counted over it only where all clients share one window.
+ */
 export function collect(prepared: Prepared, parts: readonly Part[], facts: FabricFacts): RunResult {
   const { spec, system, shape } = prepared;
   const clients = parts.filter((part) => part.role === 'compute');
@@ -53,7 +59,9 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     parameters: parametersOf(spec),
     durationNs,
     operations,
-    throughputOpsPerS: durationNs > 0 ? (operations / durationNs) * 1e9 : 0,
+    throughputOpsPerS:
+      fullLoadOpsPerS(clients.map((part) => part.fullLoad)) ??
+      (durationNs > 0 ? (operations / durationNs) * 1e9 : 0),
     perOperation,
     background: sumVolumes(parts.map((part) => part.background)),
     cpu: facts.cpu,
