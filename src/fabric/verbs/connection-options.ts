@@ -20,8 +20,8 @@ export interface ConnectionOptions {
 }
 
 /**
- * Seven retries would be the most that InfiniBand has, but rdma_rxe never counts a 7 down (rxe_comp.c): a verb
- * to a node that is gone, or that fenced us, would then end neither well nor badly.
+ * Seven retries would be the most that InfiniBand has, but rdma_rxe never counts a 7 down (rxe_comp.c): a
+ * verb to a node that is gone, or that fenced us, would then end neither well nor badly.
  */
 export const connectionDefaults = {
   timeout: 14,
