@@ -3,7 +3,7 @@ import { FaultBench } from '../../../test/support/direct-faults.ts';
 import { expectClean } from '../../../test/support/direct-recovery.ts';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
 import { once, patterned } from '../../../test/support/values.ts';
-import { keyOf } from '../../core/key.ts';
+import { type Key, keyOf } from '../../core/key.ts';
 import type { Fault } from '../recovery.ts';
 import { direct } from './index.ts';
 import type { DirectNode } from './node.ts';
@@ -124,6 +124,21 @@ test('one that leads a move and is lost is followed by another', () => {
   expect(followed).toBeGreaterThan(3);
 }, 60_000);
 
+test('without a spare, gets of what is cached go on from the copies, and the audit finds every entry', () => {
+  const bench = new FaultBench({ seed: 1, replicas: 2 });
+  const place = bench.node(1).geometry.primaryOf(bench.load.keys[0] as Key);
+  bench.crashMemory(place);
+  bench.tell(all, { kind: 'memoryLost', node: place, spare: undefined });
+  bench.start(1, (client) => bench.load.perform(client, 'get', 0));
+  bench.sim.run();
+  expect(bench.load.histories[0]?.at(-1)?.value).toBe(1);
+  expect(bench.reports).toHaveLength(4);
+  const audit = bench.audit([]);
+  expectClean(audit);
+  const keys = audit.entries.map(({ key }) => key).sort();
+  expect(keys).toEqual(['key 0', 'key 2', 'key 4']);
+});
+
 test('a node that has not been told holds a move up, and the error names it', () => {
   const store = new InThreadStore(
     direct,
@@ -141,7 +156,7 @@ test('a move stops writes for a while and no get, and nothing changes its cost a
   const waits: Record<'get' | 'put', number> = { get: 0, put: 0 };
   const trips: Record<'get' | 'put', number> = { get: 0, put: 0 };
   const node = bench.node(1);
-  const place = node.geometry.primaryOf(bench.load.keys[0] as never);
+  const place = node.geometry.primaryOf(bench.load.keys[0] as Key);
   bench.after(5000, () => {
     for (const i of all) bench.recover(i, { kind: 'memoryMoved', node: place, to: spare });
   });
@@ -150,7 +165,7 @@ test('a move stops writes for a while and no get, and nothing changes its cost a
       for (let i = 0; i < 200; i++) {
         const startNs = bench.sim.nowNs;
         node.context.counters.reset(1);
-        const key = bench.load.keys[0] as never;
+        const key = bench.load.keys[0] as Key;
         if (kind === 'get') yield* client.get(key, new Uint8Array(4096));
         else yield* client.put(key, patterned(60, i));
         waits[kind] = Math.max(waits[kind], bench.sim.nowNs - startNs);
