@@ -1,7 +1,7 @@
 import { offsetOf } from '../src/core/address.ts';
 import type { Durability, NodeContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
-import type { Program } from '../src/core/effect.ts';
+import type { ComputeKind, Program, ProgramSeries } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
 import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime, StartOptions } from '../src/fabric/fabric.ts';
@@ -21,6 +21,8 @@ export interface NodeSetting {
   readonly costs: Costs;
   readonly kernel: Kernel;
   readonly scheduler: Scheduler;
+  /** Adds CPU work to the clock of the program that runs. */
+  readonly charge: (work: ComputeKind, units?: number) => void;
 }
 
 /** A node that runs programs: its cores, its mailboxes, and the context its programs are given. */
@@ -33,35 +35,38 @@ export class SimNode implements NodeRuntime {
   current = this.background;
   readonly cores: Core[];
   readonly #setting: NodeSetting;
-  readonly #credits: Root;
+  #credits: Root;
   #creditsRunning = false;
   #nextCore = 0;
   #nextBackgroundCore = 0;
   #roots = 0;
   readonly #foregroundCores: number;
 
-  constructor(machine: Machine, setting: NodeSetting) {
+  /** `cores`: those of the node's earlier start, where it has started anew. */
+  constructor(machine: Machine, setting: NodeSetting, cores?: Core[]) {
     this.machine = machine;
     this.#setting = setting;
     const { costs, scheduler } = setting;
     this.#foregroundCores = Math.max(1, machine.node.cores);
-    this.cores = Array.from(
-      { length: this.#foregroundCores + costs.backgroundCores },
-      (_, i) => new Core(scheduler.cores.length + i, machine.id, i >= this.#foregroundCores),
-    );
-    scheduler.cores.push(...this.cores);
+    this.cores =
+      cores ??
+      Array.from(
+        { length: this.#foregroundCores + costs.backgroundCores },
+        (_, i) => new Core(scheduler.cores.length + i, machine.id, i >= this.#foregroundCores),
+      );
+    if (cores === undefined) scheduler.cores.push(...this.cores);
     this.hub = this.#openHub();
     this.context = this.#openContext();
     this.#credits = this.#root();
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false, thread } = options;
     this.#add(program, this.#root(), this.#coreFor(thread, background), {
       label,
       daemon,
       background,
-      counters: background ? this.background : new Counters(),
+      counters: options.counters ?? (background ? this.background : new Counters()),
     });
   }
 
@@ -71,6 +76,12 @@ export class SimNode implements NodeRuntime {
       this.#setting.costs.backgroundCores > 0 ? this.#coreFor(undefined, true) : parent.core;
     const counters = this.background;
     this.#add(program, parent.root, core, { label, daemon: true, background: true, counters });
+  }
+
+  /** A peer has started anew: its rings are empty, and what wrote credits to it reaches it no more. */
+  reconnect(peer: number): void {
+    this.hub.reconnect(peer);
+    this.#credits = this.#root();
   }
 
   /** A word has landed in the mailbox region: take the messages of its ring. */
@@ -88,7 +99,7 @@ export class SimNode implements NodeRuntime {
   }
 
   #add(
-    program: Program<unknown>,
+    program: Program<unknown> | ProgramSeries,
     root: Root,
     core: Core,
     options: ConstructorParameters<typeof Task>[4],
@@ -142,13 +153,14 @@ export class SimNode implements NodeRuntime {
   }
 
   #openContext(): NodeContext {
-    const { seed, durability, costs, scheduler } = this.#setting;
+    const { seed, durability, costs, scheduler, charge } = this.#setting;
     const { machine, hub } = this;
     const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.current;
+    const incarnation = machine.computeIncarnation;
     return {
       node: machine.id,
-      incarnation: machine.computeIncarnation,
+      incarnation,
       fabric: 'sim',
       durability,
       hub,
@@ -156,11 +168,13 @@ export class SimNode implements NodeRuntime {
       get counters() {
         return counters();
       },
+      charge,
       nowNs: () => scheduler.localPs / 1000,
       random: (purpose) => {
         let stream = streams.get(purpose);
         if (stream === undefined) {
-          stream = randomStream(seed, `node ${machine.id} ${purpose}`);
+          const who = incarnation === machine.id ? `node ${machine.id}` : `start ${incarnation}`;
+          stream = randomStream(seed, `${who} ${purpose}`);
           streams.set(purpose, stream);
         }
         return stream;

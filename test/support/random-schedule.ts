@@ -204,6 +204,7 @@ export class RandomSchedule {
       node: id,
       incarnation: id,
       fabric: 'sim',
+      charge: () => {},
       durability: options.durability ?? 'assumed',
       hub,
       verbBoundNs: 1e6,
@@ -298,6 +299,7 @@ export class RandomSchedule {
         this.#actors.push(new Actor(effect.program, actor.node, true, actor.pairs));
         break;
       case effectKind.compute:
+      case effectKind.reconnect: // no queue pair breaks under this scheduler
         break;
       case effectKind.fence:
         this.#fence(effect.node, effect.incarnation);

@@ -3,8 +3,16 @@ import { FarsideError } from '../../core/errors.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import { costOf } from '../cost.ts';
 import { type KindSums, operationResult } from '../driver/recorder.ts';
-import type { CpuResult, MemoryResult, OperationResult, RunResult, Volume } from '../result.ts';
+import type {
+  CpuResult,
+  FaultsResult,
+  MemoryResult,
+  OperationResult,
+  RunResult,
+  Volume,
+} from '../result.ts';
 import { parametersOf } from '../spec.ts';
+import { type FullLoadPart, fullLoadOpsPerS } from './full-load.ts';
 import type { Prepared } from './prepare.ts';
 
 /** What one process measured: the whole cluster in `sim`, one node of it elsewhere. Plain data. */
@@ -18,6 +26,8 @@ export interface Part {
   readonly metadataBytes: number;
   readonly remote: SystemStatistics['remote'];
   readonly skippedLines: number;
+  /** Of a compute node whose window is its own: where time is real. */
+  readonly fullLoad?: FullLoadPart | undefined;
 }
 
 /** What only the fabric knows. */
@@ -26,9 +36,13 @@ export interface FabricFacts {
   readonly eventHash: string | undefined;
   readonly verbs: number;
   readonly wallClockNs: number;
+  readonly faults: FaultsResult | undefined;
 }
 
-/** Joins the parts of a run into its result. The window is the widest: first start to last end. */
+/**
+ * Joins the parts of a run into its result. The window is the widest: first start to last end;
+ * throughput is counted over it only where all clients share one window.
+ */
 export function collect(prepared: Prepared, parts: readonly Part[], facts: FabricFacts): RunResult {
   const { spec, system, shape } = prepared;
   const clients = parts.filter((part) => part.role === 'compute');
@@ -39,7 +53,7 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
   if (operations === 0) throw nothingMeasured(prepared);
   const durationNs = endNs - startNs;
   const servers = prepared.cluster.nodes.filter(
-    (node) => node.role === 'coordinator' || node.role === 'metadata',
+    ({ role }) => role === 'coordinator' || role === 'metadata' || role === 'standby',
   );
   const usefulNs = Object.values(facts.cpu).reduce((sum, cpu) => sum + cpu.usefulNs, 0);
   return {
@@ -53,18 +67,21 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     parameters: parametersOf(spec),
     durationNs,
     operations,
-    throughputOpsPerS: durationNs > 0 ? (operations / durationNs) * 1e9 : 0,
+    throughputOpsPerS:
+      fullLoadOpsPerS(clients.map((part) => part.fullLoad)) ??
+      (durationNs > 0 ? (operations / durationNs) * 1e9 : 0),
     perOperation,
     background: sumVolumes(parts.map((part) => part.background)),
     cpu: facts.cpu,
     memory: memoryOf(parts),
     cost: costOf({
       computeNodes: shape.computeNodes,
-      memoryNodes: shape.memoryNodes,
+      memoryNodes: shape.memoryNodes + (shape.spares ?? 0),
       servers: servers.length,
       usefulNs,
       operations,
     }),
+    faults: facts.faults,
     events: sumEvents(parts),
     eventHash: facts.eventHash,
     verbs: facts.verbs,
@@ -110,13 +127,13 @@ export function volumeBetween(before: Volume, after: Volume): Volume {
   };
 }
 
-function sumVolumes(volumes: readonly Volume[]): Volume {
+export function sumVolumes(volumes: readonly Volume[]): Volume {
   const sum = new Counters();
   for (const volume of volumes) sum.add(volume);
   return volumeOf(sum);
 }
 
-function sumEvents(parts: readonly Part[]): Record<string, number> {
+export function sumEvents(parts: readonly Pick<Part, 'events'>[]): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const { events } of parts) {
     for (const [name, count] of Object.entries(events)) sum[name] = (sum[name] ?? 0) + count;

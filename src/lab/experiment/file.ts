@@ -80,7 +80,11 @@ function explain(issue: z.core.$ZodIssue, document: SourceDocument, renamed: Ren
     });
   }
   const place = document.at(renamed.written.get(dotted) ?? issue.path);
-  if (issue.code === 'custom') return [`${place}: ${dotted} is ${issue.message}`];
+  if (issue.code === 'custom') {
+    const isSeedList = dotted === 'seeds' && Array.isArray(valueAt(document.value, issue.path));
+    const hint = isSeedList ? '; a list of seeds is called seed' : '';
+    return [`${place}: ${dotted} is ${issue.message}${hint}`];
+  }
   return [
     `${place}: ${dotted} is ${shown(valueAt(document.value, issue.path))}: expected a mapping`,
   ];
@@ -146,6 +150,10 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
     settings,
     seeds: content.seed === undefined ? undefined : listOf(content.seed).flatMap(toSeeds),
     seedCount: content.seeds as number | undefined,
+    faults: (content.faults ?? []).map((fault, index) => {
+      const label = document.at(['faults', index]);
+      return { fault, origin: { source: 'file', label } };
+    }),
     output: {
       dir: content.output?.dir as string | undefined,
       format: content.output?.format as OutputDraft['format'],

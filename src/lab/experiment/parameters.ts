@@ -1,3 +1,4 @@
+import { fabricKinds } from '../../core/context.ts';
 import type { ParameterValue } from '../result.ts';
 import { expectation, type ValueKind } from './values.ts';
 
@@ -53,6 +54,20 @@ const cluster: readonly Parameter[] = [
     kind: count(1, 1024),
     default: 4,
     summary: 'memory nodes',
+  },
+  {
+    path: 'cluster.spares',
+    flag: 'spares',
+    kind: count(0, 1024),
+    default: 0,
+    summary: 'further memory nodes, empty until one takes the place of a lost one',
+  },
+  {
+    path: 'cluster.standbys',
+    flag: 'standbys',
+    kind: count(0, 16),
+    default: 0,
+    summary: 'further server nodes, idle until one takes over from a crashed one',
   },
   {
     path: 'cluster.replicas',
@@ -165,7 +180,7 @@ const machine: readonly Parameter[] = [
   {
     path: 'fabric',
     flag: 'fabric',
-    kind: { type: 'choice', choices: ['sim', 'shared', 'verbs'] },
+    kind: { type: 'choice', choices: fabricKinds },
     default: 'sim',
     summary: 'sim: virtual time; shared: threads on shared memory; verbs: RDMA',
   },

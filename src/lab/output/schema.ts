@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FarsideError } from '../../core/errors.ts';
+import { oneLine } from '../experiment/setting.ts';
 import { type ExperimentResult, resultVersion } from '../result.ts';
 
 /**
@@ -41,6 +42,32 @@ const operationResult = z.strictObject({
 
 const cpuResult = z.strictObject({ cores: count, usefulNs: amount, pollingNs: amount });
 
+const faultResult = z.strictObject({
+  text: z.string().describe('the sentence of the plan'),
+  atNs: amount.optional().describe('since the clients began; absent: it did not happen'),
+  timeToRecoverNs: amount.optional(),
+  timeToServeNs: amount.optional(),
+  operationsFailed: count,
+  operationsUnknown: count,
+  clientsNeverServed: count,
+  recoveries: count,
+  recoveryRetries: count,
+  locksBroken: count,
+  entriesRepaired: count,
+  buffersReclaimed: count,
+  bytesMoved: count,
+  recoveryVerbs: count,
+  recoveryBytesOut: count,
+  recoveryBytesIn: count,
+});
+
+const faultsResult = z.strictObject({
+  faults: z.array(faultResult),
+  operationsFailed: count,
+  operationsUnknown: count.describe('of those, the ones that may have taken effect'),
+  programsEnded: count,
+});
+
 const runResult = z.strictObject({
   system: z.string(),
   fabric: z.string(),
@@ -68,11 +95,21 @@ const runResult = z.strictObject({
     serverMetadataBytes: amount,
   }),
   cost: z.strictObject({ capexUsd: amount, energyMicrojoulePerOperation: amount }),
+  faults: faultsResult.optional().describe('absent where nothing was planned to go wrong'),
   events: z.record(z.string(), z.number()),
   eventHash: z.string().optional().describe('simulator only'),
   verbs: count,
   wallClockNs: amount,
   skippedLines: count,
+});
+
+const failedRun = z.strictObject({
+  system: z.string(),
+  fabric: z.string(),
+  seed: z.int(),
+  point: parameters.describe('the value of every axis at this point'),
+  code: z.string().optional().describe('a stable error code; absent for unexpected errors'),
+  message: z.string(),
 });
 
 export const experimentResultSchema = z.strictObject({
@@ -92,6 +129,7 @@ export const experimentResultSchema = z.strictObject({
   axes: z.array(z.strictObject({ path: z.string(), values: z.array(parameterValue) })),
   seeds: z.array(z.int()),
   runs: z.array(runResult),
+  failures: z.array(failedRun).describe('runs that ended with an error'),
 });
 
 /** The JSON Schema of `results.json`, for editors and for readers in other languages. */
@@ -109,7 +147,10 @@ export function parseResult(text: string, source: string): ExperimentResult {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new FarsideError('FARSIDE_INPUT', `${source}: not JSON: ${(error as Error).message}`);
+    throw new FarsideError(
+      'FARSIDE_INPUT',
+      `${source}: not JSON: ${oneLine((error as Error).message)}; expected a results.json`,
+    );
   }
   const version = (json as { resultVersion?: unknown } | null)?.resultVersion;
   if (typeof version === 'number' && version !== resultVersion) {

@@ -1,4 +1,4 @@
-import { highHalf, lowHalf, packWord } from '../../core/word.ts';
+import { highHalf, lowHalf, packWord, twoTo32 } from '../../core/word.ts';
 
 /**
  * The 64-bit words of Direct's memory. Each is changed by one CAS or one aligned WRITE, so a reader
@@ -96,11 +96,11 @@ export function stampIncarnation(stamp: number): number {
 
 /** A record's version: 16 bits of generation above the 32 of the stamp. */
 export function versionOf(generation: number, stamp: number): number {
-  return generation * 2 ** 32 + stamp;
+  return generation * twoTo32 + stamp;
 }
 
 export function versionGeneration(version: number): number {
-  return Math.floor(version / 2 ** 32);
+  return Math.floor(version / twoTo32);
 }
 
 export function versionStamp(version: number): number {
