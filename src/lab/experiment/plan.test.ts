@@ -67,6 +67,8 @@ test('nothing but a system gives one run with every default', async () => {
         replicas: 1,
         medium: 'pm',
         memoryBytes: undefined,
+        spares: 0,
+        standbys: 0,
       },
       workload: {
         file: 'b',
