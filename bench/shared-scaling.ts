@@ -8,7 +8,9 @@ import { alternate } from './alternate.ts';
  * cores that have nothing else to do: threads of other processes cost the two-thread side more.
  */
 const system = process.argv[2] ?? 'clover';
-const operationsPerNode = 400_000;
+/** Long enough that what V8 compiles at the beginning, on the same two cores, does not count. */
+const operationsPerNode = 3_000_000;
+const warmupPerNode = 500_000;
 const pairs = 5;
 
 function spec(computeNodes: number): RunSpec {
@@ -37,7 +39,7 @@ function spec(computeNodes: number): RunSpec {
       dataIntegrity: false,
     },
     phases: {
-      warmupOperations: 50_000 * computeNodes,
+      warmupOperations: warmupPerNode * computeNodes,
       operations: operationsPerNode * computeNodes,
       durationNs: undefined,
       targetOpsPerS: undefined,

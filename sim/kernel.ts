@@ -24,6 +24,7 @@ export const eventKind = {
 } as const;
 export type EventKind = (typeof eventKind)[keyof typeof eventKind];
 
+const perTwoTo32 = 2 ** -32;
 const kindBits = 4;
 const indexMax = 2 ** (31 - kindBits);
 const eventsPerInstantMax = 10_000_000;
@@ -92,7 +93,7 @@ export class Kernel {
     const mixed = Math.imul(this.#hashA ^ payload, 0x01000193);
     this.#hashA = mixed ^ (mixed >>> 15);
     // `| 0` takes the low 32 bits of any time; the others change every 4 ms.
-    const high = timePs * 2 ** -32;
+    const high = timePs * perTwoTo32;
     this.#hashB = Math.imul(this.#hashB ^ (timePs | 0), 0x85ebca6b) ^ mixed ^ (high | 0);
     return true;
   }

@@ -26,6 +26,8 @@ export interface VerbTrace extends TraceOrigin {
   /** Round trips of the operation before it was posted. */
   readonly depth: number;
   readonly awaited: boolean;
+  /** Held at its queue pair until the READs, atomics and FLUSHes before it were done. */
+  readonly fenced: boolean;
   /** What stood there when it acted, and what it read or left there; copies. */
   readonly before: Uint8Array | undefined;
   readonly after: Uint8Array | undefined;

@@ -1,7 +1,7 @@
 import { describeKey } from './describe.ts';
 import { explainViolation } from './explain-violation.ts';
 import type { History } from './history.ts';
-import { type Budget, findOrder } from './order-search.ts';
+import { findOrder } from './order-search.ts';
 import { rowsByKey } from './partition.ts';
 import { smallestViolation } from './smallest-violation.ts';
 import { absentState, keeps, needs, type Steps, stepsOf } from './steps.ts';
@@ -9,13 +9,12 @@ import { holds, type Verdict } from './verdict.ts';
 
 export interface LinearizabilityOptions {
   /**
-   * How far the search of one key may go, in operations looked at: about a second for each 50 million.
-   * Making a violation small may cost as much again.
+   * How far the search of one key may go, in operations looked at: one to three seconds for the default.
    */
   readonly budgetPerKey?: number;
 }
 
-const defaultBudgetPerKey = 100_000_000;
+const defaultBudgetPerKey = 30_000_000;
 
 /**
  * Whether there is, for each key, one order of its operations that explains every answer and in which
@@ -33,7 +32,7 @@ export function checkLinearizability(
   for (const [key, rows] of rowsByKey(history)) {
     const steps = stepsOf(history, rows);
     const result = findOrder(steps, { left: budgetPerKey });
-    if (result === 'none') return violation(history, steps, { left: budgetPerKey });
+    if (result === 'none') return violation(history, steps);
     if (result === 'found') continue;
     gaveUp ??= {
       status: 'unknown',
@@ -45,8 +44,8 @@ export function checkLinearizability(
   return gaveUp ?? holds;
 }
 
-function violation(history: History, steps: Steps, budget: Budget): Verdict {
-  const fewest = smallestViolation(steps, budget);
+function violation(history: History, steps: Steps): Verdict {
+  const fewest = smallestViolation(steps);
   const rows = fewest.map((step) => steps.row[step] as number);
   const sources = sourcesOf(history, steps, fewest);
   // A get makes no sense to a reader without the write of what it found.

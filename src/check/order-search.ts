@@ -2,7 +2,7 @@ import { Configurations } from './configurations.ts';
 import { EventList } from './event-list.ts';
 import { StepCounts } from './step-counts.ts';
 import { absentState, isLegal, keeps, needs, type Steps } from './steps.ts';
-import { hasOrphan, withoutUseless } from './useful-steps.ts';
+import { hasOrphan, withoutUseless, withUnseenAlike } from './useful-steps.ts';
 
 /** Entries of the event list that may still be looked at, in all searches that share it. */
 export interface Budget {
@@ -11,7 +11,7 @@ export interface Budget {
 
 /** Whether there is an order of all steps but the optional ones that respects needs and times. */
 export function findOrder(steps: Steps, budget: Budget): 'found' | 'none' | 'gave up' {
-  const useful = withoutUseless(steps);
+  const useful = withoutUseless(withUnseenAlike(steps));
   return hasOrphan(useful) ? 'none' : new OrderSearch(useful, budget).run();
 }
 
@@ -20,7 +20,8 @@ const none = -1;
 /**
  * The search of Wing and Gong (1993) as improved by Lowe (2017): depth first, take any step that began
  * before the first end among those left, and never explore a configuration (the set of steps taken and
- * the state) twice. What is cut off beyond that:
+ * the state) twice, nor one that differs from an explored one in more optional steps taken. What is cut
+ * off beyond that:
  *
  * 1. A step that only looks and is legal now is taken at once: it changes nothing, so an order that has
  *    it later stays one when it moves here.
@@ -36,7 +37,7 @@ class OrderSearch {
   readonly #budget: Budget;
   readonly #list: EventList;
   readonly #counts: StepCounts;
-  readonly #seen = new Configurations();
+  readonly #seen: Configurations;
   #state = absentState;
   /** The state before the last step, where that was an optional one. */
   #before = none;
@@ -51,6 +52,7 @@ class OrderSearch {
     this.#budget = budget;
     this.#list = new EventList(steps);
     this.#counts = new StepCounts(steps);
+    this.#seen = new Configurations(this.#counts.optional.length);
     this.#trail = new Int32Array(steps.length);
   }
 
@@ -79,8 +81,11 @@ class OrderSearch {
       const following = this.#take(step);
       step = isLook ? following : this.#list.firstOpen();
     }
-    const length = this.#counts.writeConfiguration(this.#state, this.#before);
-    return this.#seen.add(this.#counts.words, length);
+    const { key, optional } = this.#counts;
+    const length = this.#counts.writeKey(this.#state);
+    const isNew = this.#seen.add(key, length, this.#before, optional);
+    this.#budget.left -= this.#seen.compared;
+    return isNew;
   }
 
   /** Cuts 1 and 2. */

@@ -5,13 +5,14 @@ export class StepCounts {
   /** Steps of one sort need and make the same. */
   readonly sort: Int32Array;
   readonly hasDeletes: boolean;
-  /** What `writeConfiguration` has written. */
-  readonly words: Int32Array;
+  /** What `writeKey` has written. */
+  readonly key: Int32Array;
+  /** The optional steps taken, as a set. */
+  readonly optional: Int32Array;
   readonly #steps: Steps;
   /** A step's bit in the set of required or of optional steps that are taken. */
   readonly #bit: Int32Array;
   readonly #required: Int32Array;
-  readonly #optional: Int32Array;
   /** Every required step below `#low` is taken, none above `#high` is. */
   #low = 0;
   #high = -1;
@@ -32,8 +33,8 @@ export class StepCounts {
       this.#bit[i] = isOptional[i] === 1 ? optionalCount++ : this.#requiredLeft++;
     }
     this.#required = new Int32Array((this.#requiredLeft >>> 5) + 1);
-    this.#optional = new Int32Array((optionalCount + 31) >>> 5);
-    this.words = new Int32Array(3 + this.#required.length + this.#optional.length);
+    this.optional = new Int32Array((optionalCount + 31) >>> 5);
+    this.key = new Int32Array(2 + this.#required.length);
     this.#needing = new Int32Array(stateCount);
     this.#requiring = new Int32Array(stateCount);
     this.#making = new Int32Array(stateCount);
@@ -50,7 +51,7 @@ export class StepCounts {
     this.#count(step, -1);
     const bit = this.#bit[step] as number;
     if (this.#steps.isOptional[step] === 1) {
-      flip(this.#optional, bit);
+      flip(this.optional, bit);
       return;
     }
     flip(this.#required, bit);
@@ -62,7 +63,7 @@ export class StepCounts {
     this.#count(step, 1);
     const bit = this.#bit[step] as number;
     if (this.#steps.isOptional[step] === 1) {
-      flip(this.#optional, bit);
+      flip(this.optional, bit);
       return;
     }
     flip(this.#required, bit);
@@ -85,22 +86,20 @@ export class StepCounts {
   }
 
   /**
-   * Writes what names a configuration and gives its length in words. Since nearly all required steps
-   * that began early are taken, and none that began late, only what lies between is written:
+   * Writes the key of a configuration and gives its length in words. Since nearly all required steps that
+   * began early are taken, and none that began late, only what lies between is written:
    *
-   *     | state | before | first word | optional steps taken | required steps taken, from first word |
+   *     | state | first word | required steps taken, from the first word on |
    */
-  writeConfiguration(state: number, before: number): number {
-    const { words } = this;
+  writeKey(state: number): number {
+    const { key } = this;
     while (has(this.#required, this.#low)) this.#low++;
     while (this.#high >= 0 && !has(this.#required, this.#high)) this.#high--;
     const first = this.#low >>> 5;
-    words[0] = state;
-    words[1] = before;
-    words[2] = first;
-    let length = 3;
-    for (const word of this.#optional) words[length++] = word;
-    for (let i = first; i <= this.#high >> 5; i++) words[length++] = this.#required[i] as number;
+    key[0] = state;
+    key[1] = first;
+    let length = 2;
+    for (let i = first; i <= this.#high >> 5; i++) key[length++] = this.#required[i] as number;
     return length;
   }
 

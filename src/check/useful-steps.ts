@@ -1,6 +1,22 @@
 import { absentState, chosen, keeps, needs, type Steps } from './steps.ts';
 
 /**
+ * The steps with all values that no step asks for as one: two writes that nobody looks at are alike, and
+ * a search need not try both.
+ */
+export function withUnseenAlike(steps: Steps): Steps {
+  const isAskedFor = new Uint8Array(steps.stateCount);
+  isAskedFor[absentState] = 1;
+  for (let i = 0; i < steps.length; i++) {
+    if (steps.need[i] !== needs.nothing) isAskedFor[steps.operand[i] as number] = 1;
+  }
+  const unseen = isAskedFor.indexOf(0);
+  const alike = (state: number): number =>
+    state === keeps || isAskedFor[state] === 1 ? state : unseen;
+  return unseen < 0 ? steps : { ...steps, next: steps.next.map(alike) };
+}
+
+/**
  * The steps without those optional ones that no other step can be helped by. A put that nobody was told
  * the end of, of a value that nobody read, is the most frequent: each one kept would double the search.
  *

@@ -1,6 +1,8 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
+import { type FabricKind, fabricKinds } from '../core/context.ts';
 import { farsideVersion } from '../lab/package.ts';
+import { verbsStatus } from '../lab/verbs-status.ts';
 import { exitCode } from './errors.ts';
 
 const help = `
@@ -25,8 +27,13 @@ export function doctorCommand(): Command {
     .action(doctor);
 }
 
-function doctor(): void {
-  const fabrics = [sim(), shared(), verbs()];
+async function doctor(): Promise<void> {
+  const { missingFor } = await import('../lab/run.ts');
+  const fabrics = fabricKinds.map((kind): Finding => {
+    if (kind === 'verbs') return { subject: kind, ...verbsStatus() };
+    const missing = missingFor(kind);
+    return { subject: kind, works: missing === undefined, detail: missing ?? whatItIs[kind]() };
+  });
   const findings = [platform(), ...fabrics];
   const width = Math.max(...findings.map(({ subject }) => subject.length));
   for (const { subject, works, detail } of findings) {
@@ -51,33 +58,18 @@ function platform(): Finding {
   };
 }
 
-function sim(): Finding {
-  const cores = availableParallelism();
-  const runs = cores === 1 ? '1 run at a time' : `${cores} runs at a time`;
-  return { subject: 'sim', works: true, detail: `virtual time; ${runs}` };
-}
-
-function shared(): Finding {
-  const subject = 'shared';
-  if (typeof SharedArrayBuffer !== 'function') {
-    return {
-      subject,
-      works: false,
-      detail: 'this Node has no SharedArrayBuffer: use another build',
-    };
-  }
-  const cores = availableParallelism();
-  const advice =
-    cores < 3
-      ? `: with ${cores} cores, more compute nodes than that share them, so read times with care`
-      : '';
-  return { subject, works: true, detail: `threads on shared memory${advice}` };
-}
-
-function verbs(): Finding {
-  return {
-    subject: 'verbs',
-    works: false,
-    detail: 'RDMA is not part of this version: use --fabric sim or --fabric shared',
-  };
-}
+/** Said of a fabric that works. */
+const whatItIs: Readonly<Record<Exclude<FabricKind, 'verbs'>, () => string>> = {
+  sim: () => {
+    const cores = availableParallelism();
+    return `virtual time; ${cores === 1 ? '1 run at a time' : `${cores} runs at a time`}`;
+  },
+  shared: () => {
+    const cores = availableParallelism();
+    const advice =
+      cores < 3
+        ? `: with ${cores} cores, more compute nodes than that share them, so read times with care`
+        : '';
+    return `threads on shared memory${advice}`;
+  },
+};

@@ -25,10 +25,12 @@ export function say(message: string): void {
   process.stderr.write(`farside: ${message}\n`);
 }
 
-/** A run failed in which a user's own module took part: most likely that is at fault. */
+/** Work with a user's own module failed unexpectedly: most likely that is at fault. */
 export class OwnSystemFailed extends Error {
-  constructor(systems: readonly string[], cause: unknown) {
-    super(`${systems.join(', ')}: ${messageOf(cause)}`, { cause });
+  constructor(cause: unknown, systems?: readonly string[]) {
+    super(`${systems === undefined ? '' : `${systems.join(', ')}: `}${messageOf(cause)}`, {
+      cause,
+    });
     this.name = 'OwnSystemFailed';
   }
 }
@@ -39,16 +41,30 @@ export function explainError(error: unknown): ExitCode {
     // Help and version have been printed; every other complaint was turned into a FarsideError.
     return error.exitCode === 0 ? exitCode.done : exitCode.usage;
   }
+  const { message, hint, code } = judge(error);
+  for (const line of message.split('\n')) say(`${line}${hint}`);
+  return code;
+}
+
+/** What is said of an error. */
+export interface Judgement {
+  /** A line for each thing wrong. */
+  readonly message: string;
+  /** Where its details are, for errors that nobody foresaw; belongs behind the message. */
+  readonly hint: string;
+  readonly code: ExitCode;
+}
+
+export function judge(error: unknown): Judgement {
+  if (isUsersFault(error)) {
+    const code = error.code === 'FARSIDE_CORRUPT' ? exitCode.broken : exitCode.usage;
+    return { message: error.message, hint: '', code };
+  }
   if (error instanceof OwnSystemFailed) {
-    say(`a run of ${oneLine(error.message)}${details(error.cause)}`);
-    return exitCode.usage;
+    return { message: error.message, hint: details(error.cause), code: exitCode.usage };
   }
-  if (!isUsersFault(error)) {
-    say(`internal error: ${messageOf(error)}; please report it${details(error)}`);
-    return exitCode.internal;
-  }
-  for (const line of error.message.split('\n')) say(line);
-  return error.code === 'FARSIDE_CORRUPT' ? exitCode.broken : exitCode.usage;
+  const message = `internal error: ${messageOf(error)}; please report it`;
+  return { message, hint: details(error), code: exitCode.internal };
 }
 
 export function isUsersFault(error: unknown): error is FarsideError {
@@ -65,7 +81,8 @@ function details(error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const file = path.join(tmpdir(), `farside-error-${process.pid}.txt`);
   try {
-    writeFileSync(file, `${process.argv.join(' ')}\n${stack}\n`);
+    // A run of many runs may fail in many ways: one below the other.
+    writeFileSync(file, `${process.argv.join(' ')}\n${stack}\n`, { flag: 'a' });
     return ` (the details are in ${file})`;
   } catch {
     return ` (the details could not be written to ${file})`;

@@ -4,8 +4,9 @@ import { usageError } from '../lab/experiment/setting.ts';
 import { axisLabel, pointLabel } from '../lab/output/names.ts';
 import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
-import { type ExitCode, exitCode, isUsersFault, OwnSystemFailed, say } from './errors.ts';
+import { type ExitCode, exitCode, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
+import { blamingOwn, Failures, isOwn } from './failures.ts';
 import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
 
@@ -21,7 +22,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { openPlan } = await import('../lab/experiment/open.ts');
   const experiment = await planExperiment(source, loadSystem);
   const own = ownSystems(experiment);
-  const { specs, warnings } = await blaming(own, async () => openPlan(experiment.plan));
+  const { specs, warnings } = await blamingOwn(own, async () => openPlan(experiment.plan));
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   const { Output } = await import('./output.ts');
@@ -30,10 +31,17 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
     process.stdout.write(listRuns(experiment));
     return exitCode.done;
   }
-  const rounds = await blaming(own, () => runRounds(specs, isTwice ? 2 : 1, isQuiet));
+  const rounds = await runRounds(specs, isTwice ? 2 : 1, isQuiet);
   const { runs, partial } = rounds[0] as CompareOutcome;
-  await output.write({ startedAt, runs, partial });
+  const { failures } = rounds.at(-1) as CompareOutcome;
+  const failed = new Failures(experiment.plan.runs, failures);
+  // Where all that was asked for failed, there is nothing to show beside the errors.
+  if (runs.length > 0 || partial) {
+    await output.write({ startedAt, runs, failures: failed.runs, partial });
+  }
+  const failureCode = failed.tell();
   if (rounds.some((round) => round.partial)) return exitCode.interrupted;
+  if (failureCode !== exitCode.done) return failureCode;
   const broken = [
     ...corruptions(runs),
     ...rounds.slice(1).flatMap((r) => divergences(runs, r.runs)),
@@ -42,7 +50,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   return broken.length > 0 ? exitCode.broken : exitCode.done;
 }
 
-/** Runs all specs so many times; an interrupt ends the round under way and those after it. */
+/** Runs all specs so many times; a round that is not whole, by interrupt or error, is the last. */
 async function runRounds(
   specs: readonly RunSpec[],
   rounds: number,
@@ -52,34 +60,31 @@ async function runRounds(
   const progress = new Progress(specs.length * rounds, isQuiet);
   const outcomes: CompareOutcome[] = [];
   try {
-    await interruptible(async (signal) => {
-      for (let round = 0; round < rounds && outcomes.at(-1)?.partial !== true; round++) {
-        const before = round * specs.length;
-        const onProgress: CompareHooks['onProgress'] = (finished, running) =>
-          progress.show(before + finished, running);
-        outcomes.push(await runAll(specs, { signal, onProgress }));
-      }
-    });
+    await interruptible(
+      async (signal) => {
+        for (let round = 0; round < rounds && isWhole(outcomes.at(-1)); round++) {
+          const before = round * specs.length;
+          const onProgress: CompareHooks['onProgress'] = (finished, running) =>
+            progress.show(before + finished, running);
+          outcomes.push(await runAll(specs, { signal, onProgress }));
+        }
+      },
+      () => progress.end(),
+    );
   } finally {
     progress.end();
   }
   return outcomes;
 }
 
+function isWhole(outcome: CompareOutcome | undefined): boolean {
+  return outcome === undefined || (!outcome.partial && outcome.failures.length === 0);
+}
+
 /** Systems that are modules of the user. */
 function ownSystems({ plan }: Experiment): string[] {
   const names = new Set(plan.runs.map(({ spec }) => spec.system));
-  return [...names].filter((name) => /[./\\]/.test(name));
-}
-
-/** Unexpected errors are farside's fault, unless modules of the user took part. */
-async function blaming<T>(own: readonly string[], work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (own.length === 0 || isUsersFault(error)) throw error;
-    throw new OwnSystemFailed(own, error);
-  }
+  return [...names].filter(isOwn);
 }
 
 function refuseRealTime(specs: readonly RunSpec[]): void {

@@ -1,13 +1,20 @@
 import { styleText } from 'node:util';
 import { Argument, Command, Option } from 'commander';
+import { FarsideError } from '../core/errors.ts';
+import { loadSystem } from '../lab/engine/prepare.ts';
 import { fromSet } from '../lab/experiment/assign.ts';
-import { usageError } from '../lab/experiment/setting.ts';
+import { type ChosenSystem, checkSystemSettings, chooseSystems } from '../lab/experiment/choose.ts';
+import { emptyDraft } from '../lab/experiment/draft.ts';
+import { isSystemSetting } from '../lab/experiment/parameters.ts';
+import { type Setting, usageError } from '../lab/experiment/setting.ts';
 import { parseValue, type ValueKind } from '../lab/experiment/values.ts';
 import { plainStyle, type Style } from '../lab/explain/diagram.ts';
 import { explain } from '../lab/explain/explain.ts';
 import { type ExplainedOperation, explainedOperations } from '../lab/explain/stage.ts';
 import { colorWanted } from '../lab/output/table.ts';
+import { openProfile } from '../lab/profiles.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import { blamingOwn, isOwn } from './failures.ts';
 
 const help = `
 Lanes are nodes, time runs downwards, an arrow is a verb and points at the memory it acts on. Below
@@ -94,29 +101,34 @@ async function run(
     throw usageError([`explain ${system} ${operation}: expected ${parsed.expected}`]);
   }
   const value = (name: FlagName): ParameterValue => flagValue(name, given);
-  const { settings, profileOverrides } = changes(
-    (given.set as readonly string[] | undefined) ?? [],
-  );
+  const profile = value('profile') as string;
+  blaming(`--profile ${profile}`, () => openProfile(profile, {}));
+  const origin = { source: 'flag', label: `explain ${system}` } as const;
+  const [chosen] = await chooseSystems([{ name: system, origin }], loadSystem);
+  const sets = (given.set as readonly string[] | undefined) ?? [];
+  const { settings, profileOverrides } = changesOf(sets, chosen as ChosenSystem, profile);
   const replicas = value('replicas') as number;
   const asksForNodes = given[camel('memory-nodes')] !== undefined;
   const memoryNodes = value('memory-nodes') as number;
-  const lines = await explain(
-    {
-      system,
-      operation: operation as ExplainedOperation,
-      settings,
-      profileOverrides,
-      replicas,
-      memoryNodes: asksForNodes ? memoryNodes : Math.max(memoryNodes, replicas),
-      valueBytes: value('value-bytes') as number,
-      profile: value('profile') as string,
-      durability: value('durability') as 'assumed' | 'flush',
-      seed: value('seed') as number,
-      contention: given.contention === true,
-      afterNs: value('after') as number,
-    },
-    process.stdout.columns ?? 120,
-    colorWanted(process.stdout) ? colored : plainStyle,
+  const lines = await blamingOwn(isOwn(system) ? [system] : [], () =>
+    explain(
+      {
+        system,
+        operation: operation as ExplainedOperation,
+        settings,
+        profileOverrides,
+        replicas,
+        memoryNodes: asksForNodes ? memoryNodes : Math.max(memoryNodes, replicas),
+        valueBytes: value('value-bytes') as number,
+        profile,
+        durability: value('durability') as 'assumed' | 'flush',
+        seed: value('seed') as number,
+        contention: given.contention === true,
+        afterNs: value('after') as number,
+      },
+      process.stdout.columns ?? 120,
+      colorWanted(process.stdout) ? colored : plainStyle,
+    ),
   );
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -141,24 +153,55 @@ function camel(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** `--set` here changes the system or the profile; there is no experiment to change. */
-function changes(sets: readonly string[]): {
-  settings: Record<string, ParameterValue>;
-  profileOverrides: Record<string, number>;
-} {
-  const settings: Record<string, ParameterValue> = {};
-  const profileOverrides: Record<string, number> = {};
-  for (const text of sets) {
-    const { path, values } = fromSet(text);
-    const [section = '', ...rest] = path.split('.');
-    const [value] = values;
-    if (values.length !== 1 || value === undefined) {
-      throw usageError([`--set ${text}: explain performs one operation; give one value`]);
+/** What `--set` changes: there is no experiment here, only the system and the profile. */
+interface Changes {
+  readonly settings: Record<string, ParameterValue>;
+  readonly profileOverrides: Record<string, number>;
+}
+
+/** Judged as those of `run` are: unknown systems, settings and numbers, and values of a wrong type. */
+function changesOf(sets: readonly string[], chosen: ChosenSystem, profile: string): Changes {
+  const given = sets.map((text) => oneOf(text, chosen));
+  const { settings } = checkSystemSettings({ ...emptyDraft(), settings: given }, [chosen]);
+  const changes: Changes = { settings: {}, profileOverrides: {} };
+  for (const { path, values, origin } of settings) {
+    const [value] = values as [ParameterValue];
+    const name = path.slice(path.indexOf('.') + 1);
+    if (!path.startsWith('profile.')) changes.settings[name] = value;
+    else {
+      changes.profileOverrides[name] = Number(value);
+      blaming(origin.label, () => openProfile(profile, { [name]: Number(value) }));
     }
-    if (section === 'profile' && rest.length > 0) profileOverrides[rest.join('.')] = Number(value);
-    else if (['cluster', 'workload', 'phases'].includes(section) || rest.length === 0) {
-      throw usageError([`--set ${text}: explain takes settings of the system and of the profile`]);
-    } else settings[rest.join('.')] = value;
   }
-  return { settings, profileOverrides };
+  return changes;
+}
+
+function oneOf(text: string, { label, system }: ChosenSystem): Setting {
+  const name = text.split('=')[0]?.trim() as string;
+  if (system.parameters.some((parameter) => parameter.name === name)) {
+    throw usageError([`--set ${text}: did you mean ${label}.${name}?`]);
+  }
+  const setting = fromSet(text);
+  if (setting.values.length !== 1) {
+    throw usageError([`--set ${text}: explain performs one operation; give one value`]);
+  }
+  if (setting.path === 'profile.name') {
+    throw usageError([`--set ${text}: name the cost model with --profile`]);
+  }
+  const [section = ''] = setting.path.split('.');
+  if (section === 'profile' || isSystemSetting(setting.path)) return setting;
+  throw usageError([
+    `--set ${text}: explain takes settings of ${label} and numbers of the profile; ` +
+      'the flags say the rest (farside explain --help)',
+  ]);
+}
+
+/** Puts before an error where the value was written that it is about. */
+function blaming(label: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof FarsideError)) throw error;
+    throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
+  }
 }

@@ -10,6 +10,7 @@ import { ycsbText } from '../lab/output/ycsb.ts';
 import { farsideVersion } from '../lab/package.ts';
 import {
   type ExperimentResult,
+  type FailedRun,
   type HostFacts,
   type RunResult,
   resultVersion,
@@ -28,6 +29,7 @@ const pipeColumns = 160;
 export interface Outcome {
   readonly startedAt: Date;
   readonly runs: readonly RunResult[];
+  readonly failures: readonly FailedRun[];
   readonly partial: boolean;
 }
 
@@ -103,6 +105,7 @@ function resultOf(experiment: Experiment, outcome: Outcome): ExperimentResult {
     axes: experiment.plan.axes,
     seeds: experiment.plan.seeds,
     runs: outcome.runs,
+    failures: outcome.failures,
   };
 }
 

@@ -2,10 +2,12 @@ import { Command, type CommanderError } from 'commander';
 import { FarsideError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { farsideVersion } from '../lab/package.ts';
+import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
+import { memoryNodeCommand } from './memory-node.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
@@ -15,21 +17,38 @@ export function buildProgram(): Command {
     .description('A testbed for passive disaggregated memory')
     .version(farsideVersion, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help of a command')
+    .helpCommand(false)
     .addHelpText('after', '\nExample:\n  farside compare');
   const commands = [
     compareCommand(),
     runCommand(),
     explainCommand(),
+    checkCommand(),
+    memoryNodeCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),
   ];
-  for (const command of commands) {
-    program.addCommand(command);
-  }
+  for (const command of commands) program.addCommand(command);
+  program.addCommand(helpCommand(program));
   for (const command of [program, ...program.commands]) refuseInOneLine(command);
   return program;
+}
+
+/** Commander's own answers an unknown name with the help of everything. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .summary('show help of a command')
+    .argument('[command]')
+    .helpOption(false)
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.outputHelp();
+      const command = program.commands.find((known) => known.name() === name);
+      if (command !== undefined) return command.outputHelp();
+      const names = program.commands.map((known) => known.name());
+      const hint = didYouMean(name, names) || ` (there are: ${names.join(', ')})`;
+      throw new FarsideError('FARSIDE_USAGE', `help ${name}: there is no such command${hint}`);
+    });
 }
 
 /** Commander's complaints, which take several lines, become errors like all others. */

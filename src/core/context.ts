@@ -1,11 +1,13 @@
 import type { Counters } from './counters.ts';
+import type { ComputeKind } from './effect.ts';
 import type { MailboxHub } from './mailbox.ts';
 import type { RandomStream } from './random.ts';
 
 /** `assumed`: completed is durable. `flush`: visible when completed, durable after a FLUSH of it. */
 export type Durability = 'assumed' | 'flush';
 
-export type FabricKind = 'sim' | 'shared' | 'verbs';
+export const fabricKinds = ['sim', 'shared', 'verbs'] as const;
+export type FabricKind = (typeof fabricKinds)[number];
 
 /**
  * Everything a program knows of the platform: its only clock, its only dice, its node's mailboxes. A
@@ -29,6 +31,12 @@ export interface NodeContext {
    * system may deschedule a worker in the middle of a copy.
    */
   readonly verbBoundNs: number;
+  /**
+   * CPU work of the running program that is short: what `compute` is, without giving way. The time is
+   * added to the program's own clock, and what it does next happens that much later. Work of more than
+   * a microsecond, and work that others must see as under way (a lock that is held), is a `compute`.
+   */
+  charge(work: ComputeKind, units?: number): void;
   /** Nanoseconds since the run began; fractions are allowed. */
   nowNs(): number;
   /** The node's stream for that purpose: equal (seed, node, purpose), equal draws. */

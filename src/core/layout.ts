@@ -1,6 +1,6 @@
 import { align8 } from './address.ts';
 import { assert } from './errors.ts';
-import { loadHalf, loadWord, storeHalf, storeWord } from './word.ts';
+import { loadHalf, loadWord, storeHalf, storeWord, twoTo32 } from './word.ts';
 
 /**
  * Byte-layout codecs. A record's layout is declared once; reader and writer both go through the
@@ -95,12 +95,12 @@ class U53 implements Field<number> {
   }
   get(bytes: Uint8Array, at: number): number {
     const o = at + this.offsetBytes;
-    return loadHalf(bytes, o) + loadHalf(bytes, o + 4) * 2 ** 32;
+    return loadHalf(bytes, o) + loadHalf(bytes, o + 4) * twoTo32;
   }
   set(bytes: Uint8Array, at: number, value: number): void {
     const o = at + this.offsetBytes;
-    storeHalf(bytes, o, value % 2 ** 32);
-    storeHalf(bytes, o + 4, Math.floor(value / 2 ** 32));
+    storeHalf(bytes, o, value >>> 0);
+    storeHalf(bytes, o + 4, Math.floor(value / twoTo32));
   }
 }
 

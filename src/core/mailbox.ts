@@ -4,7 +4,7 @@ import { type Program, post, settle, sleep, verbStatus, write, writeWord } from 
 import { assert, FarsideError } from './errors.ts';
 import { type Message, messageHeader, Port, ringHeadBytes, slotHeadBytes } from './message.ts';
 import { MessagePool, type ReceivedMessage } from './message-pool.ts';
-import { packWord } from './word.ts';
+import { packWord, twoTo32 } from './word.ts';
 
 /** The geometry of one ring; equal on both sides, since both read it from the cluster map. */
 export interface RingShape {
@@ -297,7 +297,7 @@ export class MailboxHub {
    */
   #learnFromCreditWord(state: PeerState): void {
     const low = this.#memory.loadLow(state.peer.inbound);
-    const consumed = low + this.#memory.loadHigh(state.peer.inbound) * 2 ** 32;
+    const consumed = low + this.#memory.loadHigh(state.peer.inbound) * twoTo32;
     if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
   }
 
@@ -321,7 +321,7 @@ export class MailboxHub {
         state.told = state.received;
         const credit = writeWord(
           state.peer.outbound,
-          packWord(Math.floor(state.received / 2 ** 32), state.received % 2 ** 32),
+          packWord(Math.floor(state.received / twoTo32), state.received >>> 0),
         );
         yield* settle(credit);
         state.crediting = false;

@@ -1,5 +1,5 @@
 import type { NodeContext } from './context.ts';
-import { compute, type Program, receive } from './effect.ts';
+import { type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import { type Message, messageFlags, type Port } from './message.ts';
 
@@ -37,7 +37,7 @@ export class RpcCaller {
    */
   *callAgain(node: number, port: number, body: Uint8Array, timeoutNs: number): Program<Uint8Array> {
     const request = this.#request;
-    yield* compute('rpcSend');
+    this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
     const { counters } = this.#context;
     if (timeoutNs === forever) yield* this.#context.hub.send(envelope, body, counters);
@@ -53,7 +53,7 @@ export class RpcCaller {
         );
       }
       if (reply.request === request) {
-        yield* compute('rpcReceive');
+        this.#context.charge('rpcReceive');
         this.#last = reply;
         return reply.body;
       }
@@ -85,10 +85,10 @@ export function* serve(
   for (;;) {
     const request = yield* receive(port);
     if (request === undefined) continue;
-    yield* compute('rpcReceive');
+    context.charge('rpcReceive');
     const body = yield* handle(request);
     if (body !== undefined) {
-      yield* compute('rpcSend');
+      context.charge('rpcSend');
       yield* context.hub.send(
         {
           node: request.from,

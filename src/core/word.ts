@@ -2,6 +2,12 @@
  * 64-bit words. In a verb a word is a `bigint`; codecs pack and unpack it through two 32-bit halves,
  * and bytes in memory are little-endian, as on every machine that carries a ConnectX or rdma_rxe.
  */
+/**
+ * Named, because V8 calls `pow` for the expression wherever it stands in a function; and numbers above
+ * 32 bits are split with `>>> 0`, because `%` of doubles calls `fmod`.
+ */
+export const twoTo32 = 2 ** 32;
+
 const scratch = new DataView(new ArrayBuffer(8));
 
 /** Both halves are taken modulo 2^32; signed halves are fine. */

@@ -23,29 +23,39 @@ export interface RunningSpec {
 export interface CompareOutcome {
   /** In the order of the specs; those not finished are left out. */
   readonly runs: readonly RunResult[];
+  /** Runs that ended with an error, in the order of the specs. */
+  readonly failures: readonly Failure[];
   /** True where the signal ended it. */
   readonly partial: boolean;
+}
+
+export interface Failure {
+  /** Which of the specs. */
+  readonly index: number;
+  readonly error: unknown;
 }
 
 const progressIntervalMs = 150;
 
 /**
  * Runs all specs: simulated ones in a pool, one isolate and one core each, since their results do not
- * depend on the machine; those on real fabrics one after another, since theirs do. The first error ends
- * everything; an abort keeps what has finished.
+ * depend on the machine; those on real fabrics one after another, since theirs do. A run that fails ends
+ * alone: one point of a sweep that does not fit into memory must not cost the night that the others
+ * took. An abort keeps what has finished.
  */
 export async function runAll(
   specs: readonly RunSpec[],
   hooks: CompareHooks = {},
 ): Promise<CompareOutcome> {
   const results = new Array<RunResult | undefined>(specs.length).fill(undefined);
+  const failures: Failure[] = [];
   const running = new Map<RunSpec, ProgressCell>();
   const stop = (): void => {
     for (const cell of running.values()) cell.abort();
   };
   hooks.signal?.addEventListener('abort', stop);
   const timer = setInterval(() => {
-    const finished = results.filter((result) => result !== undefined).length;
+    const finished = results.filter((result) => result !== undefined).length + failures.length;
     const cells = [...running].map(([spec, cell]) => ({ spec, progress: cell.read() }));
     hooks.onProgress?.(finished, cells);
   }, progressIntervalMs);
@@ -56,23 +66,24 @@ export async function runAll(
     running.set(spec, cell);
     try {
       results[index] = await engine(spec, cell);
+    } catch (error) {
+      if (!(error instanceof RunAborted)) failures.push({ index, error });
     } finally {
       running.delete(spec);
     }
   };
   try {
-    await runSimulated(specs, run, stop, hooks.threads ?? availableParallelism());
+    await runSimulated(specs, run, hooks.threads ?? availableParallelism());
     for (const [index, spec] of specs.entries()) {
       if (spec.fabric !== 'sim') await run(index, runOne);
     }
-  } catch (error) {
-    if (!(error instanceof RunAborted)) throw error;
   } finally {
     clearInterval(timer);
     hooks.signal?.removeEventListener('abort', stop);
   }
   const runs = results.filter((result) => result !== undefined);
-  return { runs, partial: runs.length < specs.length };
+  failures.sort((a, b) => a.index - b.index);
+  return { runs, failures, partial: runs.length + failures.length < specs.length };
 }
 
 type Engine = (spec: RunSpec, cell: ProgressCell) => Promise<RunResult>;
@@ -80,7 +91,6 @@ type Engine = (spec: RunSpec, cell: ProgressCell) => Promise<RunResult>;
 async function runSimulated(
   specs: readonly RunSpec[],
   run: (index: number, engine: Engine) => Promise<void>,
-  stop: () => void,
   threads: number,
 ): Promise<void> {
   const simulated = [...specs.keys()].filter((index) => specs[index]?.fabric === 'sim');
@@ -106,13 +116,7 @@ async function runSimulated(
         await run(simulated[i] as number, engine);
       }
     };
-    const lanes = Array.from({ length: pool.options.maxThreads }, lane);
-    await Promise.all(lanes).catch(async (error: unknown) => {
-      next = simulated.length;
-      stop();
-      await Promise.allSettled(lanes);
-      throw error;
-    });
+    await Promise.all(Array.from({ length: pool.options.maxThreads }, lane));
   } finally {
     await pool.destroy();
   }

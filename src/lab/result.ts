@@ -2,7 +2,7 @@
  * What a run leaves behind: the shape of `results.json`, of tables and of reports. Every number carries
  * its unit in its name; ratios and counts have none.
  */
-export const resultVersion = 1;
+export const resultVersion = 2;
 
 export interface ExperimentResult {
   readonly resultVersion: typeof resultVersion;
@@ -17,6 +17,19 @@ export interface ExperimentResult {
   readonly axes: readonly Axis[];
   readonly seeds: readonly number[];
   readonly runs: readonly RunResult[];
+  /** Runs that ended with an error and have no result. */
+  readonly failures: readonly FailedRun[];
+}
+
+export interface FailedRun {
+  readonly system: string;
+  readonly fabric: string;
+  readonly seed: number;
+  readonly point: Readonly<Record<string, ParameterValue>>;
+  /** One of the stable error codes; undefined where the error is none of farside's own. */
+  readonly code: string | undefined;
+  /** In one line. */
+  readonly message: string;
 }
 
 export interface HostFacts {
@@ -47,8 +60,10 @@ export interface RunResult {
   readonly point: Readonly<Record<string, ParameterValue>>;
   /** All parameters of the run, defaults included, for the record. */
   readonly parameters: Readonly<Record<string, ParameterValue>>;
+  /** From the first start of measuring to its last end. */
   readonly durationNs: number;
   readonly operations: number;
+  /** While all clients measured: on real fabrics not just `operations` over `durationNs`. */
   readonly throughputOpsPerS: number;
   /** By operation kind, in the workload's words (`read`, `update`, `insert`, …). */
   readonly perOperation: Readonly<Record<string, OperationResult>>;

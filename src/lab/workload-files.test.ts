@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'fflate';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { keyOf } from '../core/key.ts';
 import { randomStream } from '../core/random.ts';
 import type { Operation, Workload } from '../workload/workload.ts';
@@ -11,6 +11,7 @@ import type { WorkloadSpec } from './spec.ts';
 import { openWorkload } from './workload-files.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'farside-workloads-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 function file(name: string, content: string | Uint8Array): string {
   const full = path.join(folder, name);

@@ -64,6 +64,9 @@ export class TraceStream {
   readonly #times: TraceTimes;
   readonly #members = new Set<number>();
   #of = 1;
+  /** Of the trace, those of other processes included; and how many have been read. */
+  #operationsMax = Number.POSITIVE_INFINITY;
+  #read = 0;
   #phase = 0;
   #events: TraceEvents | undefined;
   #waiting: Waiting[] = [];
@@ -86,9 +89,10 @@ export class TraceStream {
     return this.#events !== undefined;
   }
 
-  join(share: Share): OperationSource {
+  join(share: Share, operationsMax = Number.POSITIVE_INFINITY): OperationSource {
     this.#members.add(share.index);
     this.#of = share.of;
+    this.#operationsMax = operationsMax;
     if (this.#loading) return { next: (into) => this.#nextToLoad(into) };
     return {
       next: (into) => this.#next(into),
@@ -119,7 +123,8 @@ export class TraceStream {
     const events = this.#open();
     const keys = this.#keys;
     if (this.#released && this.#issueReleased(into)) return true;
-    while (events.next()) {
+    while (this.#read < this.#operationsMax && events.next()) {
+      this.#read++;
       const { event } = events;
       const atNs = this.#times.atNs(event.time);
       const slot = this.#slotOf(event.text);

@@ -1,3 +1,4 @@
+import type { RandomStream } from '../core/random.ts';
 import { LineTolerance } from './line-errors.ts';
 import { PropertyReader, type PropertySet, type PropertySpec } from './properties.ts';
 import type { TraceFile } from './trace-events.ts';
@@ -91,6 +92,7 @@ export class TraceWorkload implements Workload {
   readonly dataIntegrity: boolean;
   readonly asked: WorkloadWishes;
   readonly hasTimes: boolean;
+  readonly parted = true;
   readonly warnings: readonly string[];
   readonly skippedLines: number;
   readonly #stream: TraceStreamSpec;
@@ -140,9 +142,9 @@ export class TraceWorkload implements Workload {
     return this.#load.join(share);
   }
 
-  run(share: Share): OperationSource {
+  run(share: Share, _random?: RandomStream, operationsMax?: number): OperationSource {
     if (this.#run.begun) this.#run = new TraceStream(this.#stream, 'run');
-    return this.#run.join(share);
+    return this.#run.join(share, operationsMax);
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyOf } from '../core/key.ts';
-import { checkValue, fillValue, plainValue } from './values.ts';
+import { checkValue, fillValue, plainValue, stampedBytesMin, stampOf } from './values.ts';
 
 const bytes = (length: number, offset = 0): Uint8Array =>
   new Uint8Array(new ArrayBuffer(length + offset), offset, length);
@@ -19,6 +19,17 @@ const anyWrite = fc.record({
 });
 
 describe('values of data-integrity mode', () => {
+  test('give back the stamp of their write, if they are whole and of their key', () => {
+    fc.assert(
+      fc.property(anyWrite, ({ length, stamp, offset }) => {
+        const value = filled('k', length, stamp, offset);
+        expect(stampOf(keyOf('k'), value)).toBe(length < stampedBytesMin ? 0 : stamp);
+        value[length - 1] = (value[length - 1] as number) ^ 1;
+        expect(stampOf(keyOf('k'), value)).toBeUndefined();
+      }),
+    );
+  });
+
   test('are accepted for their key, wherever they lie', () => {
     fc.assert(
       fc.property(

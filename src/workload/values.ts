@@ -1,6 +1,6 @@
 import { mix32 } from '../core/hash.ts';
 import type { Key } from '../core/key.ts';
-import { loadHalf, storeHalf } from '../core/word.ts';
+import { loadHalf, storeHalf, twoTo32 } from '../core/word.ts';
 
 /**
  * Values that can be judged. In data-integrity mode a value is a function of its key, its length
@@ -31,8 +31,8 @@ export function fillValue(key: Key, value: Uint8Array, stamp: number): void {
     fillWords(value, 0, seedOf(key, length, 0, 0));
     return;
   }
-  const low = stamp % 2 ** 32;
-  const high = Math.floor(stamp / 2 ** 32);
+  const low = stamp >>> 0;
+  const high = Math.floor(stamp / twoTo32);
   storeHalf(value, 0, low);
   storeHalf(value, 4, high);
   fillWords(value, 8, seedOf(key, length, low, high));
@@ -43,6 +43,16 @@ export function checkValue(key: Key, value: Uint8Array): boolean {
   const { length } = value;
   if (length < stampedBytesMin) return wordsAre(value, 0, seedOf(key, length, 0, 0));
   return wordsAre(value, 8, seedOf(key, length, loadHalf(value, 0), loadHalf(value, 4)));
+}
+
+/**
+ * The stamp of a value, which names its write in a history; undefined where the bytes are no value of
+ * `key`. Values too short to carry a stamp are all 0: one cannot tell their writes apart.
+ */
+export function stampOf(key: Key, value: Uint8Array): number | undefined {
+  if (!checkValue(key, value)) return undefined;
+  if (value.length < stampedBytesMin) return 0;
+  return loadHalf(value, 0) + loadHalf(value, 4) * 2 ** 32;
 }
 
 /** Without data integrity: bytes that do not compress, the same for every write. */

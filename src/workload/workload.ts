@@ -27,10 +27,20 @@ export interface Workload {
   readonly warnings?: readonly string[];
   /** Lines of a trace or key file that did not parse and were tolerated. */
   readonly skippedLines?: number;
+  /** Whether its operations say when they begin (`atNs`), so that they can be replayed as recorded. */
+  readonly hasTimes?: boolean;
+  /**
+   * Operations belong to processes by their keys, so that a count cannot be split evenly over them;
+   * `run` then heeds `operationsMax`.
+   */
+  readonly parted?: boolean;
   /** The load phase's inserts that client `share.index` of `share.of` has to do. */
   load(share: Share, random: RandomStream): OperationSource;
-  /** The run phase of one client; ends by itself where the workload is finite. */
-  run(share: Share, random: RandomStream): OperationSource;
+  /**
+   * The run phase of one client; ends by itself where the workload is finite, and where it is parted
+   * behind the first `operationsMax` operations of all clients together.
+   */
+  run(share: Share, random: RandomStream, operationsMax?: number): OperationSource;
 }
 
 /** `operationcount`, `maxexecutiontime` and `target` of YCSB. */

@@ -1,38 +1,21 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
+import { refuses } from '../support/bad-input.ts';
 import { runCli, temporaryFolder } from '../support/cli.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-/**
- * What a user may get wrong: each case ends with exit code 2, one line on stderr that names the
- * flag or the place, nothing on stdout, no stack trace and nothing written.
- */
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-interface BadInput {
-  readonly what: string;
-  readonly args: string;
-  /** The only line on stderr, or its beginning. */
-  readonly says: RegExp;
-  /** Files beside the command, by name. */
-  readonly files?: Readonly<Record<string, string | Uint8Array>>;
-}
-
-const cases: readonly BadInput[] = [
-  {
-    what: 'an unknown command',
-    args: 'compere',
-    says: /^farside: unknown command compere; did you mean compare\?$/,
-  },
+refuses('run and compare', [
+  { what: 'no system', args: 'run', says: /^farside: run: expected one system, such as/ },
   {
     what: 'an unknown system',
     args: 'run dirct',
     says: /^farside: run dirct: there is no system dirct; did you mean direct\?/,
   },
-  { what: 'no system', args: 'run', says: /^farside: run: expected one system, such as/ },
   {
     what: 'two systems for one run',
     args: 'run direct --system central',
@@ -61,7 +44,7 @@ const cases: readonly BadInput[] = [
   {
     what: 'a duration without unit',
     args: 'run direct --duration 10',
-    says: /^farside: --duration 10: expected a time with its unit, such as 500ms, 10s or 2m$/,
+    says: /^farside: --duration 10: expected a time above 0 with its unit, such as 500ms, 10s or 2m$/,
   },
   {
     what: 'an unknown fabric',
@@ -72,6 +55,36 @@ const cases: readonly BadInput[] = [
     what: 'a fabric that is not there',
     args: 'run direct --fabric verbs',
     says: /^farside: --fabric verbs: RDMA is not part of this version: use --fabric sim or/,
+  },
+  {
+    what: 'a memory node without an address',
+    args: 'memory-node --region data:dram:1MiB',
+    says: /^farside: memory-node needs --listen ADDRESS:PORT$/,
+  },
+  {
+    what: 'an address that is a name',
+    args: 'memory-node --listen localhost:7471 --region data:dram:1MiB',
+    says: /^farside: localhost:7471: expected an address and a port, such as 10\.0\.0\.5:7471/,
+  },
+  {
+    what: 'a region of an unknown medium',
+    args: 'memory-node --listen 10.0.0.5:7471 --region data:ram:1MiB',
+    says: /^farside: --region data:ram:1MiB: medium ram is not dram or pm; expected NAME:MEDIUM:SIZE/,
+  },
+  {
+    what: 'persistent memory without anything to keep it',
+    args: 'memory-node --listen 10.0.0.5:7471 --region log:pm:1MiB',
+    says: /^farside: --region log:pm:1MiB: pm needs a FILE that keeps it; expected NAME:MEDIUM:SIZE/,
+  },
+  {
+    what: 'two regions of one name',
+    args: 'memory-node --listen 10.0.0.5:7471 --region a:dram:8 --region a:dram:16',
+    says: /^farside: two regions are called a$/,
+  },
+  {
+    what: 'an MTU that there is not',
+    args: 'memory-node --listen 10.0.0.5:7471 --region a:dram:8 --mtu 1500',
+    says: /^farside: --mtu 1500: expected 256, 512, 1024, 2048 or 4096 bytes$/,
   },
   {
     what: 'more replicas than memory nodes',
@@ -182,9 +195,34 @@ const cases: readonly BadInput[] = [
     says: /^farside: --arrivals as-recorded: workloadb has no times; use poisson or constant$/,
   },
   {
+    what: 'recorded arrivals of a trace without times',
+    args: 'run direct --workload meta.csv --arrivals as-recorded',
+    files: { 'meta.csv': 'key,op,size,op_count,key_size\na,GET,5,1,1\nb,SET,5,2,1\n' },
+    says: /^farside: --arrivals as-recorded: meta\.csv has no times; use poisson or constant$/,
+  },
+  {
+    what: 'recorded arrivals of a trace without times, as one of several',
+    args: 'run direct --workload meta.csv --target 100 --set phases.arrivals=poisson,as-recorded',
+    files: { 'meta.csv': 'key,op,size,op_count,key_size\na,GET,5,1,1\nb,SET,5,2,1\n' },
+    says: /^farside: --set phases\.arrivals=poisson,as-recorded: meta\.csv has no times; use/,
+  },
+  {
     what: 'a workload that the system cannot serve',
     args: 'run direct --workload e',
     says: /^farside: --workload e: direct cannot serve .*scan/,
+  },
+  {
+    what: 'a duration alone for a workload that inserts',
+    args: 'run direct --workload d --duration 2s',
+    says: /^farside: --workload d: workloadd inserts as it runs, .* add --operations N to --duration 2s/,
+  },
+  {
+    what: 'a duration alone, in a file, for a workload that inserts',
+    args: 'run direct --workload mine',
+    files: {
+      mine: 'maxexecutiontime=2\ninsertproportion=0.1\nreadproportion=0.9\nrecordcount=50\n',
+    },
+    says: /^farside: --workload mine: mine inserts as .* add --operations N to maxexecutiontime, and/,
   },
   {
     what: 'a determinism check of real time',
@@ -225,6 +263,12 @@ const cases: readonly BadInput[] = [
     says: /^farside: exp\.yaml:1:17: not YAML/,
   },
   {
+    what: 'a folder as an experiment',
+    args: 'compare some',
+    files: { 'some/exp.yaml': 'systems: [direct]' },
+    says: /^farside: experiment some: it is a folder; expected a YAML file$/,
+  },
+  {
     what: 'an unknown key of an experiment',
     args: 'compare exp.yaml',
     files: { 'exp.yaml': 'systems: [direct]\ncluster:\n  replcas: 2\n' },
@@ -260,82 +304,23 @@ const cases: readonly BadInput[] = [
     says: /^farside: run \.\/mine\.mjs: .*: expected a module that exports `system`/,
   },
   {
-    what: 'a report of a folder that is not there',
-    args: 'report none',
-    says: /^farside: report none: there is no such file; expected a folder with a results\.json/,
+    what: "a file that is no module as a user's system",
+    args: 'run ./notes.md',
+    files: { 'notes.md': '# notes' },
+    says: /^farside: run \.\/notes\.md: system \.\/notes\.md: expected a JavaScript module/,
   },
-  {
-    what: 'a report of a folder without results',
-    args: 'report empty',
-    files: { 'empty/notes.txt': '' },
-    says: /^farside: report empty: empty\/results\.json: there is no such file; expected/,
-  },
-  {
-    what: 'a report of something else',
-    args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 1, "runs": 5 }' },
-    says: /^farside: other\/results\.json: .*expected a results\.json written by farside$/,
-  },
-  {
-    what: 'a report of half a file',
-    args: 'report other/results.json',
-    files: { 'other/results.json': '{ "resultVersion": 1,' },
-    says: /^farside: other\/results\.json: not JSON/,
-  },
-  {
-    what: 'a report of results of another version',
-    args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 99 }' },
-    says: /^farside: other\/results\.json: results of version 99, and this farside reads version 1/,
-  },
-  {
-    what: 'plots of a report that go nowhere',
-    args: 'report other --plots svg',
-    says: /^farside: --plots svg: it has no effect without --out: name a folder$/,
-  },
-  {
-    what: 'a report in a format that is none',
-    args: 'report other --format xml',
-    says: /^farside: --format xml: expected one of table, json, ycsb$/,
-  },
-  {
-    what: 'a report over other files',
-    args: 'report other --out other',
-    files: { 'other/results.json': '{ "resultVersion": 99 }' },
-    says: /^farside: other\/results\.json: results of version 99/,
-  },
-  {
-    what: 'an unknown subject of list',
-    args: 'list profile',
-    says: /^farside: list profile: expected one of .*; did you mean profiles\?$/,
-  },
-];
+]);
 
-describe.concurrent('bad input', () => {
-  test.for(cases.map((badInput, index) => ({ ...badInput, index })))(
-    '$what: $args',
-    async ({ args, files = {}, says, index }) => {
-      const cwd = path.join(folder.dir, String(index));
-      mkdirSync(cwd);
-      for (const [name, content] of Object.entries(files)) {
-        mkdirSync(path.dirname(path.join(cwd, name)), { recursive: true });
-        writeFileSync(path.join(cwd, name), content);
-      }
-      const before = everythingIn(cwd);
-      const { code, stdout, stderr } = await runCli(cwd, args.split(' '));
-      expect(stderr).toMatch(/^farside: [^\n]+\n$/);
-      expect(stderr.trimEnd()).toMatch(says);
-      expect(stderr).not.toMatch(/\n {4}at /);
-      expect(stdout).toBe('');
-      expect(code).toBe(2);
-      expect(everythingIn(cwd)).toEqual(before);
-    },
-  );
+test('of a file that is no YAML at all only the first errors are told', async () => {
+  const cwd = path.join(folder.dir, 'prose');
+  mkdirSync(cwd);
+  writeFileSync(path.join(cwd, 'exp.yaml'), '# Title\n\n`a` *b* [c\n- d: {e\n'.repeat(20));
+  const { code, stderr } = await runCli(cwd, ['compare', 'exp.yaml']);
+  const lines = stderr.trimEnd().split('\n');
+  expect(code).toBe(2);
+  expect(lines).toHaveLength(3);
+  expect(lines.at(-1)).toMatch(/^farside: exp\.yaml:\d+:\d+: .* \(and \d+ more such errors\)$/);
 });
-
-function everythingIn(dir: string): string[] {
-  return readdirSync(dir, { recursive: true }).map(String).sort();
-}
 
 test('several mistakes in one file are told at once, a line each', async () => {
   const cwd = path.join(folder.dir, 'several');

@@ -20,11 +20,32 @@ afterAll(() => root.remove());
 
 /** Runs a system that stands in `mine.mjs` on a workload of a second. */
 async function runMine(name: string, text: string, ...flags: string[]) {
+  return farside(name, text, ['run', './mine.mjs', ...flags]);
+}
+
+async function compareMine(name: string, text: string, ...flags: string[]) {
+  return farside(name, text, [
+    'compare',
+    '--system',
+    './mine.mjs',
+    '--compute-nodes',
+    '1',
+    ...flags,
+  ]);
+}
+
+/** A folder with the system in it. */
+function write(name: string, text: string): string {
   const cwd = path.join(root.dir, name);
   mkdirSync(cwd);
   writeFileSync(path.join(cwd, 'mine.mjs'), text);
+  return cwd;
+}
+
+async function farside(name: string, text: string, command: readonly string[]) {
+  const cwd = write(name, text);
   const small = ['--keys', '200', '--operations', '500', '--warmup', '0', '--clients', '2'];
-  const args = ['run', './mine.mjs', ...small, '--out', 'out', '--quiet', ...flags];
+  const args = [...command, ...small, '--out', 'out', '--quiet'];
   const ended = await runCli(cwd, args);
   const results = (): ExperimentResult =>
     JSON.parse(readFileSync(path.join(cwd, 'out/results.json'), 'utf8')) as ExperimentResult;
@@ -62,11 +83,45 @@ describe.concurrent("a user's own system", () => {
     expect(code).toBe(1);
   });
 
-  test('that fails is named, in one line', async () => {
-    const { code, stderr, stdout } = await runMine('failing', failingSystem);
+  test('that fails is named, in one line, and nothing is written', async () => {
+    const { code, stderr, stdout, results } = await runMine('failing', failingSystem);
     expect(stderr).toMatch(
-      /^farside: a run of \.\/mine\.mjs: undefinedHelper is not defined \(FARSIDE_DEBUG=1 .*\)\n$/,
+      /^farside: failed: failing, seed 1: undefinedHelper is not .* \(FARSIDE_DEBUG=1 .*\)\n$/,
     );
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(results).toThrow(/ENOENT/);
+  });
+
+  test('that fails to be explained is named, too', async () => {
+    const { code, stderr, stdout } = await runCli(write('explained', failingSystem), [
+      'explain',
+      './mine.mjs',
+      'put',
+    ]);
+    expect(stderr).toMatch(/^farside: \.\/mine\.mjs: undefinedHelper is not defined \(FAR.*\)\n$/);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  test('that fails does not cost the runs of the others', async () => {
+    const flags = ['--system', 'direct', '--seeds', '2'];
+    const { code, stderr, stdout, results } = await compareMine('beside', failingSystem, ...flags);
+    const line =
+      'failed: failing, seed 1: undefinedHelper is not defined (and 1 more run of failing)';
+    expect(stderr).toMatch(new RegExp(`^farside: ${literal(line)} \\(FARSIDE_DEBUG=1 .*\\)\n$`));
+    expect(stdout).toContain(line);
+    expect(code).toBe(2);
+    const { runs, failures, partial } = results();
+    expect(partial).toBe(false);
+    expect(runs.map(({ system, seed }) => `${system} ${seed}`)).toEqual(['direct 1', 'direct 2']);
+    const failed = { system: 'failing', fabric: 'sim', point: {} };
+    const message = 'undefinedHelper is not defined';
+    expect(failures).toEqual([
+      { ...failed, seed: 1, message },
+      { ...failed, seed: 2, message },
+    ]);
   });
 });
+
+function literal(text: string): string {
+  return text.replaceAll(/[()]/g, String.raw`\$&`);
+}

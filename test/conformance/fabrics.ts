@@ -1,5 +1,5 @@
 import { SimCluster } from '../../sim/index.ts';
-import type { Durability, FabricKind } from '../../src/core/context.ts';
+import type { Durability } from '../../src/core/context.ts';
 import { InThreadCluster } from '../../src/fabric/in-thread.ts';
 import { openFabric } from '../../src/fabric/index.ts';
 import type { FabricCluster } from '../../src/fabric/job.ts';
@@ -17,18 +17,17 @@ export interface FabricUnderTest {
   open(map: ClusterMap, options: { seed: number; durability: Durability }): FabricCluster;
 }
 
-/** The switchboard with the simulator that farside ships, as whoever runs experiments wires it. */
-function open(kind: FabricKind, profile = 'ideal'): FabricUnderTest['open'] {
-  return (map, options) =>
-    openFabric(kind, map, options, () => {
-      const sim = new SimCluster(map, { ...options, profile: openProfile(profile, {}) });
-      const running = map.nodes.filter(({ role }) => role !== 'memory');
-      return new InThreadCluster(
-        map,
-        running.map(({ id }) => sim.runtime(id)),
-        () => sim.run(),
-      );
-    });
+/** The simulator that farside ships, as whoever runs experiments wires it. */
+function simulated(profile: string): FabricUnderTest['open'] {
+  return (map, options) => {
+    const sim = new SimCluster(map, { ...options, profile: openProfile(profile, {}) });
+    const running = map.nodes.filter(({ role }) => role !== 'memory');
+    return new InThreadCluster(
+      map,
+      running.map(({ id }) => sim.runtime(id)),
+      () => sim.run(),
+    );
+  };
 }
 
 export const fabrics: readonly FabricUnderTest[] = [
@@ -45,18 +44,18 @@ export const fabrics: readonly FabricUnderTest[] = [
     name: 'shared, a worker thread for each node',
     deterministic: false,
     durabilities: ['assumed'],
-    open: open('shared'),
+    open: (map, options) => openFabric('shared', map, options),
   },
   {
     name: 'sim, one constant round trip',
     deterministic: true,
     durabilities: ['assumed', 'flush'],
-    open: open('sim'),
+    open: simulated('ideal'),
   },
   {
     name: 'sim, a 100 Gb/s network',
     deterministic: true,
     durabilities: ['assumed'],
-    open: open('sim', 'connectx4-100g'),
+    open: simulated('connectx4-100g'),
   },
 ];

@@ -36,11 +36,31 @@ test('every key of the schema stands in docs/experiments.md', () => {
   }
 });
 
-test('every experiment in docs/experiments.md can be run', () => {
-  const text = pages.find(({ page }) => page === 'experiments.md')?.text ?? '';
+const prose = ['README.md', 'docs/experiments.md'];
+
+test.each(prose)('every experiment in %s can be run', (page) => {
+  const text = readFileSync(path.join(packageRoot, page), 'utf8');
   const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] as string);
-  expect(blocks.length).toBeGreaterThan(1);
-  for (const block of blocks) expect(() => readExperiment(block, 'docs')).not.toThrow();
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const block of blocks) expect(() => readExperiment(block, page)).not.toThrow();
+});
+
+test.each(['README.md', 'docs/cli.md'])('every command in %s parses', (page) => {
+  const text = readFileSync(path.join(packageRoot, page), 'utf8');
+  const blocks = [...text.matchAll(/```(?:sh)?\n([\s\S]*?)```/g)].map(
+    (match) => match[1] as string,
+  );
+  const commands = blocks
+    .flatMap((block) => block.split('\n'))
+    .map((line) => line.replace(/\s+#.*/, '').replace('npm run farside --', 'farside'))
+    .filter((line) => /^farside [a-z]+\b(?!.*\[options\])/.test(line));
+  expect(commands.length).toBeGreaterThan(4);
+  for (const line of commands) {
+    const [, name, ...args] = line.split(' ');
+    const command = buildProgram().commands.find((known) => known.name() === name);
+    expect(command, line).toBeDefined();
+    expect(command?.parseOptions(args).unknown, line).toEqual([]);
+  }
 });
 
 const folder = path.join(packageRoot, 'experiments');

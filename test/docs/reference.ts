@@ -27,7 +27,7 @@ export function regionsOf(program: Command): ReadonlyMap<string, string> {
 
 /** The page with all its regions made anew. Throws where it names one that there is not. */
 export function refresh(page: string, regions: ReadonlyMap<string, string>): string {
-  const region = /<!-- begin ([a-z ]+) -->\n[\s\S]*?<!-- end \1 -->/g;
+  const region = /<!-- begin ([a-z -]+) -->\n[\s\S]*?<!-- end \1 -->/g;
   return page.replaceAll(region, (_, name: string) => {
     const content = regions.get(name);
     if (content === undefined) throw new Error(`there is no region ${name}`);
@@ -36,7 +36,7 @@ export function refresh(page: string, regions: ReadonlyMap<string, string>): str
 }
 
 export function regionNames(page: string): string[] {
-  return [...page.matchAll(/<!-- begin ([a-z ]+) -->/g)].map((match) => match[1] as string);
+  return [...page.matchAll(/<!-- begin ([a-z -]+) -->/g)].map((match) => match[1] as string);
 }
 
 function commandReference(command: Command): string {

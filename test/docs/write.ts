@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildProgram } from '../../src/cli/program.ts';
 import { experimentJsonSchema } from '../../src/lab/experiment/schema.ts';
+import { resultJsonSchema } from '../../src/lab/output/schema.ts';
 import { packageRoot } from '../../src/lab/package.ts';
 import { refresh, regionsOf } from './reference.ts';
 
@@ -18,6 +19,8 @@ export function schemaText(): string {
   return `${JSON.stringify(experimentJsonSchema(), null, 2)}\n`;
 }
 
+const resultSchemaFile = path.join(packageRoot, 'docs/results.schema.json');
+
 /** `npm run docs`: makes the generated parts of the reference anew. */
 function write(): void {
   const regions = regionsOf(buildProgram());
@@ -26,6 +29,7 @@ function write(): void {
     writeFileSync(file, refresh(readFileSync(file, 'utf8'), regions));
   }
   writeFileSync(schemaFile, schemaText());
+  writeFileSync(resultSchemaFile, `${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
 }
 
 if (process.argv[1] === import.meta.filename) write();

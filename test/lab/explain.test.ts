@@ -63,6 +63,28 @@ test('writes go to as many memory nodes as there are copies', async () => {
   }
 });
 
+describe('a verb that a fence holds back', () => {
+  test.each(['ideal', 'connectx4-100g'])('is shown to be, on %s', async (profile) => {
+    const insert = { ...options, operation: 'insert', durability: 'flush', profile } as const;
+    const performance = await perform(insert);
+    expect(performance.roundTrips).toBe(3);
+    const lines = await explain(insert, 160, plainStyle);
+    const held = lines.filter((line) => line.includes('fenced: held at the NIC until +'));
+    expect(held).toHaveLength(1);
+    expect(lines.join(' ')).toContain('not counted as one');
+    // Held until the verbs before it have completed, and acts after that: two round-trip times in one.
+    const [, until = ''] = /until \+([\d.]+) us/.exec(held[0] as string) ?? [];
+    const unlock = performance.recording.verbs.at(-1)!;
+    expect(Number(until) * 1000).toBeLessThan(unlock.actNs - unlock.postNs);
+    expect(Number(until) * 1000).toBeGreaterThan(0.4 * (unlock.completeNs - unlock.postNs));
+  });
+
+  test('is not spoken of where nothing is held', async () => {
+    const lines = await explain({ ...options, operation: 'get' }, 160, plainStyle);
+    expect(lines.join('\n')).not.toMatch(/fence/i);
+  });
+});
+
 describe('with a second writer', () => {
   const contended = (system: string, operation: ExplainOptions['operation'] = 'put') =>
     perform({ ...options, system, operation, contention: true });

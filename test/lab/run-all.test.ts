@@ -42,13 +42,34 @@ test('an abort before the first run runs nothing', async () => {
   expect({ runs, partial }).toEqual({ runs: [], partial: true });
 });
 
-test('an error in a thread of the pool keeps its code, and ends the runs beside it', async () => {
-  const settings = { redoo: true };
-  const specs = [endless, { ...quick, settings }];
-  await expect(runAll(specs, { threads: 2 })).rejects.toMatchObject({
+test.each(['sim', 'shared'] as const)('a run that fails on %s ends alone', async (fabric) => {
+  const failing = { ...quick, fabric, settings: { redoo: true } };
+  const specs = [quick, failing, { ...quick, seed: 7 }, { ...failing, seed: 8 }];
+  const { runs, failures, partial } = await runAll(specs, { threads: 2 });
+  expect(partial).toBe(false);
+  expect(runs.map(({ seed }) => seed)).toEqual([1, 7]);
+  const error = {
     code: 'FARSIDE_USAGE',
     message: expect.stringMatching(/^direct has no setting redoo; did you mean redo\?/),
+  };
+  expect(failures).toEqual([
+    { index: 1, error: expect.objectContaining(error) },
+    { index: 3, error: expect.objectContaining(error) },
+  ]);
+});
+
+test('an abort tells what failed before from what never came to run', async () => {
+  const abort = new AbortController();
+  const outcome = await runAll([{ ...quick, settings: { redoo: true } }, endless, quick], {
+    threads: 1,
+    signal: abort.signal,
+    onProgress(finished, [running]) {
+      if (finished === 1 && running?.progress.phase === 'run') abort.abort();
+    },
   });
+  expect(outcome.partial).toBe(true);
+  expect(outcome.runs).toEqual([]);
+  expect(outcome.failures.map(({ index }) => index)).toEqual([0]);
 });
 
 test('an error in a worker of the shared fabric keeps its code', async () => {
@@ -59,7 +80,8 @@ test('an error in a worker of the shared fabric keeps its code', async () => {
     system,
     workload: { ...quick.workload, file: 'c' },
   };
-  await expect(runAll([spec])).rejects.toMatchObject({
+  const { failures } = await runAll([spec]);
+  expect(failures[0]?.error).toMatchObject({
     code: 'FARSIDE_CORRUPT',
     message: 'the server found its table in disorder',
   });

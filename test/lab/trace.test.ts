@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runOne } from '../../src/lab/run.ts';
 import { smallSpec } from '../support/specs.ts';
 
@@ -61,6 +61,19 @@ test('as recorded, operations begin when the trace says', async () => {
   expect(perOperation.read!.intendedLatencyNs!.count).toBe(3);
 });
 
+test('a trace without times is not replayed as recorded', async () => {
+  const file = path.join(folder, 'untimed.csv');
+  writeFileSync(file, 'key,op,size,op_count,key_size\nalice,GET,5,1,5\nbob,SET,5,2,3\n');
+  const spec = smallSpec({
+    workload: { file, properties: {}, format: 'meta' },
+    phases: { warmupOperations: 0, operations: undefined, arrivals: 'as-recorded' },
+  });
+  await expect(runOne(spec)).rejects.toMatchObject({
+    code: 'FARSIDE_USAGE',
+    message: 'untimed.csv has no times; use poisson or constant',
+  });
+});
+
 test('a bad line without leave for it is named', async () => {
   const spec = replayed('small.csv');
   const strict = { ...spec, workload: { ...spec.workload, skipBadLines: 0 } };
@@ -73,4 +86,36 @@ test('a trace that ends within the warm-up measures nothing, and says so', async
   await expect(runOne(warm)).rejects.toThrow(
     /nothing was measured, since the workload ended before its warm-up of 100 operations did/,
   );
+});
+
+describe('on threads, which part the lines by key', () => {
+  // One key has three quarters of the lines: an even split would leave most of them out.
+  const skewed = Array.from({ length: 400 }, (_, i) => {
+    const key = i % 4 === 0 ? `key${i % 13}` : 'hot';
+    return `${i},${key},5,20,1,${i % 2 === 0 ? 'get' : 'set'},0`;
+  });
+  const spec = (phases: { warmupOperations: number; operations: number }) => {
+    const file = path.join(folder, 'skewed.csv');
+    writeFileSync(file, `${skewed.join('\n')}\n`);
+    return smallSpec({
+      fabric: 'shared',
+      cluster: { computeNodes: 2, clients: 2 },
+      workload: { file, properties: {}, format: 'twitter' },
+      phases,
+    });
+  };
+
+  test('the whole trace is replayed, whoever has how much of it', async () => {
+    const whole = await runOne(spec({ warmupOperations: 0, operations: 400 }));
+    expect(whole.operations).toBe(400);
+  });
+
+  test('a count ends the replay at one line for all', async () => {
+    const { perOperation, operations } = await runOne(
+      spec({ warmupOperations: 0, operations: 200 }),
+    );
+    expect(operations).toBe(200);
+    // Of the first 200 lines, half are gets.
+    expect(perOperation.read?.count).toBe(100);
+  });
 });

@@ -1,5 +1,5 @@
 import type { Durability } from '../../src/core/context.ts';
-import type { Program } from '../../src/core/effect.ts';
+import type { Program, ProgramSeries } from '../../src/core/effect.ts';
 import { runTogether } from '../../src/fabric/shared/loop.ts';
 import { SharedNode } from '../../src/fabric/shared/node.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
@@ -35,8 +35,8 @@ export function inThreadNodes(
   cluster: ClusterMap,
   seed = 1,
   durability: Durability = 'assumed',
+  buffers: readonly ArrayBufferLike[] = ClusterSpace.buffersFor(cluster),
 ): SharedNode[] {
-  const buffers = ClusterSpace.buffersFor(cluster);
   let now = 0;
   return cluster.nodes
     .filter((node) => node.role !== 'memory')
@@ -61,6 +61,7 @@ export class InThreadStore {
   readonly nodes: SharedNode[];
   readonly systemNodes: SystemNode[] = [];
   readonly #computeNodes: SharedNode[];
+  readonly #buffers: readonly ArrayBufferLike[];
 
   constructor(
     system: System,
@@ -71,7 +72,8 @@ export class InThreadStore {
     const shape = { ...smallShape, ...overrides };
     const config = system.configure(settings, shape);
     this.cluster = assembleCluster(system, shape, config);
-    this.nodes = inThreadNodes(this.cluster, 1, durability);
+    this.#buffers = ClusterSpace.buffersFor(this.cluster);
+    this.nodes = inThreadNodes(this.cluster, 1, durability, this.#buffers);
     const runtimeOf = (id: number): SharedNode =>
       this.nodes.find((node) => node.context.node === id) as SharedNode;
     const site = (id: number): Site => ({
@@ -97,9 +99,17 @@ export class InThreadStore {
     }
   }
 
+  /** All bytes of a node's space. */
+  bytesOf(node: number): Uint8Array {
+    return new Uint8Array(this.#buffers[node] as ArrayBufferLike);
+  }
+
   /** Runs one program per entry on that compute node, interleaved, until all have finished. */
   run(
-    programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],
+    programs: readonly {
+      node?: number;
+      program: (store: StoreClient) => Program<unknown> | ProgramSeries;
+    }[],
   ): void {
     for (const { node = 0, program } of programs) {
       const store = (this.systemNodes[node] as SystemNode).openClient();

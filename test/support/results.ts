@@ -43,6 +43,7 @@ export function sampleResult(overrides: Partial<SampleOptions> = {}): Experiment
         : [],
     seeds: [...options.seeds],
     runs,
+    failures: [],
   };
 }
 

@@ -12,6 +12,7 @@ import type {
   Volume,
 } from '../result.ts';
 import { parametersOf } from '../spec.ts';
+import { type FullLoadPart, fullLoadOpsPerS } from './full-load.ts';
 import type { Prepared } from './prepare.ts';
 
 /** What one process measured: the whole cluster in `sim`, one node of it elsewhere. Plain data. */
@@ -25,6 +26,8 @@ export interface Part {
   readonly metadataBytes: number;
   readonly remote: SystemStatistics['remote'];
   readonly skippedLines: number;
+  /** Of a compute node whose window is its own: where time is real. */
+  readonly fullLoad?: FullLoadPart | undefined;
 }
 
 /** What only the fabric knows. */
@@ -36,7 +39,10 @@ export interface FabricFacts {
   readonly faults: FaultsResult | undefined;
 }
 
-/** Joins the parts of a run into its result. The window is the widest: first start to last end. */
+/**
+ * Joins the parts of a run into its result. The window is the widest: first start to last end;
+ * throughput is counted over it only where all clients share one window.
+ */
 export function collect(prepared: Prepared, parts: readonly Part[], facts: FabricFacts): RunResult {
   const { spec, system, shape } = prepared;
   const clients = parts.filter((part) => part.role === 'compute');
@@ -61,7 +67,9 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     parameters: parametersOf(spec),
     durationNs,
     operations,
-    throughputOpsPerS: durationNs > 0 ? (operations / durationNs) * 1e9 : 0,
+    throughputOpsPerS:
+      fullLoadOpsPerS(clients.map((part) => part.fullLoad)) ??
+      (durationNs > 0 ? (operations / durationNs) * 1e9 : 0),
     perOperation,
     background: sumVolumes(parts.map((part) => part.background)),
     cpu: facts.cpu,

@@ -1,4 +1,5 @@
 import { FarsideError } from '../../core/errors.ts';
+import type { PhaseSpec } from '../spec.ts';
 
 /** How far one run is, and whether it should go on; a run looks at both a few hundred times. */
 export interface RunHooks {
@@ -10,8 +11,21 @@ export interface RunHooks {
 export interface RunProgress {
   readonly phase: 'load' | 'run';
   readonly done: number;
-  /** 0 where nobody knows: a trace, or a run for a duration. */
+  /** 0 where nobody knows: a trace. */
   readonly total: number;
+}
+
+/** How far measuring is: by count, else by time since it began (NaN: it has not). */
+export function runProgress(
+  { operations, warmupOperations, durationNs }: PhaseSpec,
+  completed: number,
+  measuredNs: number,
+): RunProgress {
+  if (operations !== undefined || durationNs === undefined) {
+    const total = operations === undefined ? 0 : operations + warmupOperations;
+    return { phase: 'run', done: completed, total };
+  }
+  return { phase: 'run', done: Math.max(0, measuredNs || 0), total: durationNs };
 }
 
 /** The user interrupted: what this run had measured is dropped, finished runs are kept. */

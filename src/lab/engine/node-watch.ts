@@ -61,7 +61,7 @@ export class NodeWatch implements NodeRuntime {
     return this.inner.background;
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
+  start(program: Program<unknown> | ProgramSeries | ProgramSeries, options: StartOptions = {}): void {
     this.inner.start(this.#drive({ program, options, failures: 0, posted: [] }), options);
   }
 

@@ -38,7 +38,10 @@ export async function loadSystem(nameOrPath: string): Promise<System> {
     throw new FarsideError('FARSIDE_USAGE', `system ${nameOrPath}: there is no such file`);
   }
   const loaded = (await import(pathToFileURL(file).href).catch((error: unknown) => {
-    throw new FarsideError('FARSIDE_INPUT', `system ${nameOrPath} does not load: ${String(error)}`);
+    const why = isNoModule(error)
+      ? `: expected a JavaScript module (.js, .mjs), or what TypeScript was compiled to`
+      : ` does not load: ${String(error)}`;
+    throw new FarsideError('FARSIDE_INPUT', `system ${nameOrPath}${why}`);
   })) as { system?: unknown };
   const missing = missingMembers(loaded.system);
   if (missing.length > 0) {
@@ -49,6 +52,12 @@ export async function loadSystem(nameOrPath: string): Promise<System> {
     );
   }
   return loaded.system as System;
+}
+
+/** A folder, or a file of another kind. */
+function isNoModule(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  return ['ERR_UNKNOWN_FILE_EXTENSION', 'ERR_UNSUPPORTED_DIR_IMPORT'].includes(code);
 }
 
 /** What a module's `system` must bring: a mistake is told here, and not when a run is half done. */
@@ -82,6 +91,8 @@ export async function prepare(spec: RunSpec): Promise<Prepared> {
   const system = await loadSystem(spec.system);
   const workload = openWorkload(spec.workload);
   refuseUnserved(system, workload);
+  const untimed = untimedReplay(spec, workload);
+  if (untimed !== undefined) throw new FarsideError('FARSIDE_USAGE', untimed);
   const shape = shapeOf(spec, workload);
   const config = system.configure(spec.settings, shape);
   const cluster = assembleCluster(system, shape, config);
@@ -105,6 +116,12 @@ export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
     medium: cluster.medium,
     memoryBytes: cluster.memoryBytes,
   };
+}
+
+/** What is wrong with a replay as recorded of what has no times: all would begin at once. */
+export function untimedReplay({ phases }: RunSpec, workload: Workload): string | undefined {
+  if (phases.arrivals !== 'as-recorded' || workload.hasTimes === true) return undefined;
+  return `${workload.name} has no times; use poisson or constant`;
 }
 
 /** FARSIDE_UNSUPPORTED where a workload brings operations that the system does not have. */

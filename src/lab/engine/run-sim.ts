@@ -1,4 +1,5 @@
 import { SimCluster } from '../../../sim/index.ts';
+import type { Program, ProgramSeries } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
@@ -6,7 +7,7 @@ import { MeasuringWindow } from '../driver/window.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunResult } from '../result.ts';
 import { collect, type FabricFacts, type Part } from './collect.ts';
-import { RunAborted, type RunHooks, type RunProgress } from './hooks.ts';
+import { RunAborted, type RunHooks, type RunProgress, runProgress } from './hooks.ts';
 import { CpuMeter, Meter } from './meter.ts';
 import { type Dress, NodeJob, type SeatProgram } from './node-job.ts';
 import type { Prepared } from './prepare.ts';
@@ -96,8 +97,9 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   window.open(sim.nowNs);
   loaded.faults?.begin(jobs, servers, measuring);
   for (const job of jobs) startAll(job.runtime, job.runPrograms(measuring));
-  const total = (spec.phases.operations ?? 0) + spec.phases.warmupOperations;
-  await drive(sim, hooks, () => ({ phase: 'run', done: window.completed, total }));
+  await drive(sim, hooks, () =>
+    runProgress(spec.phases, window.completed, sim.nowNs - window.startNs),
+  );
   window.close(sim.nowNs);
 
   const skippedLines = workload.skippedLines ?? 0;
@@ -108,7 +110,10 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   return { parts, cpu: cpu.byRole(window.durationNs) };
 }
 
-function startAll(runtime: NodeRuntime, programs: readonly SeatProgram[]): void {
+function startAll(
+  runtime: NodeRuntime,
+  programs: readonly SeatProgram<Program<void> | ProgramSeries>[],
+): void {
   for (const { program, label, thread } of programs) runtime.start(program, { label, thread });
 }
 

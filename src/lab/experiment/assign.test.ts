@@ -65,7 +65,7 @@ test.each([
     () => flag('value-bytes', '64KiB'),
     '--value-bytes 64KiB: expected a size in bytes from 1 to 32768',
   ],
-  [() => flag('duration', '10'), '--duration 10: expected a time with its unit'],
+  [() => flag('duration', '10'), '--duration 10: expected a time above 0 with its unit'],
 ])('%# a bad value names the flag as it was typed', (make, message) => {
   expect(make).toThrow(message);
 });

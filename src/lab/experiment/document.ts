@@ -26,7 +26,10 @@ export interface SourceDocument {
   atKey(path: Path, key: string): string;
 }
 
-/** Parses one YAML document; all syntax errors are reported together, each with its place. */
+/** Syntax errors that are told: in a file that is no YAML at all, each line is one. */
+const problemsMax = 3;
+
+/** Parses one YAML document; the first syntax errors are reported together, each with its place. */
 export function readDocument(text: string, file: string): SourceDocument {
   if (text.length > characterCountMax) {
     throw usageError([`${file}: ${text.length} characters; an experiment has at most 1 Mi`]);
@@ -53,7 +56,7 @@ export function readDocument(text: string, file: string): SourceDocument {
       );
     },
   });
-  if (problems.length > 0) throw usageError(problems);
+  if (problems.length > 0) throw usageError(firstOf(problems));
   const value = toPlain(() => document.toJS({ maxAliasCount: 100 }), file);
   const root = document.contents;
   const offsetOf = (node: Node | null | undefined) => node?.range?.[0] ?? 0;
@@ -83,6 +86,14 @@ export function readDocument(text: string, file: string): SourceDocument {
       return place(offsetOf(pair === undefined ? mapping : (pair.key as Node)));
     },
   };
+}
+
+function firstOf(problems: readonly string[]): string[] {
+  const told = problems.slice(0, problemsMax);
+  const more = problems.length - told.length;
+  return more === 0
+    ? told
+    : [...told.slice(0, -1), `${told.at(-1)} (and ${more} more such errors)`];
 }
 
 /** The library's messages, in the words of the others here. */

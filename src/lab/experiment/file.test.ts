@@ -103,6 +103,7 @@ test.each([
     'cluster: { replicas: [1, 1] }',
     /^exp\.yaml:1:26: cluster\.replicas is 1: expected each value of a list once$/,
   ],
+  ['seeds: [1, 2]', /^exp\.yaml:1:8: seeds is a list: .*; a list of seeds is called seed$/],
   [
     'cluster: { replicas: }',
     /^exp\.yaml:1:\d+: cluster\.replicas is empty: expected a whole number from 1 to 3/,

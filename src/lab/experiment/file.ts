@@ -80,7 +80,11 @@ function explain(issue: z.core.$ZodIssue, document: SourceDocument, renamed: Ren
     });
   }
   const place = document.at(renamed.written.get(dotted) ?? issue.path);
-  if (issue.code === 'custom') return [`${place}: ${dotted} is ${issue.message}`];
+  if (issue.code === 'custom') {
+    const isSeedList = dotted === 'seeds' && Array.isArray(valueAt(document.value, issue.path));
+    const hint = isSeedList ? '; a list of seeds is called seed' : '';
+    return [`${place}: ${dotted} is ${issue.message}${hint}`];
+  }
   return [
     `${place}: ${dotted} is ${shown(valueAt(document.value, issue.path))}: expected a mapping`,
   ];

@@ -2,6 +2,7 @@ import type { FabricKind } from '../../core/context.ts';
 import { KeyListWorkload } from '../../workload/key-list.ts';
 import { TraceWorkload } from '../../workload/trace.ts';
 import type { Workload } from '../../workload/workload.ts';
+import { untimedReplay } from '../engine/prepare.ts';
 import type { RunSpec } from '../spec.ts';
 import type { PlannedRun } from './expand.ts';
 import { parameterByPath } from './parameters.ts';
@@ -108,9 +109,9 @@ export function refuseIdle(run: PlannedRun, spec: RunSpec, workload: Workload): 
     );
   }
   const recorded = isSet('phases.arrivals');
-  const hasTimes = workload instanceof TraceWorkload && workload.hasTimes;
-  if (recorded !== undefined && spec.phases.arrivals === 'as-recorded' && !hasTimes) {
-    problems.push(`${said(recorded)}: ${workload.name} has no times; use poisson or constant`);
+  const untimed = untimedReplay(spec, workload);
+  if (untimed !== undefined) {
+    problems.push(`${recorded === undefined ? '' : `${said(recorded)}: `}${untimed}`);
   }
   if (problems.length > 0) throw usageError(problems);
 }

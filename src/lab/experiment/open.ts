@@ -1,5 +1,6 @@
 import { freemem } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
+import { missingFor } from '../../fabric/index.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
@@ -8,12 +9,13 @@ import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { unfit } from '../faults/check.ts';
 import type { PlannedFault } from '../faults/plan.ts';
 import { openProfile } from '../profiles.ts';
-import type { RunSpec, WorkloadSpec } from '../spec.ts';
+import type { PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
 import { refuseIdle } from './idle.ts';
 import { decidePhases } from './phases.ts';
 import { type Origin, oneLine, type Setting, said, shown, usageError } from './setting.ts';
+import { isShippedWorkload } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
 export interface OpenedPlan {
@@ -83,10 +85,11 @@ class Opener {
     const { chosen } = run;
     refuseFabric(run);
     const { spec, workload } = blaming(run, ['workload.file'], () => this.#complete(run));
+    refuseIdle(run, spec, workload);
+    // What is left to check does not depend on seeds and phases.
     const identity = JSON.stringify({ ...spec, seed: 0, point: {}, phases: {} });
     if (this.#checked.has(identity)) return { spec, workload };
     this.#checked.add(identity);
-    refuseIdle(run, spec, workload);
     if (spec.fabric === 'sim') openProfileOf(run);
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
@@ -111,15 +114,14 @@ class Opener {
   #complete(run: PlannedRun): Opened {
     const { settings } = run;
     const asIs = this.#workload(run.spec.workload);
-    const phases = decidePhases(settings, asIs.asked);
+    const decided = decidePhases(settings, asIs.asked);
     const isSet = settings.get('workload.dataIntegrity')?.origin.source !== 'default';
     const asked = asIs.dataIntegrity ?? false;
     const dataIntegrity = isSet ? run.spec.workload.dataIntegrity : asked;
     const workload: WorkloadSpec = { ...run.spec.workload, dataIntegrity };
     const grows = asIs instanceof YcsbWorkload && asIs.kinds.includes('insert');
-    if (!grows || phases.operations === undefined) {
-      return { spec: { ...run.spec, workload, phases }, workload: asIs };
-    }
+    if (!grows) return { spec: { ...run.spec, workload, phases: decided }, workload: asIs };
+    const phases = boundedPhases(run, decided, asIs);
     const operationcount = String(phases.operations + phases.warmupOperations);
     const told = { ...workload, properties: { ...workload.properties, operationcount } };
     return { spec: { ...run.spec, workload: told, phases }, workload: this.#workload(told) };
@@ -133,6 +135,28 @@ class Opener {
     this.#workloads.set(identity, opened);
     return opened;
   }
+}
+
+/**
+ * A store of a workload that inserts is made for a number of operations. Nobody knows how many a
+ * duration has room for, so somebody must say at how many the run ends if time does not end it first:
+ * the user, or the user's own file.
+ */
+function boundedPhases(
+  { spec, settings }: PlannedRun,
+  phases: PhaseSpec,
+  { name, asked }: Workload,
+): PhaseSpec & { readonly operations: number } {
+  const isShipped = isShippedWorkload(spec.workload.file);
+  const operations = phases.operations ?? (isShipped ? undefined : asked?.operations);
+  if (operations !== undefined) return { ...phases, operations };
+  const duration = settings.get('phases.duration');
+  const byFlag = duration?.origin.source === 'flag' ? duration.origin.label : 'phases.duration';
+  throw usageError([
+    `${name} inserts as it runs, so its store is made for a number of operations: add ` +
+      `--operations N to ${duration === undefined ? 'maxexecutiontime' : byFlag}, and ` +
+      'whichever comes first ends the run',
+  ]);
 }
 
 /**
@@ -172,12 +196,10 @@ function openProfileOf(run: PlannedRun): void {
 }
 
 function refuseFabric(run: PlannedRun): void {
-  if (run.spec.fabric !== 'verbs') return;
+  const missing = missingFor(run.spec.fabric);
+  if (missing === undefined) return;
   blaming(run, ['fabric'], () => {
-    throw new FarsideError(
-      'FARSIDE_UNSUPPORTED',
-      'RDMA is not part of this version: use --fabric sim or --fabric shared',
-    );
+    throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   });
 }
 

@@ -1,3 +1,4 @@
+import { fabricKinds } from '../../core/context.ts';
 import type { ParameterValue } from '../result.ts';
 import { expectation, type ValueKind } from './values.ts';
 
@@ -179,7 +180,7 @@ const machine: readonly Parameter[] = [
   {
     path: 'fabric',
     flag: 'fabric',
-    kind: { type: 'choice', choices: ['sim', 'shared', 'verbs'] },
+    kind: { type: 'choice', choices: fabricKinds },
     default: 'sim',
     summary: 'sim: virtual time; shared: threads on shared memory; verbs: RDMA',
   },

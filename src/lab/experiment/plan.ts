@@ -56,8 +56,11 @@ async function readExperimentFile(file: string): Promise<Draft> {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`;
+    const whys: Readonly<Record<string, string>> = {
+      ENOENT: 'there is no such file',
+      EISDIR: 'it is a folder',
+    };
+    const why = whys[code ?? ''] ?? `it cannot be read (${code ?? String(error)})`;
     throw new FarsideError('FARSIDE_USAGE', `experiment ${file}: ${why}; expected a YAML file`);
   }
   return readExperiment(

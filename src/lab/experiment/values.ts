@@ -128,7 +128,7 @@ export function expectation(kind: ValueKind): string {
     case 'bytes':
       return `a size in bytes${rangeText(kind)}, such as 1000 or 4KiB`;
     case 'duration':
-      return 'a time with its unit, such as 500ms, 10s or 2m';
+      return 'a time above 0 with its unit, such as 500ms, 10s or 2m';
     case 'number':
       return `a number${rangeText(kind)}`;
     case 'boolean':

@@ -1,5 +1,5 @@
 import { drawDiagram, type Lane, type Style } from './diagram.ts';
-import { writeScript } from './script.ts';
+import { fenceEndNs, writeScript } from './script.ts';
 import { type ExplainOptions, type Performance, perform } from './stage.ts';
 
 /** `farside explain`: performs one operation in the simulator and draws every verb of it. */
@@ -42,11 +42,19 @@ function lanesOf({ cluster, recording }: Performance): Lane[] {
 function legend(options: ExplainOptions, { recording, latencyNs }: Performance): string[] {
   const background = recording.verbs.filter((verb) => verb.background).length;
   const foreground = recording.verbs.length - background;
+  const isHeld = recording.verbs.some((verb) => fenceEndNs(recording.verbs, verb) !== undefined);
   const who = options.contention ? ' of both operations' : '';
   return [
     `${plural(foreground, 'verb')}${who} in the foreground, ${plural(background, 'verb')} in the ` +
       `background (dashed) until ${((latencyNs + options.afterNs) / 1000).toFixed(0)} us.`,
     'A bracket is one round trip; its number is how long the chain of waits is when it ends.',
+    ...(isHeld
+      ? [
+          'A fenced verb is held at the NIC until the READs, atomics and FLUSHes before it are done: ' +
+            'the time of a round trip,',
+          'but none that the program waits for, so it is not counted as one.',
+        ]
+      : []),
   ];
 }
 

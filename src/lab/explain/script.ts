@@ -58,15 +58,45 @@ function verbDraft(performance: Performance, verb: VerbTrace, calls: Calls): Dra
   };
 }
 
-function verbDetails({ cluster, describe }: Performance, verb: VerbTrace): string[] {
+function verbDetails({ cluster, describe, recording }: Performance, verb: VerbTrace): string[] {
   const place = describe(verb.address) ?? regionName(cluster, verb.address);
-  const times = `acts at +${((verb.actNs - verb.postNs) / 1000).toFixed(2)} us`;
-  const lines = [`${formatAddress(verb.address)} ${place}, ${times}`];
+  const lines = [`${formatAddress(verb.address)} ${place}, acts at ${after(verb, verb.actNs)}`];
+  const heldUntilNs = fenceEndNs(recording.verbs, verb);
+  if (heldUntilNs !== undefined) {
+    lines.push(
+      `fenced: held at the NIC until ${after(verb, heldUntilNs)}, no round trip of its own`,
+    );
+  }
   if (verb.status !== verbStatus.ok) {
     lines.push(verb.status === verbStatus.failed ? 'failed' : 'unknown');
   }
   lines.push(...changes(verb));
   return lines;
+}
+
+function after({ postNs }: VerbTrace, timeNs: number): string {
+  return `+${((timeNs - postNs) / 1000).toFixed(2)} us`;
+}
+
+/**
+ * Until when a fenced verb was held back: the last completion of a READ, atomic or FLUSH before it on
+ * its queue pair. That takes the time of a round trip and is none, since the program posted the verbs
+ * together and waits for all of them once. Undefined where there was nothing to wait for.
+ */
+export function fenceEndNs(verbs: readonly VerbTrace[], verb: VerbTrace): number | undefined {
+  if (!verb.fenced) return undefined;
+  const waitedFor = verbs.filter(
+    ({ op, root, target, postNs, completeNs }) =>
+      op !== verbOp.write &&
+      op !== verbOp.atomicWrite &&
+      root === verb.root &&
+      target === verb.target &&
+      postNs <= verb.postNs &&
+      completeNs > verb.postNs &&
+      completeNs <= verb.actNs,
+  );
+  if (waitedFor.length === 0) return undefined;
+  return Math.max(...waitedFor.map(({ completeNs }) => completeNs));
 }
 
 function regionName(cluster: ClusterMap, address: number): string {

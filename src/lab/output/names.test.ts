@@ -18,8 +18,8 @@ describe('names', () => {
 
   test('of points list every axis', () => {
     const point = { 'cluster.computeNodes': 8, 'workload.file': 'b' };
-    expect(pointLabel(point)).toBe('compute nodes 8, file b');
-    expect(pointName('clover', point)).toBe('clover-computeNodes=8-file=b');
+    expect(pointLabel(point)).toBe('compute nodes 8, workload b');
+    expect(pointName('clover', point)).toBe('clover-computeNodes=8-workload=b');
     expect(pointLabel({})).toBe('');
   });
 

@@ -6,9 +6,19 @@ export function systemLabel(system: string): string {
   return base === system ? system : base.replace(/\.[cm]?[jt]s$/, '');
 }
 
+/**
+ * `computeNodes` of `cluster.computeNodes`; of what is called by its section, that: `workload` of
+ * `workload.file`.
+ */
+export function shortName(path: string): string {
+  const [section = '', ...rest] = path.split('.');
+  const isSection = path === 'workload.file' || path === 'profile.name';
+  return isSection ? section : (rest.at(-1) ?? section);
+}
+
 /** `compute nodes` of `cluster.computeNodes`; a unit at the end of the name goes into brackets. */
 export function axisLabel(path: string): string {
-  const words = (path.split('.').at(-1) as string)
+  const words = shortName(path)
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replace(/[-_]/g, ' ')
     .toLowerCase();
@@ -59,7 +69,7 @@ export function uniqueNames(texts: readonly string[]): string[] {
 /** `clover-computeNodes=8` */
 export function pointName(system: string, point: Readonly<Record<string, ParameterValue>>): string {
   const values = Object.entries(point).map(
-    ([path, value]) => `-${path.split('.').at(-1)}=${valueLabel(value)}`,
+    ([path, value]) => `-${shortName(path)}=${valueLabel(value)}`,
   );
   return systemLabel(system) + values.join('');
 }

@@ -35,7 +35,7 @@ describe('results.json', () => {
   test.each([
     ['{', 'x.json: not JSON'],
     ['null', 'x.json: the whole file: '],
-    ['{"resultVersion": 99}', 'x.json: results of version 99, and this farside reads version 1'],
+    ['{"resultVersion": 99}', 'x.json: results of version 99, and this farside reads version 2'],
     [serializeResult(result).replace('"seed": 1', '"seed": "one"'), 'x.json: runs.0.seed: '],
     [serializeResult(result).replace('"wallClockNs"', '"wallclock"'), 'runs.0.wallClockNs'],
   ])('is refused with its place where it is wrong', (text, message) => {
@@ -52,7 +52,7 @@ describe('results.json', () => {
   });
 
   test('is documented by docs/results.schema.json', async () => {
-    // The compiled test lies four folders below the root. After a change: npx vitest run -u
+    // The compiled test lies four folders below the root. `npm run docs` makes it anew.
     const here = path.dirname(fileURLToPath(import.meta.url));
     const file = path.resolve(here, '../../../../docs/results.schema.json');
     const text = `${JSON.stringify(resultJsonSchema(), undefined, 2)}\n`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FarsideError } from '../../core/errors.ts';
+import { oneLine } from '../experiment/setting.ts';
 import { type ExperimentResult, resultVersion } from '../result.ts';
 
 /**
@@ -102,6 +103,15 @@ const runResult = z.strictObject({
   skippedLines: count,
 });
 
+const failedRun = z.strictObject({
+  system: z.string(),
+  fabric: z.string(),
+  seed: z.int(),
+  point: parameters.describe('the value of every axis at this point'),
+  code: z.string().optional().describe('a stable error code; absent for unexpected errors'),
+  message: z.string(),
+});
+
 export const experimentResultSchema = z.strictObject({
   resultVersion: z.literal(resultVersion),
   farsideVersion: z.string(),
@@ -119,6 +129,7 @@ export const experimentResultSchema = z.strictObject({
   axes: z.array(z.strictObject({ path: z.string(), values: z.array(parameterValue) })),
   seeds: z.array(z.int()),
   runs: z.array(runResult),
+  failures: z.array(failedRun).describe('runs that ended with an error'),
 });
 
 /** The JSON Schema of `results.json`, for editors and for readers in other languages. */
@@ -136,7 +147,10 @@ export function parseResult(text: string, source: string): ExperimentResult {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new FarsideError('FARSIDE_INPUT', `${source}: not JSON: ${(error as Error).message}`);
+    throw new FarsideError(
+      'FARSIDE_INPUT',
+      `${source}: not JSON: ${oneLine((error as Error).message)}; expected a results.json`,
+    );
   }
   const version = (json as { resultVersion?: unknown } | null)?.resultVersion;
   if (typeof version === 'number' && version !== resultVersion) {

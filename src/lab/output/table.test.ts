@@ -97,6 +97,20 @@ describe('the terminal table', () => {
     expect(text).toContain('direct: skipped 3 bad trace lines');
   });
 
+  test('names the runs that failed, those that failed alike in one line', () => {
+    const failed = { system: 'clover', fabric: 'sim', point: { 'cluster.computeNodes': 8 } };
+    const failures = [1, 2, 3].map((seed) => ({
+      ...failed,
+      seed,
+      code: 'FARSIDE_CAPACITY',
+      message: 'the heap is full',
+    }));
+    const text = renderTable({ ...single, failures }, plain);
+    expect(text.split('\n')).toContain(
+      'failed: clover, compute nodes 8, seed 1: the heap is full (and 2 more runs of clover)',
+    );
+  });
+
   test('survives a result without runs', () => {
     const text = renderTable({ ...sweep, runs: [], partial: true }, plain);
     expect(text).toContain('no run finished');

@@ -3,6 +3,7 @@ import CliTable3 from 'cli-table3';
 import type { ExperimentResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
+import { failureLines } from './failures.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
 
 export interface TableOptions {
@@ -36,7 +37,7 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
     if (block.rows.length === 0) continue;
     lines.push('', paint('bold', block.title), renderBlock(result, block, options.columns));
   }
-  const warnings = warningsOf(groups);
+  const warnings = [...failureLines(result.failures), ...warningsOf(groups)];
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));
   return `${lines.join('\n')}\n`;
 }

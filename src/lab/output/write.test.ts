@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sampleResult } from '../../../test/support/results.ts';
 import { parseResult } from './schema.ts';
-import { checkOutput, writePlots, writeResults } from './write.ts';
+import { checkOutput, writeResults } from './write.ts';
 
 let root = '';
 beforeAll(() => {
@@ -41,15 +41,13 @@ describe('writing results', () => {
     ]);
   });
 
-  test('writes the plots as files, with the results or alone', async () => {
+  test('writes the plots as files', async () => {
     const dir = path.join(root, 'plots');
     const options = { dir, force: false, formats: [], plots: 'svg' as const };
     await checkOutput(options);
     const names = await writeResults(result, options);
     expect(names).toContain('plots/throughput.svg');
     expect(readFileSync(path.join(dir, 'plots/throughput.svg'), 'utf8')).toContain('<desc>');
-    const alone = await writePlots(result, path.join(root, 'alone'), 'svg');
-    expect(alone.map((name) => `plots/${name}`)).toEqual(names);
     await expect(checkOutput(options)).rejects.toMatchObject({ code: 'FARSIDE_OUTPUT' });
   });
 });

@@ -41,18 +41,6 @@ export async function writeResults(
   return [...files.keys()];
 }
 
-/** Only the plots, as files of a folder: for a result that was read back from `results.json`. */
-export async function writePlots(
-  result: ExperimentResult,
-  dir: string,
-  format: PlotFormat,
-  force = false,
-): Promise<string[]> {
-  const files = (await pictures()).plotFiles(result, format);
-  await writeFolder(dir, files, force);
-  return [...files.keys()];
-}
-
 /**
  * Loaded where a picture is wanted, since it brings a chart library that other commands need not.
  */

@@ -3,7 +3,8 @@ export const definitions: readonly (readonly [term: string, meaning: string])[] 
   [
     'Throughput',
     'Operations that ended in the measured phase, divided by its duration. Loading and ' +
-      'warm-up are not in it.',
+      'warm-up are not in it. Where time is real it is the rate while all compute nodes measured: ' +
+      'the time in which the last ones finish is left out.',
   ],
   [
     'Latency',

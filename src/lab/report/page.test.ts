@@ -84,7 +84,10 @@ describe('the report', () => {
 
   test('says what went wrong and what is missing', () => {
     const runs = single.runs.map((run) => ({ ...run, skippedLines: 7 }));
-    const text = reportPage({ ...single, runs, partial: true });
+    const failed = { system: 'clover', fabric: 'sim', seed: 4, point: {}, code: undefined };
+    const failures = [{ ...failed, message: 'it <broke>' }];
+    const text = reportPage({ ...single, runs, failures, partial: true });
+    expect(text).toContain('failed: clover, seed 4: it &lt;broke&gt;');
     expect(text).toContain('Partial: the experiment was interrupted');
     expect(text).toContain('skipped 14 bad trace lines');
     expect(reportPage({ ...single, runs: [], partial: true })).toContain('no run finished');

@@ -1,4 +1,5 @@
 import { warningsOf } from '../output/columns.ts';
+import { failureLines } from '../output/failures.ts';
 import { formatBytes } from '../output/format.ts';
 import { pointLabel } from '../output/names.ts';
 import { describe } from '../output/table.ts';
@@ -53,6 +54,7 @@ function header(result: ExperimentResult, groups: readonly GroupSummary[]): Html
     ...(result.partial
       ? [`Partial: the experiment was interrupted; ${result.runs.length} runs had finished.`]
       : []),
+    ...failureLines(result.failures),
     ...warningsOf(groups),
   ];
   const warning =

@@ -82,10 +82,59 @@ describe('the plots of a result', () => {
 
   test('use bars where the values of an axis have no order', () => {
     const text = textOf(
-      standaloneSvg(named(withAxes('workload.file', ['a', 'b']), 'throughput-by-file')),
+      standaloneSvg(named(withAxes('workload.file', ['a', 'b']), 'throughput-by-workload')),
     );
-    expect(text).toContain('file a');
-    expect(text).toContain('file b');
+    expect(text).toContain('workload a');
+    expect(text).toContain('workload b');
+  });
+
+  test('use bars where a zero would have no place on a logarithmic axis', () => {
+    const byCursors = (values: readonly number[]): string =>
+      textOf(
+        standaloneSvg(named(withAxes('clover.cursorsMax', values), 'throughput-by-cursorsMax')),
+      );
+    expect(byCursors([100, 10_000, 0])).toMatch(
+      /cursors max 100\|.*cursors max 10000\|.*cursors max 0\|/,
+    );
+    expect(byCursors([0, 1, 2])).not.toContain('cursors max 0');
+    expect(byCursors([1, 10, 100])).toContain('logarithmic');
+  });
+
+  test('leave out kinds that a point has not, and points that have not the kind', () => {
+    const workloads = withAxes('workload.file', ['a', 'c']);
+    const runs = workloads.runs.map((run) => {
+      const { read } = run.perOperation;
+      return run.point['workload.file'] === 'a' ? run : { ...run, perOperation: { read: read! } };
+    });
+    const text = textOf(standaloneSvg(named({ ...workloads, runs }, 'p99-update-by-workload')));
+    expect(text).toContain('workload a');
+    expect(text).not.toContain('workload c');
+    const both = {
+      ...workloads,
+      axes: [...workloads.axes, { path: 'cluster.replicas', values: [1, 2] }],
+      runs: runs.flatMap((run) =>
+        [1, 2].map((replicas) => ({
+          ...run,
+          point: { ...run.point, 'cluster.replicas': replicas },
+        })),
+      ),
+    };
+    const names = plotsOf(both).map((plot) => plot.name);
+    expect(names).toContain('p99-update-by-replicas-workload=a');
+    expect(names).not.toContain('p99-update-by-replicas-workload=c');
+    expect(names).toContain('p99-read-by-replicas-workload=c');
+  });
+
+  test('have no legend for what no bar shows', () => {
+    const busy = textOf(standaloneSvg(named(single, 'cpu')));
+    expect(busy).toContain('|polling|');
+    const runs = single.runs.map((run) => {
+      const cpu = { compute: { cores: 4, usefulNs: run.durationNs, pollingNs: 0 } };
+      return { ...run, cpu };
+    });
+    const slept = textOf(standaloneSvg(named({ ...single, runs }, 'cpu')));
+    expect(slept).not.toContain('|polling|');
+    expect(slept).toContain('|idle|');
   });
 
   test('are limited in number where a sweep is large', () => {

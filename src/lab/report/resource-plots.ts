@@ -1,7 +1,7 @@
 import { byteUnitOf, formatBytes, formatUsd, significant } from '../output/format.ts';
 import type { CpuSummary, GroupSummary, MemorySummary } from '../statistics/summary.ts';
 import { categories, idle } from './palette.ts';
-import type { Plot, PlotContext } from './plot.ts';
+import { joined, type Plot, type PlotContext } from './plot.ts';
 import { describeRows, notesOf, rowPlot, rowsOf, valuesOf } from './rows.ts';
 
 type Groups = readonly GroupSummary[];
@@ -30,7 +30,9 @@ function cpuPlot(groups: Groups, suffix: string): Plot {
     Math.max(0, cores - useful.median - polling.median);
   const input = {
     title: 'Busy cores by role',
-    subtitle: 'useful: work that operations need; polling: waiting without sleeping',
+    subtitle: rows.some(({ data }) => (data?.polling.median ?? 0) > 0)
+      ? 'useful: work that operations need; polling: waiting without sleeping'
+      : 'useful: time on a processor, looking for messages included',
     rows,
     legend: true,
     panels: [
@@ -49,7 +51,7 @@ function cpuPlot(groups: Groups, suffix: string): Plot {
             values: valuesOf(rows, ({ polling }) => polling.median),
           },
           { name: 'idle', color: idle, values: valuesOf(rows, idleOf) },
-        ],
+        ].filter(({ values }) => values.some((value) => (value ?? 0) > 0)),
         notes: notesOf(rows, (cpu) => ({
           at: cpu.useful.median + cpu.polling.median + idleOf(cpu),
           text: `${significant(cpu.useful.median)} useful`,
@@ -136,7 +138,10 @@ function costPlot(groups: Groups, context: PlotContext, suffix: string): Plot {
   const colors = rows.map(({ group }) => group && context.styles.get(group.system)!.color);
   const input = {
     title: 'Cost to buy and to run',
-    subtitle: 'CapEx: list prices of the nodes; OpEx: energy of useful CPU time',
+    subtitle: joined(
+      'CapEx: list prices of the nodes; OpEx: energy of useful CPU time',
+      context.repetitions,
+    ),
     rows,
     legend: false,
     panels: [

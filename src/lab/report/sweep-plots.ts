@@ -1,6 +1,6 @@
 import { formatInterval } from '../output/columns.ts';
 import { prefixOf, significant, timeUnitOf } from '../output/format.ts';
-import { axisLabel, pointLabel, systemLabel, valueLabel } from '../output/names.ts';
+import { axisLabel, pointLabel, shortName, systemLabel, valueLabel } from '../output/names.ts';
 import type { Axis, ExperimentResult, ParameterValue } from '../result.ts';
 import type { Estimate } from '../statistics/estimate.ts';
 import { type GroupSummary, kindsOf, systemsOf } from '../statistics/summary.ts';
@@ -36,8 +36,18 @@ export function sweepPlots(
   return axes.flatMap((axis) =>
     panelsOf(axis, groups)
       .slice(0, panelsMax)
-      .flatMap((panel) => metrics.map((metric) => sweepPlot(axis, panel, metric, context))),
+      .flatMap((panel) =>
+        metrics
+          .map((metric) => ({ metric, shown: { ...panel, groups: groupsWith(metric, panel) } }))
+          // A sweep over workloads has kinds that some of them lack: an empty picture says nothing.
+          .filter(({ shown }) => shown.groups.length > 0)
+          .map(({ metric, shown }) => sweepPlot(axis, shown, metric, context)),
+      ),
   );
+}
+
+function groupsWith(metric: Metric, { groups }: Panel): GroupSummary[] {
+  return groups.filter((group) => metric.of(group) !== undefined);
 }
 
 /** Pictures that `panelsMax` leaves out, for a note where they would stand. */
@@ -98,19 +108,19 @@ function sweepPlot(
 ): Plot {
   const values = panel.groups.map((group) => metric.of(group)?.median ?? 0);
   const unit = metric.unit(values);
-  const isNumeric = axis?.values.every((value) => typeof value === 'number') ?? false;
+  const isNumeric = axis !== undefined && hasScale(axis.values);
   const against = axis === undefined ? '' : ` against ${axisLabel(axis.path)}`;
   const head = {
     title: metric.title + against,
     subtitle: joined(pointLabel(panel.fixed), context.repetitions),
   };
   const chart = isNumeric
-    ? lines(axis!, panel.groups, metric, unit, head, context)
+    ? lines(axis, panel.groups, metric, unit, head, context)
     : rows(axis, panel.groups, metric, unit, head, context);
   const fixedName = Object.entries(panel.fixed)
-    .map(([path, value]) => `-${path.split('.').at(-1)}=${valueLabel(value)}`)
+    .map(([path, value]) => `-${shortName(path)}=${valueLabel(value)}`)
     .join('');
-  const by = axis === undefined ? '' : `-by-${axis.path.split('.').at(-1)}`;
+  const by = axis === undefined ? '' : `-by-${shortName(axis.path)}`;
   return {
     name: metric.name + by + fixedName,
     description:
@@ -143,7 +153,7 @@ function lines(
       label: systemLabel(system),
       style: context.styles.get(system)!,
       points: groups
-        .filter((group) => group.system === system && metric.of(group) !== undefined)
+        .filter((group) => group.system === system)
         .map((group) => {
           const { median, interval } = scaled(metric.of(group)!, unit.factor);
           return { x: Number(group.point[axis.path]), y: median, interval };
@@ -153,12 +163,25 @@ function lines(
   });
 }
 
-/** Logarithmic where the values span three doublings: 1, 2, 4, 8 stand at even distances. */
+/** Values that span three doublings stand on a logarithmic scale: 1, 2, 4, 8 at even distances. */
+function isWide(values: readonly number[]): boolean {
+  return Math.max(...values) / Math.min(...values) >= 8;
+}
+
+/**
+ * Whether values have places on one scale: numbers, except where a zero stands beside some that want
+ * a logarithmic one, as in 0, 100, 10k. It has no place there, and often means "no limit".
+ */
+function hasScale(values: readonly ParameterValue[]): boolean {
+  const numbers = values.filter((value) => typeof value === 'number');
+  if (numbers.length < values.length) return false;
+  const positive = numbers.filter((value) => value > 0);
+  return positive.length === numbers.length || positive.length === 0 || !isWide(positive);
+}
+
 function scaleOf(axis: Axis): ScaleAxis {
   const ticks = axis.values.map(Number).sort((a, b) => a - b);
-  const [least = 0] = ticks;
-  const greatest = ticks.at(-1) ?? 0;
-  const logarithmic = least > 0 && greatest / least >= 8;
+  const logarithmic = (ticks[0] ?? 0) > 0 && isWide(ticks);
   const name = axisLabel(axis.path) + (logarithmic ? ', logarithmic' : '');
   return { name, ticks, logarithmic };
 }
@@ -174,12 +197,11 @@ function rows(
 ): Chart {
   const barRows: (BarRow & { readonly group?: GroupSummary })[] = [];
   for (const value of axis?.values ?? [undefined]) {
-    if (axis !== undefined) {
+    const here = groups.filter((group) => axis === undefined || group.point[axis.path] === value);
+    if (axis !== undefined && here.length > 0) {
       barRows.push({ label: `${axisLabel(axis.path)} ${valueLabel(value)}`, isHeading: true });
     }
-    for (const group of groups) {
-      if (axis !== undefined && group.point[axis.path] !== value) continue;
-      if (metric.of(group) === undefined) continue;
+    for (const group of here) {
       barRows.push({ label: systemLabel(group.system), isHeading: false, group });
     }
   }

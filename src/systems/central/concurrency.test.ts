@@ -2,30 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rebuiltFromMap, rebuiltFromMemoryNodes } from '../../../test/support/central-memory.ts';
 import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
+import {
+  numbered,
+  numberOf,
+  RacingClients,
+  racingShape,
+  type Step,
+  scripts,
+} from '../../../test/support/racing-clients.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import type { Durability } from '../../core/context.ts';
-import type { Program } from '../../core/effect.ts';
-import { type Key, keyOf } from '../../core/key.ts';
+import type { Key } from '../../core/key.ts';
 import { recordBytes } from '../../core/record.ts';
-import type { StoreClient, System } from '../system.ts';
+import type { System } from '../system.ts';
 import { system as central } from './index.ts';
 import { classBytes, classOf } from './size-class.ts';
 
 const system = central as System;
-const into = (): Uint8Array => new Uint8Array(4096);
-
-/** A value that tells which one it is, in every byte, and is long enough to be torn. */
-function numbered(number: number): Uint8Array {
-  return new Uint8Array(8 + ((number * 37) % 300)).fill(number);
-}
-
-/** The number of a value; throws where its bytes are not of one value. */
-function numberOf(bytes: Uint8Array): number {
-  const number = bytes[0] as number;
-  expect(bytes).toEqual(numbered(number));
-  return number;
-}
-
 /**
  * What someone who has only the memory nodes would find of a key when its delete is acknowledged.
  */
@@ -36,75 +29,31 @@ interface Ghost {
   readonly deleteReturnedNs: number;
 }
 
-type Step = { readonly operation: KeyOperation['operation']; readonly key: number };
-
-function* client(
-  store: StoreClient,
-  steps: readonly Step[],
-  keys: readonly Key[],
-  schedule: RandomSchedule,
-  nextValue: () => number,
-  histories: readonly KeyOperation[][],
-  ghosts: Ghost[],
-): Program<void> {
-  const nowNs = (): number => schedule.nowNs;
-  const buffer = into();
-  for (const { operation, key: index } of steps) {
-    const key = keys[index] as Key;
-    const invokedNs = nowNs();
-    let value = operation === 'put' || operation === 'insert' ? nextValue() : undefined;
-    let result = true;
-    const pending = { operation, invokedNs, returnedNs: Number.POSITIVE_INFINITY, value };
-    const at = (histories[index] as KeyOperation[]).push(pending) - 1;
-    if (operation === 'get') {
-      const length = yield* store.get(key, buffer);
-      if (length !== undefined) value = numberOf(buffer.subarray(0, length));
-    } else if (operation === 'delete') {
-      result = yield* store.delete(key);
-      const found = rebuiltFromMemoryNodes(schedule.cluster, schedule.memory).get(key.text);
-      if (result && found !== undefined) {
-        ghosts.push({
-          key: index,
-          value: found[0] as number,
-          deleteInvokedNs: invokedNs,
-          deleteReturnedNs: nowNs(),
-        });
-      }
-    } else {
-      result = yield* store[operation](key, numbered(value as number));
-    }
-    (histories[index] as KeyOperation[])[at] = { ...pending, returnedNs: nowNs(), value, result };
-  }
-}
-
-const small = { keysMax: 2, keyBytesMax: 8, valueBytesMax: 400, valueBytesMean: 200 };
-
 function race(
   seed: number,
-  scripts: readonly Step[][],
+  clients: readonly Step[][],
   replicas: number,
   durability: Durability,
   stop: { readonly steps?: number; readonly localWrites?: number } = {},
 ) {
-  const keys = ['x', 'yy'].map((text) => keyOf(text));
   const schedule = new RandomSchedule(system, {
     seed,
     durability,
-    shape: { memoryNodes: 3, computeNodes: 2, clientsPerNode: 3, replicas, ...small },
+    shape: { ...racingShape, keysMax: 2, replicas },
     settings: { handlers: 4 },
   });
-  const histories: KeyOperation[][] = keys.map(() => []);
   const ghosts: Ghost[] = [];
-  let value = 0;
-  schedule.run(
-    scripts.map((steps, i) => ({
-      node: i % 2,
-      program: (store: StoreClient) =>
-        client(store, steps, keys, schedule, () => ++value, histories, ghosts),
-    })),
-    stop,
-  );
-  return { schedule, histories, keys, ghosts };
+  const racing = new RacingClients(schedule, ['x', 'yy'], {
+    onDeleted(key, deleteInvokedNs, result) {
+      const { text } = racing.keys[key] as Key;
+      const found = rebuiltFromMemoryNodes(schedule.cluster, schedule.memory).get(text);
+      if (!result || found === undefined) return;
+      const deleteReturnedNs = schedule.nowNs;
+      ghosts.push({ key, value: found[0] as number, deleteInvokedNs, deleteReturnedNs });
+    },
+  });
+  racing.run(clients, stop);
+  return { schedule, racing, ghosts };
 }
 
 /**
@@ -127,40 +76,17 @@ function isExplained(ghost: Ghost, histories: readonly KeyOperation[][]): boolea
   return origin.result === true;
 }
 
-const steps = fc.array(
-  fc.record({
-    operation: fc.constantFrom('get', 'put', 'put', 'insert', 'delete'),
-    key: fc.constantFrom(0, 0, 1),
-  }),
-  { minLength: 1, maxLength: 5 },
-);
-
 describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) => {
   test('every answer fits one order per key, and memory holds exactly what that order left', () => {
     fc.assert(
       fc.property(
         fc.nat(),
-        fc.array(steps, { minLength: 2, maxLength: 5 }),
+        fc.array(scripts, { minLength: 2, maxLength: 5 }),
         fc.integer({ min: 1, max: 3 }),
-        (seed, scripts, replicas) => {
-          const { schedule, histories, keys, ghosts } = race(seed, scripts, replicas, durability);
-          const final = new Map<string, number>();
-          schedule.run([
-            {
-              *program(store) {
-                for (const [index, key] of keys.entries()) {
-                  const buffer = into();
-                  const invokedNs = schedule.nowNs;
-                  const length = yield* store.get(key, buffer);
-                  const value =
-                    length === undefined ? undefined : numberOf(buffer.subarray(0, length));
-                  const returnedNs = schedule.nowNs;
-                  histories[index]?.push({ operation: 'get', invokedNs, returnedNs, value });
-                  if (value !== undefined) final.set(key.text, value);
-                }
-              },
-            },
-          ]);
+        (seed, clients, replicas) => {
+          const { schedule, racing, ghosts } = race(seed, clients, replicas, durability);
+          const { histories } = racing;
+          const final = racing.readAll();
           for (const history of histories) expect(isLinearizable(history)).toBe(true);
           for (const ghost of ghosts) expect(isExplained(ghost, histories)).toBe(true);
           const left = new Map([...final].map(([key, value]) => [key, numbered(value)]));
@@ -182,14 +108,15 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
     fc.assert(
       fc.property(
         fc.nat(),
-        fc.array(steps, { minLength: 2, maxLength: 4 }),
+        fc.array(scripts, { minLength: 2, maxLength: 4 }),
         fc.integer({ min: 1, max: 3 }),
         fc.oneof(
           fc.record({ steps: fc.integer({ min: 100, max: 6000 }) }),
           fc.record({ localWrites: fc.integer({ min: 1, max: 12 }) }),
         ),
-        (seed, scripts, replicas, stop) => {
-          const { schedule, histories, keys } = race(seed, scripts, replicas, durability, stop);
+        (seed, clients, replicas, stop) => {
+          const { schedule, racing } = race(seed, clients, replicas, durability, stop);
+          const { histories, keys } = racing;
           schedule.memory.losePower();
           const contents = rebuiltFromMap(schedule.cluster, schedule.memory);
           for (const [index, key] of keys.entries()) {

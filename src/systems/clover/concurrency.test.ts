@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FoundVersion, walkChain } from '../../../test/support/clover-memory.ts';
 import { watchedClover } from '../../../test/support/clover-store.ts';
-import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
+import { isLinearizable } from '../../../test/support/key-operations.ts';
+import {
+  numbered,
+  RacingClients,
+  racingShape,
+  scripts,
+} from '../../../test/support/racing-clients.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import { offsetOf } from '../../core/address.ts';
 import type { Durability } from '../../core/context.ts';
@@ -12,23 +18,6 @@ import type { StoreClient } from '../system.ts';
 import type { MetadataServer } from './metadata/server.ts';
 import type { CloverNode } from './node.ts';
 
-/** A value that tells which one it is, in every byte, and is long enough to be torn. */
-function numbered(number: number): Uint8Array {
-  return new Uint8Array(8 + ((number * 37) % 300)).fill(number);
-}
-
-/** The number of a value; throws where its bytes are not of one value. */
-function numberOf(bytes: Uint8Array): number {
-  const number = bytes[0] as number;
-  expect(bytes).toEqual(numbered(number));
-  return number;
-}
-
-interface Step {
-  readonly operation: KeyOperation['operation'];
-  readonly key: number;
-}
-
 interface RaceOptions {
   readonly seed: number;
   readonly replicas: number;
@@ -36,29 +25,19 @@ interface RaceOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-const keys = ['x', 'yy', 'zzz'].map((text) => keyOf(text));
+const keyTexts = ['x', 'yy', 'zzz'];
+const keys = keyTexts.map((text) => keyOf(text));
 
 class Race {
   readonly servers: MetadataServer[] = [];
   readonly schedule: RandomSchedule;
-  readonly histories: KeyOperation[][] = keys.map(() => []);
-  #value = 0;
+  readonly racing: RacingClients;
 
   constructor({ seed, replicas, durability = 'assumed', settings = {} }: RaceOptions) {
     this.schedule = new RandomSchedule(watchedClover(this.servers), {
       seed,
       durability,
-      shape: {
-        memoryNodes: 3,
-        computeNodes: 2,
-        clientsPerNode: 3,
-        replicas,
-        keysMax: 3,
-        keyBytesMax: 8,
-        valueBytesMax: 400,
-        valueBytesMean: 200,
-        memoryBytes: 600_000,
-      },
+      shape: { ...racingShape, replicas, keysMax: 3, memoryBytes: 600_000 },
       settings: {
         handlers: 3,
         retireBatch: 3,
@@ -68,36 +47,7 @@ class Race {
         ...settings,
       },
     });
-  }
-
-  /** Until all have ended, or for good after so many steps of the scheduler. */
-  run(scripts: readonly (readonly Step[])[], steps?: number): void {
-    this.schedule.run(
-      scripts.map((script, i) => ({
-        node: i % 2,
-        program: (store: StoreClient) => this.#client(store, script),
-      })),
-      steps === undefined ? {} : { steps },
-    );
-  }
-
-  *#client(store: StoreClient, steps: readonly Step[]): Program<void> {
-    const buffer = new Uint8Array(400);
-    for (const { operation, key: index } of steps) {
-      const key = keys[index] as Key;
-      const invokedNs = this.schedule.nowNs;
-      let value = operation === 'put' || operation === 'insert' ? ++this.#value : undefined;
-      let result: boolean | undefined;
-      const history = this.histories[index] as KeyOperation[];
-      const pending = { operation, invokedNs, returnedNs: Number.POSITIVE_INFINITY, value };
-      const at = history.push(pending) - 1;
-      if (operation === 'get') {
-        const length = yield* store.get(key, buffer);
-        if (length !== undefined) value = numberOf(buffer.subarray(0, length));
-      } else if (operation === 'delete') result = yield* store.delete(key);
-      else result = yield* store[operation](key, numbered(value as number));
-      history[at] = { ...pending, returnedNs: this.schedule.nowNs, value, result };
-    }
+    this.racing = new RacingClients(this.schedule, keyTexts);
   }
 
   /** The versions of every named key, from raw memory. */
@@ -127,14 +77,6 @@ class Race {
   }
 }
 
-const script = fc.array(
-  fc.record<Step>({
-    operation: fc.constantFrom('get', 'put', 'put', 'insert', 'delete'),
-    key: fc.constantFrom(0, 0, 1),
-  }),
-  { minLength: 1, maxLength: 5 },
-);
-
 const variants: readonly Readonly<Record<string, unknown>>[] = [
   {},
   { readWait: 'first' },
@@ -147,19 +89,18 @@ describe.each(['assumed', 'flush'] as const)('racing clients, %s', (durability) 
     fc.assert(
       fc.property(
         fc.nat(),
-        fc.array(script, { minLength: 2, maxLength: 5 }),
+        fc.array(scripts, { minLength: 2, maxLength: 5 }),
         fc.integer({ min: 1, max: 3 }),
         fc.constantFrom(...variants),
-        (seed, scripts, replicas, settings) => {
+        (seed, clients, replicas, settings) => {
           const race = new Race({ seed, replicas, durability, settings });
-          race.run(scripts);
-          race.run([keys.map((_, key) => ({ operation: 'get' as const, key }))]);
+          race.racing.run(clients);
+          const final = race.racing.readAll();
           const chains = race.chains();
-          for (const [k, history] of race.histories.entries()) {
-            expect(isLinearizable(history)).toBe(true);
-            const last = history.at(-1)?.value;
-            const tail = chains.get((keys[k] as Key).text)?.at(-1);
-            expect(tail === undefined ? undefined : tail.value[0]).toBe(last);
+          for (const history of race.racing.histories) expect(isLinearizable(history)).toBe(true);
+          for (const { text } of keys) {
+            const tail = chains.get(text)?.at(-1);
+            expect(tail === undefined ? undefined : tail.value[0]).toBe(final.get(text));
           }
         },
       ),
@@ -172,16 +113,16 @@ test('in flush durability, a loss of power at any moment takes back nothing that
   fc.assert(
     fc.property(
       fc.nat(),
-      fc.array(script, { minLength: 2, maxLength: 5 }),
+      fc.array(scripts, { minLength: 2, maxLength: 5 }),
       fc.integer({ min: 1, max: 3 }),
       fc.integer({ min: 1, max: 1500 }),
-      (seed, scripts, replicas, steps) => {
+      (seed, clients, replicas, steps) => {
         const race = new Race({ seed, replicas, durability: 'flush' });
-        race.run([keys.map((_, key) => ({ operation: 'insert' as const, key }))]);
-        race.run(scripts, steps);
+        race.racing.run([keys.map((_, key) => ({ operation: 'insert', key }))]);
+        race.racing.run(clients, { steps });
         race.schedule.memory.losePower();
         const chains = race.chains(true);
-        for (const [k, history] of race.histories.entries()) {
+        for (const [k, history] of race.racing.histories.entries()) {
           // Gets that never ended say nothing; what is found is read after everything else.
           const ended = history.filter((o) => o.operation !== 'get' || o.returnedNs < 1e300);
           const tail = chains.get((keys[k] as Key).text)?.at(-1);
@@ -214,8 +155,8 @@ test('a reader flushes the link that it follows: others may write behind what it
   for (let seed = 0; seed < 16; seed++) {
     const race = new Race({ seed, replicas: 1, durability: 'flush' });
     const [key] = keys as [Key];
-    race.run([[{ operation: 'insert', key: 0 }]]);
-    race.run([[], [{ operation: 'get', key: 0 }]]);
+    race.racing.run([[{ operation: 'insert', key: 0 }]]);
+    race.racing.run([[], [{ operation: 'get', key: 0 }]]);
     const one = (node: number, program: (store: StoreClient) => Program<unknown>): void =>
       race.schedule.run([{ node, program }]);
     one(0, (store) => diesBeforeFlush(store.put(key, numbered(50))));

@@ -1,4 +1,5 @@
 import { assert } from '../../core/errors.ts';
+import { twoTo32 } from '../../core/word.ts';
 
 /**
  * The pointer word: what Clover links buffers with. It lies in buffer headers (one per replica), in
@@ -43,7 +44,7 @@ export const computeNodesMax = 1022;
 
 export function reference(handle: number, version: number): Reference {
   assert(
-    handle >= 1 && handle < 2 ** 32 && version >= 1 && version <= 255,
+    handle >= 1 && handle < twoTo32 && version >= 1 && version <= 255,
     () => `handle ${handle} version ${version} do not make a reference`,
   );
   return handle * 256 + version;
@@ -54,7 +55,7 @@ export function handleOf(target: Reference): number {
 }
 
 export function versionOf(target: Reference): number {
-  return target % 256;
+  return target & 0xff; // of 40 bits the low 32 come into it
 }
 
 // A word is read through its two unsigned halves: hot paths never make a bigint of it. ------------

@@ -1,3 +1,5 @@
+import { twoTo32 } from '../../core/word.ts';
+
 /**
  * FNV-1a over the eight octets of a non-negative integer, lowest first, and the absolute value of
  * the result taken as a signed 64-bit number: what YCSB calls `Utils.hash`. In two 32-bit halves,
@@ -19,15 +21,15 @@ const primeLow = 0x1b3;
 export function ycsbHash(value: number, into: Fnv64): Fnv64 {
   let high = 0xcbf29ce4;
   let low = 0x84222325;
-  let rest = value % 2 ** 32;
-  const upper = Math.floor(value / 2 ** 32);
+  let rest = value >>> 0;
+  const upper = Math.floor(value / twoTo32);
   for (let octet = 0; octet < 8; octet++) {
     if (octet === 4) rest = upper;
     low = (low ^ (rest & 0xff)) >>> 0;
     rest = rest >>> 8;
     // Below 2^41: exact in a double.
     const product = low * primeLow;
-    high = (Math.imul(high, primeLow) + Math.floor(product / 2 ** 32) + (low << 8)) >>> 0;
+    high = (Math.imul(high, primeLow) + Math.floor(product / twoTo32) + (low << 8)) >>> 0;
     low = product >>> 0;
   }
   if (high >>> 31 === 1) {

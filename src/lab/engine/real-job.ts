@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { type Program, sleep } from '../../core/effect.ts';
+import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
 import type { JobEnd, JobSite } from '../../fabric/job.ts';
+import type { Measuring } from '../driver/clients.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
 import { MeasuringWindow } from '../driver/window.ts';
-import type { RunSpec } from '../spec.ts';
+import type { PhaseSpec, RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
+import { FullLoad } from './full-load.ts';
 import { type Member, Meter } from './meter.ts';
 import { NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
@@ -22,12 +24,12 @@ const progressEvery = 256;
 /** How often a server looks whether measuring has begun or ended. */
 const serverLooksNs = 2_000_000;
 
-export interface SharedPart extends Part {
+export interface RealPart extends Part {
   readonly cpuNs: number;
   readonly verbs: number;
 }
 
-/** What one thread of a run on shared memory does; loaded by path in each worker. */
+/** What one node of a run in real time does; loaded by path in whatever thread is that node. */
 export async function job(site: JobSite): Promise<JobEnd> {
   const prepared = await prepare(site.data as RunSpec);
   const { role } = site.cluster.node(site.runtime.context.node);
@@ -47,7 +49,7 @@ function serverNode(site: JobSite, prepared: Prepared): JobEnd {
     meter.end();
   };
   runtime.start(watch(), { daemon: true, label: 'meter' });
-  return (): SharedPart => {
+  return (): RealPart => {
     meter.end();
     const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
     return { ...part, cpuNs: meter.cpuNs, verbs: part.background.verbs };
@@ -56,14 +58,20 @@ function serverNode(site: JobSite, prepared: Prepared): JobEnd {
 
 function clientNode(site: JobSite, prepared: Prepared): JobEnd {
   const { runtime } = site;
-  const { spec, cluster, workload } = prepared;
+  const { cluster, workload } = prepared;
   const compute = cluster.withRole('compute');
   const index = compute.findIndex((node) => node.id === runtime.context.node);
   const share = { index, of: compute.length };
   const node = new NodeJob(prepared, runtime, index);
   const meter = new ThreadMeter(node.starts);
   const recorder = new Recorder();
-  const window = new MeasuringWindow(spec.phases, share, {
+  const fullLoad = new FullLoad(
+    () => site.arrivals(meetings.measuring) === compute.length,
+    () => site.arrivals(meetings.measured) > 0,
+  );
+  const nowNs = (): number => runtime.context.nowNs();
+  const { window: phases, operationsMax } = phasesOf(prepared);
+  const window = new MeasuringWindow(phases, share, {
     onStart(endNs) {
       meter.start();
       site.arrive(meetings.measuring);
@@ -72,6 +80,7 @@ function clientNode(site: JobSite, prepared: Prepared): JobEnd {
     },
     onEnd() {
       meter.end();
+      fullLoad.end(window.endNs, window.measured);
       site.arrive(meetings.measured);
     },
   });
@@ -79,18 +88,37 @@ function clientNode(site: JobSite, prepared: Prepared): JobEnd {
   const nextOperation = (): number => {
     if (window.completed % progressEvery === 0) {
       site.progress(slots.completed, window.completed);
-      if (site.stopRequested()) window.close(runtime.context.nowNs());
+      if (site.stopRequested()) window.close(nowNs());
     }
+    fullLoad.look(nowNs, window.measured);
     return nextNumber();
   };
-  startSeats(site, node, { window, recorder, nextOperation }, compute.length);
-  return (): SharedPart => {
-    window.close(runtime.context.nowNs());
+  const measuring = { window, recorder, nextOperation };
+  startSeats(site, node, measuring, { nodes: compute.length, operationsMax });
+  return (): RealPart => {
+    window.close(nowNs());
     const part = meter.counts.part(window, recorder.toSums(), workload.skippedLines ?? 0);
     recorder.destroy();
     const counted = part.kinds.reduce((sum, kind) => sum + kind.sums.verbs, 0);
-    return { ...part, cpuNs: meter.cpuNs, verbs: counted + part.background.verbs };
+    const verbs = counted + part.background.verbs;
+    return { ...part, fullLoad: fullLoad.part, cpuNs: meter.cpuNs, verbs };
   };
+}
+
+/**
+ * How long a node's clients go on. Counts are split evenly over nodes, except where operations are
+ * parted by their keys and some nodes have more of them: there all end at the same line of the trace.
+ */
+function phasesOf({ spec, workload }: Prepared): {
+  readonly window: PhaseSpec;
+  readonly operationsMax: number | undefined;
+} {
+  const { phases } = spec;
+  if (workload.parted !== true || phases.operations === undefined) {
+    return { window: phases, operationsMax: undefined };
+  }
+  const operationsMax = phases.warmupOperations + phases.operations;
+  return { window: { ...phases, operations: undefined }, operationsMax };
 }
 
 function* closeAt(
@@ -106,26 +134,58 @@ function* closeAt(
 function startSeats(
   site: JobSite,
   node: NodeJob,
-  measuring: Parameters<NodeJob['runPrograms']>[0],
-  nodes: number,
+  measuring: Measuring,
+  { nodes, operationsMax }: { readonly nodes: number; readonly operationsMax: number | undefined },
 ): void {
   const { runtime } = site;
   let loaded = 0;
   const loading = node.loadPrograms(() => {
     if (++loaded % progressEvery === 0) site.progress(slots.loaded, loaded);
   });
-  let running: ReturnType<NodeJob['runPrograms']> | undefined;
-  const seat = function* (index: number, load: Program<void>): Program<void> {
+  let running: ProgramSeries[] | undefined;
+  const meetOthers = function* (load: Program<void>): Program<void> {
     yield* load;
     yield* site.meet(meetings.loaded, loading.length * nodes);
+  };
+  const clientLoop = (seat: number): ProgramSeries => {
     if (running === undefined) {
       measuring.window.open(runtime.context.nowNs());
-      running = node.runPrograms(measuring);
+      const programs = node.runPrograms(measuring, operationsMax);
+      running = programs.map(({ program }) => program);
     }
-    yield* (running[index] as { program: Program<void> }).program;
+    return running[seat] as ProgramSeries;
   };
   for (const [i, { program, label, thread }] of loading.entries()) {
-    runtime.start(seat(i, program), { label, thread });
+    const series = new Followed(meetOthers(program), () => clientLoop(i));
+    runtime.start(series, { label, thread });
+  }
+}
+
+/** A program, and then a series that is made when it has ended. */
+class Followed implements ProgramSeries {
+  readonly #first: Program<void>;
+  readonly #makeRest: () => ProgramSeries;
+  #begun = false;
+  #rest: ProgramSeries | undefined = undefined;
+
+  constructor(first: Program<void>, makeRest: () => ProgramSeries) {
+    this.#first = first;
+    this.#makeRest = makeRest;
+  }
+
+  advance(result: unknown): Program<unknown> | undefined {
+    if (this.#rest !== undefined) return this.#rest.advance(result);
+    if (this.#begun) {
+      this.#rest = this.#makeRest();
+      return this.#rest.advance(undefined);
+    }
+    this.#begun = true;
+    return this.#first;
+  }
+
+  recover(error: unknown): Program<unknown> | undefined {
+    if (this.#rest === undefined) throw error;
+    return this.#rest.recover(error);
   }
 }
 

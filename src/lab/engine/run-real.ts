@@ -1,42 +1,46 @@
-import { SharedCluster } from '../../fabric/shared/cluster.ts';
+import type { FabricCluster } from '../../fabric/job.ts';
 import type { CpuResult, RunResult } from '../result.ts';
 import { collect } from './collect.ts';
-import { RunAborted, type RunHooks } from './hooks.ts';
+import { RunAborted, type RunHooks, runProgress } from './hooks.ts';
 import type { Prepared } from './prepare.ts';
-import { type SharedPart, slots } from './shared-job.ts';
+import { type RealPart, slots } from './real-job.ts';
 
 const watchIntervalMs = 50;
 
-/** A whole cluster on threads of this machine, in real time: each compute node and server a worker. */
-export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<RunResult> {
+/** A whole cluster in real time: each compute node and each server runs by itself, and this one watches. */
+export async function runReal(
+  prepared: Prepared,
+  fabric: FabricCluster,
+  hooks: RunHooks,
+): Promise<RunResult> {
   const { spec, cluster, workload } = prepared;
   const begunNs = process.hrtime.bigint();
-  const shared = new SharedCluster(cluster, { seed: spec.seed, durability: spec.durability });
   const clients = cluster.withRole('compute').map((node) => node.id);
   const sum = (slot: number): number =>
-    clients.reduce((total, node) => total + shared.progress(node, slot), 0);
+    clients.reduce((total, node) => total + fabric.progress(node, slot), 0);
   let aborted = false;
+  let runningSinceMs: number | undefined;
   const watch = setInterval(() => {
     const done = sum(slots.completed);
     if (done > 0) {
-      const total = (spec.phases.operations ?? 0) + spec.phases.warmupOperations;
-      hooks.onProgress?.({ phase: 'run', done, total });
+      runningSinceMs ??= Date.now();
+      hooks.onProgress?.(runProgress(spec.phases, done, (Date.now() - runningSinceMs) * 1e6));
     } else {
       hooks.onProgress?.({ phase: 'load', done: sum(slots.loaded), total: workload.recordCount });
     }
     if (!aborted && hooks.aborted?.()) {
       aborted = true;
-      shared.abort();
+      fabric.abort();
     }
   }, watchIntervalMs);
   try {
-    const results = await shared.run({
-      module: new URL('./shared-job.js', import.meta.url).href,
+    const results = await fabric.run({
+      module: new URL('./real-job.js', import.meta.url).href,
       name: 'job',
       dataOf: () => spec,
     });
     if (aborted) throw new RunAborted();
-    const parts = [...results.values()] as SharedPart[];
+    const parts = [...results.values()] as RealPart[];
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       eventHash: undefined,
@@ -53,7 +57,7 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
  * Here a node is one thread, and what the kernel says it ran is all there is to know: looking for
  * messages is in it, and the time it slept is in neither number.
  */
-function cpuByRole(parts: readonly SharedPart[]): Record<string, CpuResult> {
+function cpuByRole(parts: readonly RealPart[]): Record<string, CpuResult> {
   const byRole: Record<string, CpuResult> = {};
   for (const { role, cpuNs } of parts) {
     const soFar = byRole[role] ?? { cores: 0, usefulNs: 0, pollingNs: 0 };
