@@ -93,10 +93,11 @@ export interface Completed {
   readonly detail: number;
 }
 
-/** Posts and reaps until `count` have completed, and releases their slots; gives up after `turnsMax`. */
-export function drain(ring: VerbRing, count: number, turnsMax = 1_000_000): Completed[] {
+/** Posts and reaps until `count` have completed, and releases their slots; gives up after a while. */
+export function drain(ring: VerbRing, count: number, timeoutMs = 20_000): Completed[] {
   const done: Completed[] = [];
-  for (let turn = 0; turn < turnsMax && done.length < count; turn++) {
+  const end = performance.now() + timeoutMs;
+  while (done.length < count && performance.now() < end) {
     const completed = ring.postAndPoll();
     for (let i = 0; i < completed; i++) {
       const slot = ring.completedSlot(i);

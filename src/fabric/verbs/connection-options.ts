@@ -9,7 +9,7 @@ export interface ConnectionOptions {
   readonly pathMtuBytes?: number;
   /** How long a packet waits for its acknowledgement: 4.096 us times two to this power. Default 14, 67 ms. */
   readonly timeout?: number;
-  /** Retransmissions before RETRY_EXC_ERR, 0 to 7. Default 7. */
+  /** Retransmissions before RETRY_EXC_ERR, 0 to 7. Default 6: rdma_rxe takes 7 for ever. */
   readonly retryCnt?: number;
   /** Where the receiver was not ready, 0 to 7; 7 is for ever. */
   readonly rnrRetry?: number;
@@ -19,9 +19,13 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
 }
 
+/**
+ * Seven retries would be the most that InfiniBand has, but rdma_rxe never counts a 7 down (rxe_comp.c): a
+ * verb to a node that is gone, or that fenced us, would then end neither well nor badly.
+ */
 export const connectionDefaults = {
   timeout: 14,
-  retryCnt: 7,
+  retryCnt: 6,
   maxRdAtomic: 16,
   connectTimeoutMs: 5000,
 } as const;

@@ -1,3 +1,4 @@
+import { connectionDefaults } from './connection-options.ts';
 import { chooseGid } from './gid.ts';
 import { access, type Device, type Native, type Qp } from './native.ts';
 
@@ -56,8 +57,8 @@ export function connectLoopback(
     native.modifyQp(own, {
       state: 'rts',
       sqPsn: 0,
-      timeout: options.timeout ?? 14,
-      retryCnt: options.retryCnt ?? 7,
+      timeout: options.timeout ?? connectionDefaults.timeout,
+      retryCnt: options.retryCnt ?? connectionDefaults.retryCnt,
       rnrRetry: 7,
       maxRdAtomic: depth,
     });

@@ -105,7 +105,7 @@ describe.skipIf(absent !== undefined)(`rings${absent === undefined ? '' : ` (${a
     const { ring } = open({ capacity: 16 });
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 16; i++) submitWord(ring, ringOp.faa, 0, { operand: 1n });
-      expect(drain(ring, 16, 100)).toHaveLength(16);
+      expect(drain(ring, 16, 1000)).toHaveLength(16);
     }
     expect(() => openBench({ capacity: 24 })).toThrow(/capacity must be a multiple of 16/);
   });
@@ -178,7 +178,7 @@ describe.skipIf(absent !== undefined)(`rings${absent === undefined ? '' : ` (${a
     const near = pairs[0]?.near as (typeof pairs)[0]['near'];
     native.fakeLose(near);
     submitWord(ring, ringOp.faa, 0, { operand: 1n });
-    expect(drain(ring, 1, 1000)).toEqual([]);
+    expect(drain(ring, 1, 50)).toEqual([]);
     expect(ring.statistics.inFlight).toBe(1);
     native.close(near);
     expect(drain(ring, 1).map(({ status }) => outcomeOf(status))).toEqual(['unknown']);

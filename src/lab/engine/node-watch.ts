@@ -2,7 +2,9 @@ import {
   type Effect,
   effectKind,
   fencedReason,
+  isSeries,
   type Program,
+  type ProgramSeries,
   type Receive,
   receive,
   Spawn,
@@ -61,8 +63,9 @@ export class NodeWatch implements NodeRuntime {
     return this.inner.background;
   }
 
-  start(program: Program<unknown> | ProgramSeries | ProgramSeries, options: StartOptions = {}): void {
-    this.inner.start(this.#drive({ program, options, failures: 0, posted: [] }), options);
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
+    const one = isSeries(program) ? inOne(program) : program;
+    this.inner.start(this.#drive({ program: one, options, failures: 0, posted: [] }), options);
   }
 
   /** Calls `ring` when the node posts its `at`-th verb; the node stops there if `ring` halts it. */
@@ -222,4 +225,19 @@ function hasFailed(verb: Verb<unknown>): boolean {
 
 function waits({ kind }: Effect): boolean {
   return kind === effectKind.verb || kind === effectKind.batch || kind === effectKind.wait;
+}
+
+/** A series as one program: what is watched is paid for anyway. */
+function* inOne(series: ProgramSeries): Program {
+  let program = series.advance(undefined);
+  while (program !== undefined) {
+    let result: unknown;
+    try {
+      result = yield* program;
+    } catch (error) {
+      program = series.recover(error);
+      continue;
+    }
+    program = series.advance(result);
+  }
 }

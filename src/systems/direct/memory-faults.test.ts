@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FaultBench } from '../../../test/support/direct-faults.ts';
 import { expectClean } from '../../../test/support/direct-recovery.ts';
-import { once, patterned } from '../../../test/support/values.ts';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
+import { once, patterned } from '../../../test/support/values.ts';
 import { keyOf } from '../../core/key.ts';
 import type { Fault } from '../recovery.ts';
 import { direct } from './index.ts';
@@ -59,7 +59,7 @@ function run(scenario: Scenario, seed: number, withCompute: boolean): FaultBench
   });
   const node = seed % 3;
   const left = withCompute ? all.slice(1) : all;
-  const atNs = 500 + (seed * 7919) % 15_000;
+  const atNs = 500 + ((seed * 7919) % 15_000);
   if (crashes) bench.after(atNs, () => bench.crashMemory(node));
   if (withCompute) bench.after(atNs + (seed % 7) * 300, () => bench.crash(0));
   bench.after(atNs + 2000, () => {
@@ -90,7 +90,10 @@ function run(scenario: Scenario, seed: number, withCompute: boolean): FaultBench
 
 describe.each(Object.entries(scenarios))('a memory node %s', (_, scenario) => {
   test('all that was acknowledged is there, copies are level, no space is lost', () => {
-    const failed = Array.from({ length: 24 }, (_, i) => run(scenario, i + 1, false).load.failed.length);
+    const failed = Array.from(
+      { length: 24 },
+      (_, i) => run(scenario, i + 1, false).load.failed.length,
+    );
     const sum = failed.reduce((total, n) => total + n, 0);
     if (scenario.crashes) expect(sum).toBeGreaterThan(10);
     else expect(sum).toBe(0);
@@ -109,7 +112,9 @@ test('one that leads a move and is lost is followed by another', () => {
     const crashNs = 3000 + seed * 17_000;
     bench.after(2000, () => all.forEach((i) => bench.recover(i, fault)));
     bench.after(crashNs, () => bench.crash(0));
-    bench.after(crashNs + 2000, () => all.slice(1).forEach((i) => bench.recover(i, bench.lossOf(0))));
+    bench.after(crashNs + 2000, () =>
+      all.slice(1).forEach((i) => bench.recover(i, bench.lossOf(0))),
+    );
     bench.clients();
     bench.finish();
     expect([...bench.errors, ...bench.load.errors], `seed ${seed}`).toEqual([]);
