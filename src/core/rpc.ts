@@ -72,8 +72,8 @@ export class RpcCaller {
 
 /**
  * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
- * copied before the next request; nothing, and none is sent. `afterReply` runs once the reply is on
- * its way: it is where to spawn work that the caller need not wait for, and to release a request of
+ * copied before the next request, or nothing, and then none is sent. `afterReply` runs once the reply is
+ * on its way: it is where to spawn work that the caller need not wait for, and to release a request of
  * which nothing is kept.
  */
 export function* serve(
