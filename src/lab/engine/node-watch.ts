@@ -6,8 +6,9 @@ import {
   type Receive,
   receive,
   Spawn,
+  settle,
   sleep,
-  type Verb,
+  Verb,
   verbStatus,
   wait,
 } from '../../core/effect.ts';
@@ -18,7 +19,9 @@ import { isSurvivable } from '../driver/perform.ts';
 /** A pause before a program goes on with new queue pairs: doubles with each failure in a row. */
 const backOffNs = { first: 10_000, last: 5_000_000 } as const;
 /** How long a client waits for a server that was lost before it gives its call up. */
-const callTimeoutNs = 1_000_000;
+export const callTimeoutNs = 1_000_000;
+/** A message that cannot be brought to its receiver after so many attempts is given up. */
+const resendsMax = 100;
 const forever = Number.POSITIVE_INFINITY;
 /** What a stopped program does until its fabric takes it away. */
 const stoppedNs = 1e12;
@@ -89,16 +92,18 @@ export class NodeWatch implements NodeRuntime {
     if (driven.failures > 0) yield* sleep(pauseNs(driven.failures));
     try {
       for (let step = program.next(); step.done !== true; ) {
+        // All programs hand their effects over in one shared result: it is read before anybody else runs.
+        const effect = step.value;
         while (this.#isHalted) yield* sleep(stoppedNs);
         try {
-          yield* this.#perform(driven, step.value);
+          yield* this.#perform(driven, effect);
         } catch (error) {
           // The program's own mistake, such as a misaligned address, or a call given up: it may catch it.
           step = program.throw(error);
           continue;
         }
         while (this.#isHalted) yield* sleep(stoppedNs);
-        if (this.#broke(driven, step.value)) {
+        if (this.#broke(driven, effect)) {
           yield* this.#reconnect(driven);
           return;
         }
@@ -120,13 +125,16 @@ export class NodeWatch implements NodeRuntime {
     }
     if (effect.kind === effectKind.receive && effect.timeoutNs === forever) {
       if (driven.options.daemon !== true) {
-        yield* this.#receive(driven, effect);
+        yield* this.#receive(effect);
         return;
       }
     }
     this.#count(effect);
-    if (effect.kind === effectKind.post) driven.posted.push(...effect.verbs);
     yield effect;
+    if (effect.kind === effectKind.post) {
+      driven.posted.push(...effect.verbs);
+      this.#sendSurely(effect.verbs);
+    }
     if (this.slowNs > 0 && waits(effect)) yield* sleep(this.slowNs);
   }
 
@@ -146,17 +154,34 @@ export class NodeWatch implements NodeRuntime {
    * A client's wait for a reply. A lost server answers nobody, and a system that is written for a world
    * without faults waits for ever: the call is given up as `RpcCaller` would after a time-out.
    */
-  *#receive(driven: Driven, effect: Receive): Program {
+  *#receive(effect: Receive): Program {
     const begunNs = this.context.nowNs();
     for (;;) {
       const part = receive(effect.port, { timeoutNs: callTimeoutNs / 4 });
       effect.message = yield* part;
       if (effect.message !== undefined || this.#isHalted) return;
-      const isLost =
-        begunNs < this.callsLostBeforeNs && this.context.nowNs() - begunNs >= callTimeoutNs;
-      if (!isLost && !driven.posted.some(hasFailed)) continue;
+      const waitedNs = this.context.nowNs() - begunNs;
+      if (begunNs >= this.callsLostBeforeNs || waitedNs < callTimeoutNs) continue;
       throw new FarsideError('FARSIDE_TIMEOUT', 'the server was lost: the outcome is unknown');
     }
+  }
+
+  /** A message whose WRITEs fail is sent again, by programs with queue pairs of their own. */
+  #sendSurely(verbs: readonly Verb<unknown>[]): void {
+    const { hub } = this.context;
+    const message = verbs[0] === undefined ? undefined : hub.messageAt(verbs[0].address);
+    if (message === undefined) return;
+    const send = (posted: readonly Verb<unknown>[], attempt: number): Program => {
+      const again = (failed: readonly Verb<unknown>[]): void => {
+        if (attempt < resendsMax) this.#background(send(failed.map(copyOf), attempt + 1), 'resend');
+      };
+      return sending(posted, attempt, () => hub.isWanted(message), again);
+    };
+    this.#background(send(verbs, 0), 'resend');
+  }
+
+  #background(program: Program, label: string): void {
+    this.inner.start(program, { daemon: true, background: true, label });
   }
 
   /** Whether a verb of this effect, or of an earlier `post`, has shown that a queue pair is broken. */
@@ -187,6 +212,26 @@ export class NodeWatch implements NodeRuntime {
     driven.failures++;
     this.inner.start(this.#drive(driven), { ...driven.options, counters });
   }
+}
+
+/** Waits for a message's WRITEs, which it posts itself but for the first time; asks for more where they fail. */
+function* sending(
+  verbs: readonly Verb<unknown>[],
+  attempt: number,
+  isWanted: () => boolean,
+  again: (failed: readonly Verb<unknown>[]) => void,
+): Program {
+  if (attempt === 0) yield* wait(verbs);
+  else {
+    yield* sleep(pauseNs(attempt));
+    if (!isWanted()) return;
+    yield* settle(...verbs);
+  }
+  if (verbs.some(hasFailed) && isWanted()) again(verbs);
+}
+
+function copyOf({ op, address, lengthBytes, buffer, operand, compare }: Verb<unknown>): Verb {
+  return new Verb(op, address, lengthBytes, buffer, operand, compare, false);
 }
 
 /** A program, and how it is faring. */

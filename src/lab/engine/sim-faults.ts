@@ -9,7 +9,7 @@ import type { FaultAction, PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
 import { faultsResult, type Recovered } from './fault-book.ts';
 import type { NodeJob } from './node-job.ts';
-import { NodeWatch } from './node-watch.ts';
+import { callTimeoutNs, NodeWatch } from './node-watch.ts';
 import type { Prepared } from './prepare.ts';
 import { type Recoverer, tell } from './recovering.ts';
 import type { ServingNode } from './serving-node.ts';
@@ -174,6 +174,7 @@ export class SimFaults {
   #crashServer(index: number, action: Action<'crash'>, node: number, incarnation: number): void {
     const lost = { kind: 'serverLost', node, incarnation } as const;
     this.#callsAreLost(Number.POSITIVE_INFINITY);
+    this.#later(callTimeoutNs, () => this.#disconnect(node, incarnation));
     const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
     if (afterNs === undefined) {
       this.#tellLater(index, 0, () => lost);
@@ -186,6 +187,12 @@ export class SimFaults {
       this.#callsAreLost(this.#sim.nowNs);
     });
     this.#tellLater(index, afterNs, () => ({ ...lost, successor }));
+  }
+
+  /** No clients' ring to a server that is gone will ever have room again. */
+  #disconnect(node: number, incarnation: number): void {
+    if (this.#sim.incarnation(node) !== incarnation) return;
+    for (const [id, { context }] of this.#watches) if (id !== node) context.hub.disconnect(node);
   }
 
   #takeOver(successor: number, fault: Fault & { readonly kind: 'serverLost' }): void {
