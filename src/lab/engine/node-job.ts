@@ -1,13 +1,13 @@
 import type { NodeContext } from '../../core/context.ts';
-import type { Program } from '../../core/effect.ts';
+import type { Program, ProgramSeries } from '../../core/effect.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, StoreClient, SystemNode } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
 import {
+  ClientLoop,
   type ClientSeat,
-  clientLoop,
   type IntendedStarts,
   loader,
   type Measuring,
@@ -101,7 +101,7 @@ export class NodeJob {
   }
 
   /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */
-  loadPrograms(onLoaded: () => void): SeatProgram[] {
+  loadPrograms(onLoaded: () => void): SeatProgram<Program<void>>[] {
     const { spec, workload } = this.#prepared;
     const seats = this.#clients.flat();
     const of = spec.cluster.computeNodes * seats.length;
@@ -113,7 +113,7 @@ export class NodeJob {
   }
 
   /** The run phase, a program a seat in the same order; seats of one client share its source. */
-  runPrograms(measuring: Measuring): SeatProgram[] {
+  runPrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
     for (let client = 0; client < this.#clients.length; client++) {
@@ -125,10 +125,10 @@ export class NodeJob {
   }
 
   /** The run phase goes on, for the clients of a new start. */
-  continuePrograms(measuring: Measuring): SeatProgram[] {
+  continuePrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
     const programs = this.#clients.flatMap((seats, client) => {
       const source = this.#sources[client] as OperationSource;
-      return seats.map((seat) => clientLoop(seat, source, measuring, this.#starts[client]));
+      return seats.map((seat) => new ClientLoop(seat, source, measuring, this.#starts[client]));
     });
     return programs.map((program, i) => this.#seatProgram(i, program));
   }
@@ -145,7 +145,7 @@ export class NodeJob {
     });
   }
 
-  #seatProgram(seat: number, program: Program<void>): SeatProgram {
+  #seatProgram<P>(seat: number, program: P): SeatProgram<P> {
     const { outstanding } = this.#prepared.spec.cluster;
     const thread = Math.floor(seat / outstanding);
     return { program, label: `client ${thread}.${seat % outstanding}`, thread };
@@ -157,8 +157,8 @@ export class NodeJob {
 }
 
 /** A program with what `NodeRuntime.start` wants to know of it. */
-export interface SeatProgram {
-  readonly program: Program<void>;
+export interface SeatProgram<P> {
+  readonly program: P;
   readonly label: string;
   readonly thread: number;
 }

@@ -3,6 +3,7 @@ import {
   effectKind,
   fencedReason,
   type Program,
+  type ProgramSeries,
   type Receive,
   receive,
   Spawn,
@@ -13,6 +14,7 @@ import {
   wait,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
+import { firstOf, type Running, resume, seriesOf, throwInto } from '../../core/running.ts';
 import type { NodeRuntime, StartOptions } from '../../fabric/fabric.ts';
 import { isSurvivable } from '../driver/perform.ts';
 
@@ -64,8 +66,8 @@ export class NodeWatch implements NodeRuntime {
     return this.inner.background;
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
-    this.inner.start(this.#drive({ program, options, failures: 0, posted: [] }), options);
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
+    this.inner.start(this.#drive(drivenOf(program, options)), options);
   }
 
   /** Calls `ring` when the node posts its `at`-th verb; the node stops there if `ring` halts it. */
@@ -88,18 +90,15 @@ export class NodeWatch implements NodeRuntime {
    * generator notices nothing but the failed verb itself, and a pause.
    */
   *#drive(driven: Driven): Program {
-    const { program } = driven;
     if (driven.failures > 0) yield* sleep(pauseNs(driven.failures));
     try {
-      for (let step = program.next(); step.done !== true; ) {
-        // All programs hand their effects over in one shared result: it is read before anybody else runs.
-        const effect = step.value;
+      for (let effect = resume(driven); effect !== undefined; ) {
         while (this.#isHalted) yield* sleep(stoppedNs);
         try {
           yield* this.#perform(driven, effect);
         } catch (error) {
           // The program's own mistake, such as a misaligned address, or a call given up: it may catch it.
-          step = program.throw(error);
+          effect = throwInto(driven, error);
           continue;
         }
         while (this.#isHalted) yield* sleep(stoppedNs);
@@ -107,7 +106,7 @@ export class NodeWatch implements NodeRuntime {
           yield* this.#reconnect(driven);
           return;
         }
-        step = program.next();
+        effect = resume(driven);
       }
     } catch (error) {
       const { daemon = false, background = false } = driven.options;
@@ -119,8 +118,7 @@ export class NodeWatch implements NodeRuntime {
   *#perform(driven: Driven, effect: Effect): Program {
     if (effect.kind === effectKind.spawn) {
       const options = { daemon: true, background: true, label: effect.label };
-      const child: Driven = { program: effect.program, options, failures: 0, posted: [] };
-      yield new Spawn(this.#drive(child), effect.label);
+      yield new Spawn(this.#drive(drivenOf(effect.program, options)), effect.label);
       return;
     }
     if (effect.kind === effectKind.receive && effect.timeoutNs === forever) {
@@ -235,13 +233,17 @@ function copyOf({ op, address, lengthBytes, buffer, operand, compare }: Verb<unk
 }
 
 /** A program, and how it is faring. */
-interface Driven {
-  readonly program: Program<unknown>;
+interface Driven extends Running {
   readonly options: StartOptions;
   /** Failures in a row. */
   failures: number;
   /** Posted without waiting, and not completed when last looked at. */
   posted: Verb<unknown>[];
+}
+
+function drivenOf(program: Program<unknown> | ProgramSeries, options: StartOptions): Driven {
+  const running = { program: firstOf(program), series: seriesOf(program) };
+  return { ...running, options, failures: 0, posted: [] };
 }
 
 function pauseNs(failures: number): number {
