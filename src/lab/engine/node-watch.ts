@@ -17,6 +17,8 @@ import { FarsideError } from '../../core/errors.ts';
 import { firstOf, type Running, resume, seriesOf, throwInto } from '../../core/running.ts';
 import type { NodeRuntime, StartOptions } from '../../fabric/fabric.ts';
 import { isSurvivable } from '../driver/perform.ts';
+import { type LastWords, spoken } from './last-words.ts';
+import { acrossSpoiled, type Links } from './spoiled-links.ts';
 
 /** A pause before a program goes on with new queue pairs: doubles with each failure in a row. */
 const backOffNs = { first: 10_000, last: 5_000_000 } as const;
@@ -43,9 +45,14 @@ export class NodeWatch implements NodeRuntime {
   callsLostBeforeNs = Number.NEGATIVE_INFINITY;
   /** Programs of the background that a fault has ended. */
   programsEnded = 0;
+  /** Programs that are neither daemons nor finished. */
+  active = 0;
+  /** Where the fabric cannot lose verbs: what is wrong with the ways to others. */
+  links: Links | undefined = undefined;
   /** Called once, when a verb was refused because the node's incarnation is fenced. */
   onFenced: () => void = () => {};
   #isHalted = false;
+  #lastWords: LastWords | undefined = undefined;
   #alarms: { readonly at: number; readonly ring: () => void }[] = [];
 
   /** `before`: the node's earlier start, whose count goes on and whose slowness stays. */
@@ -67,6 +74,7 @@ export class NodeWatch implements NodeRuntime {
   }
 
   start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
+    if (options.daemon !== true) this.active++;
     this.inner.start(this.#drive(drivenOf(program, options)), options);
   }
 
@@ -75,9 +83,13 @@ export class NodeWatch implements NodeRuntime {
     this.#alarms = [...this.#alarms, { at, ring }].sort((a, b) => a.at - b.at);
   }
 
-  /** No program of this start goes on. */
-  halt(): void {
+  /**
+   * No program of this start goes on. `lastWords`: how much still lands of what is being posted now,
+   * where the fabric itself cannot say.
+   */
+  halt(lastWords?: LastWords): void {
     this.#isHalted = true;
+    this.#lastWords = lastWords;
   }
 
   get isHalted(): boolean {
@@ -108,6 +120,7 @@ export class NodeWatch implements NodeRuntime {
         }
         effect = resume(driven);
       }
+      if (driven.options.daemon !== true) this.active--;
     } catch (error) {
       const { daemon = false, background = false } = driven.options;
       if (!(daemon || background) || !isSurvivable(error)) throw error;
@@ -128,7 +141,12 @@ export class NodeWatch implements NodeRuntime {
       }
     }
     this.#count(effect);
-    yield effect;
+    if (this.#lastWords !== undefined) {
+      yield* spoken(verbsOf(effect), this.#lastWords);
+      return;
+    }
+    const { links } = this;
+    if (links === undefined || !(yield* acrossSpoiled(effect, links))) yield effect;
     if (effect.kind === effectKind.post) {
       driven.posted.push(...effect.verbs);
       this.#sendSurely(effect.verbs);
@@ -255,6 +273,7 @@ function verbsOf(effect: Effect): readonly Verb<unknown>[] {
     case effectKind.verb:
       return [effect];
     case effectKind.batch:
+    case effectKind.post:
       return effect.verbs;
     case effectKind.wait:
       return effect.tickets;
