@@ -11,10 +11,11 @@ import {
 } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import { copyValue, recordHead } from '../../core/record.ts';
+import { recordHead } from '../../core/record.ts';
 import { RpcCaller } from '../../core/rpc.ts';
 import type { StoreClient } from '../system.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
+import { GetReads } from './get-reads.ts';
 import {
   newKeyRequest,
   operations,
@@ -46,6 +47,8 @@ export class CloverClient implements StoreClient {
   readonly #writer: Writer;
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
+  /** The READs of the usual get, used again and again, always with the first scratch. */
+  readonly #reads: GetReads;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
@@ -56,6 +59,7 @@ export class CloverClient implements StoreClient {
     );
     this.#walker = new Walker(node, this.#caller, this.#newScratch());
     this.#writer = new Writer(node, this.#walker, this.#classMax);
+    this.#reads = new GetReads(this.#walker.scratch);
   }
 
   get isBusy(): boolean {
@@ -73,24 +77,31 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     this.serial++;
     try {
-      this.#node.site.context.charge('lookup');
-      const cursor = node.findCursor(key);
-      if (cursor === undefined || !node.isPlain) return yield* this.#getWith(cursor, key, into);
-      const walker = this.#walker;
-      const { refs, sequence, version } = cursor;
-      const epoch = node.epochs[cursor.server] as number;
-      const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
-      const shortcut = walker.readShortcut(cursor);
       const { context } = node.site;
+      context.charge('lookup');
+      const row = node.findRow(key);
+      if (row < 0 || !node.isPlain) return yield* this.#getWith(row, key, into);
+      const { cursors, epochs } = node;
+      const { rows } = cursors;
+      const walker = this.#walker;
+      const primary = rows.primary(row);
+      const version = rows.version(row);
+      const epoch = epochs[rows.server(row)] as number;
+      const { views } = walker.scratch;
+      const bytes = views[rows.sizeClass(row)] as Uint8Array;
+      const reads = this.#reads;
       const startNs = context.nowNs();
-      yield* batch(read(cursor.address, bytes), shortcut);
+      yield* reads.at(rows.address(row), bytes, rows.shortcut(row));
       const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
       if (seen !== verdict.current) {
-        walker.startAt(cursor, refs, sequence);
-        walker.takeShortcut(shortcut);
+        const cursor = cursors.find(key);
+        // Another program has moved or dropped the cursor since: what was read says nothing of it.
+        if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
+        walker.start(cursor);
+        walker.takeShortcut(reads.shortcut);
         return yield* this.#walkOn(seen, key, epoch, into);
       }
-      if (cursor.refs === refs && cursor.epoch < epoch) cursor.epoch = epoch;
+      cursors.validate(row, key, primary, epoch);
       return this.#copyOut(bytes, into);
     } finally {
       this.serial++;
@@ -98,10 +109,10 @@ export class CloverClient implements StoreClient {
   }
 
   /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
-  *#getWith(known: Cursor | undefined, key: Key, into: Uint8Array): Program<number | undefined> {
+  *#getWith(row: number, key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
     const epoch = node.epochs[node.serverOf(key)] as number;
-    const cursor = known ?? (yield* node.query(key, epoch, this.#caller));
+    const cursor = row < 0 ? yield* node.query(key, epoch, this.#caller) : node.cursors.at(row);
     if (cursor === undefined) return undefined;
     this.#walker.start(cursor);
     const seen =
@@ -128,7 +139,7 @@ export class CloverClient implements StoreClient {
       () => `a record of ${end} B in a buffer of ${bytes.length} B`,
       'FARSIDE_CORRUPT',
     );
-    return copyValue(bytes, at, into);
+    return this.#walker.scratch.copyValue(bytes, at, into);
   }
 
   /**
@@ -143,7 +154,7 @@ export class CloverClient implements StoreClient {
     const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
     const { version } = cursor;
     const data = read(cursor.address, bytes);
-    const shortcut = walker.readShortcut(cursor);
+    const shortcut = walker.readShortcut(cursor.shortcut);
     const tickets = [data, shortcut];
     walker.scratch.leave(data, shortcut);
     const startNs = context.nowNs();
@@ -193,7 +204,7 @@ export class CloverClient implements StoreClient {
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
-    if (this.#node.cursors.find(key.text) === cursor) this.#node.cursors.remove(key.text);
+    if (this.#node.cursors.find(key) === cursor) this.#node.cursors.remove(key);
     yield* this.#remove(key, cursor.chain, linked.next);
     return true;
   }
@@ -211,7 +222,7 @@ export class CloverClient implements StoreClient {
     this.serial++;
     try {
       const epoch = node.epochs[server] as number;
-      const startedFrom = node.cursors.find(key.text)?.refs[0] ?? noReference;
+      const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
       if (linked === undefined) {
         node.free.giveBack(server, sizeClass, writer.refs);

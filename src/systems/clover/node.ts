@@ -7,7 +7,8 @@ import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
 import type { CloverConfig } from './config.ts';
-import { Cursor, CursorTable } from './cursor-table.ts';
+import { Cursor } from './cursor.ts';
+import { CursorTable } from './cursor-table.ts';
 import { FreeBuffers } from './free-buffers.ts';
 import { CloverLayout } from './layout.ts';
 import { LoadMeter } from './load-meter.ts';
@@ -112,19 +113,23 @@ export class CloverNode implements SystemNode {
   }
 
   /**
-   * The key's cursor. One that has gone unused for so long that its buffer may have started again at
-   * version 1 is a miss.
+   * The row of the key's cursor, -1 where there is none. One that has gone unused for so long that its
+   * buffer may have started again at version 1 is a miss.
    */
-  findCursor(key: Key): Cursor | undefined {
-    const cursor = this.cursors.find(key.text);
-    if (
-      cursor !== undefined &&
-      (this.epochs[cursor.server] as number) - cursor.epoch < epochsUnusedMax
-    ) {
-      return cursor;
+  findRow(key: Key): number {
+    const { rows } = this.cursors;
+    const row = this.cursors.findRow(key);
+    if (row >= 0) {
+      const unusedEpochs = (this.epochs[rows.server(row)] as number) - rows.epoch(row);
+      if (unusedEpochs < epochsUnusedMax) return row;
     }
     this.events.cursorMisses++;
-    return undefined;
+    return -1;
+  }
+
+  findCursor(key: Key): Cursor | undefined {
+    const row = this.findRow(key);
+    return row < 0 ? undefined : this.cursors.at(row);
   }
 
   /**
@@ -153,7 +158,7 @@ export class CloverNode implements SystemNode {
     const isKnown = replyHead.field.status.get(reply, 0) === statuses.ok;
     if (isKnown) this.site.context.charge('update');
     const cursor = isKnown ? this.learn(key, reply, epoch, startedFrom) : undefined;
-    if (!isKnown) this.cursors.remove(key.text);
+    if (!isKnown) this.cursors.remove(key);
     caller.release();
     return cursor;
   }
@@ -163,13 +168,13 @@ export class CloverNode implements SystemNode {
     const chain = replyHead.field.chain.get(reply, 0);
     const refs = entriesAt(reply, replyHead.sizeBytes, this.layout.replicas);
     const sequence = sequenceAt(reply, replyHead.sizeBytes);
-    const known = this.cursors.find(key.text);
+    const known = this.cursors.find(key);
     if (known !== undefined && known.chain === chain) {
       known.advance(startedFrom, refs, sequence, epoch, this.layout);
       return known;
     }
     const server = this.serverOf(key);
-    const cursor = new Cursor(key.text, server, chain, refs, sequence, epoch, this.layout);
+    const cursor = new Cursor(key, server, chain, refs, sequence, epoch, this.layout);
     this.cursors.add(cursor);
     return cursor;
   }

@@ -3,7 +3,7 @@ import { batch, flush, type Program, sleep, type Verb, writeWord } from '../../c
 import { packWord } from '../../core/word.ts';
 import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
 import {
   newRequest,
   operations,

@@ -12,7 +12,7 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { encodeRecord, recordFlags } from '../../core/record.ts';
 import { packWord, storeHalf } from '../../core/word.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
 import type { CloverNode } from './node.ts';
 import {
   handleOf,
