@@ -45,6 +45,12 @@ export function checkValue(key: Key, value: Uint8Array): boolean {
   return wordsAre(value, 8, seedOf(key, length, loadHalf(value, 0), loadHalf(value, 4)));
 }
 
+/** The stamp of a value that `checkValue` accepts; 0 where it is too short to have one. */
+export function stampOf(value: Uint8Array): number {
+  if (value.length < stampedBytesMin) return 0;
+  return loadHalf(value, 0) + loadHalf(value, 4) * 2 ** 32;
+}
+
 /** Without data integrity: bytes that do not compress, the same for every write. */
 export function plainValue(value: Uint8Array): void {
   for (let i = 0; i < value.length; i++) value[i] = mix32(i + 1);

@@ -1,8 +1,7 @@
-import type { NodeContext } from '../../core/context.ts';
 import type { Program, ProgramSeries } from '../../core/effect.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
-import type { Site, StoreClient, SystemNode } from '../../systems/system.ts';
+import type { Site, SystemNode } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
 import {
@@ -13,19 +12,9 @@ import {
   type Measuring,
 } from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
+import type { Dress } from './dress.ts';
 import type { Prepared } from './prepare.ts';
 import { Starts } from './starts.ts';
-
-/** Puts something between a client's operations and its store: only runs that observe them do. */
-export type Dress = (store: StoreClient, seat: DressedSeat) => StoreClient;
-
-export interface DressedSeat {
-  readonly node: number;
-  /** A number that no other seat of the run has, nor one of the node's earlier starts. */
-  readonly process: number;
-  readonly values: Values;
-  readonly context: NodeContext;
-}
 
 /**
  * What one compute node does in a run, the same on every fabric: opens the system's node, loads its
@@ -98,7 +87,7 @@ export class NodeJob {
             number * 2 ** 32 + startNumber * 2 ** 24,
           );
         const process = number + startNumber * seatsOfAll;
-        const dressed = { node: context.node, process, values, context };
+        const dressed = { node: context.node, process, context };
         seats.push({ context, store: this.#dress(node.openClient(), dressed), values });
       }
       this.#clients.push(seats);

@@ -1,10 +1,13 @@
+import { type History, mergeHistories } from '../../check/history.ts';
 import { SharedCluster } from '../../fabric/shared/cluster.ts';
+import { SurvivingLog } from '../driver/surviving-log.ts';
 import type { CpuResult, RunResult } from '../result.ts';
 import { collect } from './collect.ts';
+import { writeHistory } from './history-file.ts';
 import { RunAborted, type RunHooks } from './hooks.ts';
 import type { Prepared } from './prepare.ts';
 import { SharedFaults } from './shared-faults.ts';
-import { type SharedJobData, type SharedPart, slots } from './shared-job.ts';
+import { type HistoryMemory, type SharedJobData, type SharedPart, slots } from './shared-job.ts';
 
 const watchIntervalMs = 50;
 
@@ -15,6 +18,7 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
   const shared = new SharedCluster(cluster, { seed: spec.seed, durability: spec.durability });
   const faults = spec.faults === undefined ? undefined : new SharedFaults(prepared, spec.faults);
   const clients = cluster.withRole('compute').map((node) => node.id);
+  const memories = spec.historyFile === undefined ? undefined : historyMemories(prepared, clients);
   const sum = (slot: number): number =>
     clients.reduce((total, node) => total + shared.progress(node, slot), 0);
   let aborted = false;
@@ -32,17 +36,21 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
     }
   }, watchIntervalMs);
   try {
-    const data: SharedJobData = { spec, board: faults?.board.buffer, start: undefined };
+    const board = faults?.board.buffer;
+    const dataOf = (node: number): SharedJobData => {
+      return { spec, board, start: undefined, history: memories?.get(node) };
+    };
     shared.start({
       module: new URL('./shared-job.js', import.meta.url).href,
       name: 'job',
-      dataOf: () => data,
+      dataOf,
     });
-    faults?.begin(shared);
+    faults?.begin(shared, dataOf);
     const results = await shared.finished;
     if (aborted) throw new RunAborted();
     // A standby that never took over has nothing to say.
     const parts = [...results.values()].filter((part) => part !== undefined) as SharedPart[];
+    if (memories !== undefined) writeHistory(spec, historyIn(memories));
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       eventHash: undefined,
@@ -67,4 +75,33 @@ function cpuByRole(parts: readonly SharedPart[]): Record<string, CpuResult> {
     byRole[role] = { cores: soFar.cores + 1, usefulNs: soFar.usefulNs + cpuNs, pollingNs: 0 };
   }
   return byRole;
+}
+
+/** Operations that a node may record where only time bounds their number. */
+const rowsWithoutCount = 2_000_000;
+const rowsToSpare = 10_000;
+
+/** Memory for the operations of each compute node: what it writes there is there when it has crashed. */
+function historyMemories(
+  { spec, workload }: Prepared,
+  clients: readonly number[],
+): ReadonlyMap<number, HistoryMemory> {
+  const { operations, warmupOperations } = spec.phases;
+  const share =
+    operations === undefined
+      ? rowsWithoutCount
+      : Math.ceil((operations + warmupOperations) / clients.length);
+  // A read-modify-write is two operations.
+  const rowsMax = 2 * share + workload.recordCount + rowsToSpare;
+  const memory = (): HistoryMemory => {
+    return { buffer: SurvivingLog.bufferFor(rowsMax, workload.keysMax), rowsMax };
+  };
+  return new Map(clients.map((node) => [node, memory()]));
+}
+
+function historyIn(memories: ReadonlyMap<number, HistoryMemory>): History {
+  const parts = [...memories.values()].map(({ buffer, rowsMax }) =>
+    new SurvivingLog(buffer, rowsMax).history(),
+  );
+  return mergeHistories(parts);
 }

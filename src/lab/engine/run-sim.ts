@@ -3,13 +3,16 @@ import type { Program, ProgramSeries } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
+import { ThreadLog } from '../driver/recording.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunResult } from '../result.ts';
 import { collect, type FabricFacts, type Part } from './collect.ts';
+import { dressOf } from './dress.ts';
+import { writeHistory } from './history-file.ts';
 import { RunAborted, type RunHooks, type RunProgress } from './hooks.ts';
 import { CpuMeter, Meter } from './meter.ts';
-import { type Dress, NodeJob, type SeatProgram } from './node-job.ts';
+import { NodeJob, type SeatProgram } from './node-job.ts';
 import type { Prepared } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 import { SimFaults } from './sim-faults.ts';
@@ -34,8 +37,8 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   const servers = cluster.nodes
     .filter(({ role }) => role === 'coordinator' || role === 'metadata')
     .map(({ id }) => new ServingNode(prepared, runtimeOf(id)));
-  const dress: Dress | undefined =
-    faults && ((store, { node }) => faults.outages.watch(store, node));
+  const log = spec.historyFile === undefined ? undefined : new ThreadLog();
+  const dress = dressOf(faults?.outages, log);
   const jobs = cluster
     .withRole('compute')
     .map(({ id }, index) => new NodeJob(prepared, runtimeOf(id), index, dress));
@@ -50,6 +53,7 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   const recorder = new Recorder();
   try {
     const measured = await measure({ prepared, sim, jobs, servers, recorder, faults }, hooks);
+    if (log !== undefined) writeHistory(spec, log.recorder.history());
     return collect(prepared, measured.parts, {
       ...measured,
       faults: faults?.result(),

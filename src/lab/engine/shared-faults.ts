@@ -33,6 +33,7 @@ export class SharedFaults {
   readonly #dice: RandomStream;
   readonly #timers = new Set<NodeJS.Timeout>();
   #shared!: SharedCluster;
+  #dataOf!: (node: number) => SharedJobData;
   #look: NodeJS.Timeout | undefined;
   #beganNs: number | undefined;
   #isOver = false;
@@ -47,8 +48,9 @@ export class SharedFaults {
   }
 
   /** Watches from now on; call it once the cluster has been started. */
-  begin(shared: SharedCluster): void {
+  begin(shared: SharedCluster, dataOf: (node: number) => SharedJobData): void {
     this.#shared = shared;
+    this.#dataOf = dataOf;
     this.#look = setInterval(() => this.#watch(), lookMs);
   }
 
@@ -200,9 +202,7 @@ export class SharedFaults {
     board.post({ kind: 'reconnect', node });
     await this.#until(() => board.acknowledged >= before + peers);
     if (!this.#isOver) {
-      const { spec } = this.#prepared;
-      const data = { spec, board: board.buffer, start: startOf(board.count) };
-      this.#shared.restart(node, data satisfies SharedJobData);
+      this.#shared.restart(node, { ...this.#dataOf(node), start: startOf(board.count) });
       // A client that has not joined yet does not keep the run from ending.
       await this.#until(() => this.#shared.isReady(node));
     }

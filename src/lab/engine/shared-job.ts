@@ -5,14 +5,17 @@ import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
+import type { OperationLog } from '../driver/recording.ts';
+import { SurvivingLog } from '../driver/surviving-log.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import type { RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
+import { dressOf } from './dress.ts';
 import { FaultBoard } from './fault-board.ts';
 import type { FaultPart } from './fault-book.ts';
 import { type Member, Meter } from './meter.ts';
 import { NodeFaults } from './node-faults.ts';
-import { type Dress, NodeJob } from './node-job.ts';
+import { NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 
@@ -32,8 +35,15 @@ export interface SharedJobData {
   readonly spec: RunSpec;
   /** Of a run with faults: where its watchman writes. */
   readonly board: SharedArrayBuffer | undefined;
+  /** Where this node writes down its operations. */
+  readonly history: HistoryMemory | undefined;
   /** Of a node that starts anew: why, and the notes on the board that were written before. */
   readonly start: NewStart | undefined;
+}
+
+export interface HistoryMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly rowsMax: number;
 }
 
 export type NewStart =
@@ -54,6 +64,7 @@ interface Place {
   readonly runtime: NodeRuntime;
   readonly faults: NodeFaults | undefined;
   readonly start: NewStart | undefined;
+  readonly log: OperationLog | undefined;
 }
 
 /** What one thread of a run on shared memory does; loaded by path in each worker. */
@@ -71,7 +82,9 @@ export async function job(site: JobSite): Promise<JobEnd> {
           notesBefore: start?.notesBefore ?? 0,
           slot: slots.due,
         });
-  const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start };
+  const { history } = site.data as SharedJobData;
+  const log = history === undefined ? undefined : new SurvivingLog(history.buffer, history.rowsMax);
+  const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
   if (role === 'compute') return clientNode(place);
   return role === 'standby' ? standbyNode(place) : serverNode(place);
@@ -131,13 +144,12 @@ function serverPart(meter: ThreadMeter, faults: NodeFaults | undefined): SharedP
   };
 }
 
-function clientNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
+function clientNode({ site, prepared, runtime, faults, start, log }: Place): JobEnd {
   const { spec, cluster, workload } = prepared;
   const compute = cluster.withRole('compute');
   const index = compute.findIndex((node) => node.id === runtime.context.node);
   const share = { index, of: compute.length };
-  const dress: Dress | undefined =
-    faults && ((store, { node }) => faults.outages.watch(store, node));
+  const dress = dressOf(faults?.outages, log);
   const node = new NodeJob(prepared, runtime, index, dress);
   faults?.listen(() => node.node);
   const meter = new ThreadMeter(node.starts);

@@ -3,6 +3,7 @@ import CliTable3 from 'cli-table3';
 import type { ExperimentResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
+import { faultHeads, faultRows, faultTextColumns } from './fault-rows.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
 
 export interface TableOptions {
@@ -36,6 +37,8 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
     if (block.rows.length === 0) continue;
     lines.push('', paint('bold', block.title), renderBlock(result, block, options.columns));
   }
+  const faults = faultRows(result);
+  if (faults.length > 0) lines.push('', paint('bold', 'faults'), renderFaults(faults));
   const warnings = warningsOf(groups);
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));
   return `${lines.join('\n')}\n`;
@@ -113,6 +116,21 @@ function renderRows(
     const indent = axesInColumns || point === '' ? '' : '  ';
     table.push([...axisCells, indent + systemLabel(group.system), ...cells]);
   }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function renderFaults(rows: readonly string[][]): string {
+  const table = new CliTable3({
+    chars: frame,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
+    colAligns: faultHeads.map((_, i) => (i < faultTextColumns ? 'left' : 'right')),
+    head: [...faultHeads],
+  });
+  table.push(...rows);
   return table
     .toString()
     .split('\n')
