@@ -1,5 +1,6 @@
 import { SimCluster } from '../../../sim/index.ts';
 import type { Program, ProgramSeries } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
@@ -7,6 +8,7 @@ import { ThreadLog } from '../driver/recording.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunResult } from '../result.ts';
+import type { RunSpec } from '../spec.ts';
 import { collect, type FabricFacts, type Part } from './collect.ts';
 import { dressOf } from './dress.ts';
 import { writeHistory } from './history-file.ts';
@@ -102,7 +104,11 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   loaded.faults?.begin(jobs, servers, measuring);
   for (const job of jobs) startAll(job.runtime, job.runPrograms(measuring));
   const total = (spec.phases.operations ?? 0) + spec.phases.warmupOperations;
-  await drive(sim, hooks, () => ({ phase: 'run', done: window.completed, total }));
+  const hopeless = loaded.faults && standstill(sim, () => window.completed, spec);
+  await drive(sim, hooks, () => {
+    hopeless?.();
+    return { phase: 'run', done: window.completed, total };
+  });
   window.close(sim.nowNs);
 
   const skippedLines = workload.skippedLines ?? 0;
@@ -120,10 +126,32 @@ function startAll(
   for (const { program, label, thread } of programs) runtime.start(program, { label, thread });
 }
 
+/** In a run with faults, the longest time without the end of any operation. */
+const standstillNsMax = 2e9;
+
+/** Notices where a fault has stopped everything: background programs would go on for ever. */
+function standstill(sim: SimCluster, completed: () => number, spec: RunSpec): () => void {
+  let last = completed();
+  let sinceNs = sim.nowNs;
+  return () => {
+    if (completed() !== last) {
+      last = completed();
+      sinceNs = sim.nowNs;
+    }
+    if (sim.nowNs - sinceNs <= standstillNsMax) return;
+    throw new FarsideError(
+      'FARSIDE_LIMIT',
+      `${spec.system}: no operation has ended for ${standstillNsMax / 1e9} s of virtual time: it did ` +
+        `not get over ${spec.faults?.map(({ text }) => JSON.stringify(text)).join(', ')}`,
+    );
+  };
+}
+
 /** Runs to the end of all foreground programs, giving way to the event loop between slices. */
 async function drive(sim: SimCluster, hooks: RunHooks, progress: () => RunProgress): Promise<void> {
   while (sim.runSlice(eventsPerSlice)) {
-    hooks.onProgress?.(progress());
+    const now = progress();
+    hooks.onProgress?.(now);
     if (hooks.aborted?.()) throw new RunAborted();
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
