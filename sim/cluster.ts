@@ -224,6 +224,10 @@ export class SimCluster {
     }
   }
 
+  isUp(nodeId: number): boolean {
+    return this.#machine(globalAddress(nodeId, 0)).up;
+  }
+
   /** Names the present start of a compute node, for `fence`. */
   incarnation(nodeId: number): number {
     return this.#machine(globalAddress(nodeId, 0)).computeIncarnation;
