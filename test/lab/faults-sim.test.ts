@@ -1,43 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parseFault } from '../../src/lab/faults/parse.ts';
-import type { PlannedFault } from '../../src/lab/faults/plan.ts';
-import type { FaultsResult, RunResult } from '../../src/lab/result.ts';
-import { runOne } from '../../src/lab/run.ts';
-import { type SpecChanges, smallSpec } from '../support/specs.ts';
+import { type Faulty, run } from '../support/faulty.ts';
 
 /** What each kind of fault does to a simulated run, seen in the results. */
-const mirror = './dist/test/support/mirror-system.js';
-
-function plan(...sentences: readonly string[]): PlannedFault[] {
-  return sentences.map((sentence) => {
-    const parsed = parseFault(sentence);
-    if ('expected' in parsed) throw new Error(parsed.expected);
-    return parsed.value;
-  });
-}
-
-interface Faulty extends RunResult {
-  readonly faults: FaultsResult;
-}
-
-async function run(sentences: readonly string[], changes: SpecChanges = {}): Promise<Faulty> {
-  const { cluster, workload, phases, ...rest } = changes;
-  const spec = smallSpec({
-    system: mirror,
-    profile: 'connectx4-100g',
-    faults: plan(...sentences),
-    ...rest,
-    cluster: { computeNodes: 3, clients: 2, memoryNodes: 2, replicas: 2, ...cluster },
-    workload: {
-      dataIntegrity: true,
-      properties: { recordcount: '100', valuebytes: '200' },
-      ...workload,
-    },
-    phases: { warmupOperations: 0, operations: 5000, ...phases },
-  });
-  return (await runOne(spec)) as Faulty;
-}
-
 const first = ({ faults }: Faulty) => faults.faults[0]!;
 
 describe('a crashed compute node', () => {
