@@ -96,7 +96,8 @@ function serverNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
   const lost = start?.kind === 'takeOver' ? start.fault : undefined;
   const serving = new ServingNode(prepared, runtime, lost);
   faults?.listen(() => serving.server);
-  if (faults !== undefined) {
+  // Verbs that faults wait for are those of a node's first start: what has happened does not again.
+  if (faults !== undefined && start === undefined) {
     const { clients, outstanding } = prepared.spec.cluster;
     const begin = beginning(site, faults, nodes * clients * outstanding);
     site.runtime.start(begin, { daemon: true, label: 'fault plan' });
