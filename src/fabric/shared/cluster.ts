@@ -295,8 +295,8 @@ export class SharedCluster implements FabricCluster {
   }
 
   /**
-   * Ends an incarnation. A terminated worker stops between two instructions of JavaScript, so its last verb is whole; when
-   * it has exited, `#exited` tells those who wait.
+   * Ends an incarnation. A terminated worker stops between two instructions of JavaScript, so its last
+   * verb is whole; when it has exited, `#exited` tells those who wait.
    */
   #fence(incarnation: number): void {
     if (this.#control.hasExited(incarnation)) return;

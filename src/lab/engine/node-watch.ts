@@ -230,7 +230,7 @@ export class NodeWatch implements NodeRuntime {
   }
 }
 
-/** Waits for a message's WRITEs, which it posts itself but for the first time; asks for more where they fail. */
+/** Waits for a message's WRITEs, posting them but for the first time; asks for more where they fail. */
 function* sending(
   verbs: readonly Verb<unknown>[],
   attempt: number,
