@@ -2,7 +2,14 @@ import { type Address, align8 } from './address.ts';
 import type { Counters } from './counters.ts';
 import { type Program, post, settle, sleep, verbStatus, write, writeWord } from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
-import { type Message, messageHeader, Port, ringHeadBytes, slotHeadBytes } from './message.ts';
+import {
+  type Message,
+  messageHeader,
+  Port,
+  ringHeadBytes,
+  type SentMessage,
+  slotHeadBytes,
+} from './message.ts';
 import { MessagePool, type ReceivedMessage } from './message-pool.ts';
 import { packWord } from './word.ts';
 
@@ -74,15 +81,6 @@ class PeerState {
     this.sent = this.acknowledged = this.received = this.told = firstMessage;
     this.staging = new Array<Uint8Array | undefined>(peer.shape.slots).fill(undefined);
   }
-}
-
-/** Names one message for `isWanted`. */
-export interface SentMessage {
-  readonly peer: number;
-  /** Identifies the connection: another one after `reconnect`. */
-  readonly ring: unknown;
-  /** Counted from 1, over the whole connection. */
-  readonly number: number;
 }
 
 /** What to send; see `messageHeader`. */
