@@ -143,7 +143,7 @@ export class MailboxHub {
   /** Whether the peer has neither said that it took the message nor started anew. */
   isWanted({ peer, ring, number }: SentMessage): boolean {
     const state = this.#byNode.get(peer);
-    return state !== undefined && state === ring && number > state.acknowledged;
+    return state === ring && number > (state?.acknowledged ?? number);
   }
 
   /** The peer is lost: a ring to it that is full stays full, until `reconnect`. */
@@ -347,7 +347,6 @@ export class MailboxHub {
    * Background program: WRITEs the credit word of every peer that has none coming by message. It
    * waits for each, so that two of them are never under way to one peer: on different queue pairs
    * the older could land last, and hide more than half a ring from a sender that waits for it.
-   *
    * False where a peer could not be told: it is owed still, and a later call tries again.
    */
   *returnCredits(): Program<boolean> {
