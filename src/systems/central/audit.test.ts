@@ -83,7 +83,7 @@ describe('an audit', () => {
     const { allocator } = coordinatorOf(leaking);
     const taken = [0, 0];
     allocator.allocate(100, taken);
-    expect([...leaking.audit().leaked].sort()).toEqual([...taken].sort());
+    expect(leaking.audit().leaked.toSorted()).toEqual([...taken].sort());
 
     const doubled = rested();
     coordinatorOf(doubled).allocator.free(addressOf(doubled));
