@@ -9,6 +9,11 @@ import type { World } from './world.ts';
 export interface ChoiceRules {
   /** List every way to tear a verb, every outcome of a restart; else schedulers draw them. */
   readonly everyOption: boolean;
+  /**
+   * On a node with several programs, one may be overtaken by another at each of its effects; else only
+   * where it waits for verbs, messages or timers.
+   */
+  readonly everyEffect: boolean;
   /** Faults right after a step of the node concerned only, which is enough; else at any time. */
   readonly faultsAfterSteps: boolean;
 }

@@ -54,6 +54,7 @@ export class WorldNode {
   resumes = 0;
   up = true;
   creditsRunning = false;
+  credits = 0;
   current: Task | undefined = undefined;
   readonly #idle = new Counters();
 

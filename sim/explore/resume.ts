@@ -10,11 +10,8 @@ import { acceptMessage } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
-import type { Task } from './task.ts';
+import { boundaryNs, type Task } from './task.ts';
 import type { World } from './world.ts';
-
-/** What a program that performs operations sleeps before each: the operation begins when it is chosen. */
-export const boundaryNs = -1;
 
 /** A program goes on to its next effect; further where it is alone on its node and need not wait. */
 export function resume(world: World, task: Task): void {
@@ -25,7 +22,26 @@ export function resume(world: World, task: Task): void {
     if (task.held) task.held = false;
     else if (!advance(world, task)) return;
     perform(world, task, task.effect as Effect);
-  } while (task.isReady && !task.mayWaitOn && world.isAlone(task));
+  } while (!task.ended && goesOnAtOnce(world, task));
+}
+
+/**
+ * Alone on its node, nobody can tell. Otherwise a program that computes, posts or touches its own memory
+ * may be overtaken there by another one; a search of waits only leaves that out.
+ */
+function goesOnAtOnce(world: World, task: Task): boolean {
+  if (!task.isReady || task.mayWaitOn) return false;
+  if (world.isAlone(task)) return true;
+  if (world.rules.everyEffect) return false;
+  switch (task.effect?.kind) {
+    case effectKind.compute:
+    case effectKind.post:
+    case effectKind.spawn:
+    case effectKind.local:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** False where it has ended, or spins and does not perform its next effect yet. */
@@ -177,9 +193,10 @@ function perform(world: World, task: Task, effect: Effect): void {
 
 /** Where nobody looks at the clock, and nobody else is on the node, a pause is as good as none. */
 function sleep(world: World, task: Task, durationNs: number): void {
-  task.dueNs = durationNs === boundaryNs ? boundaryNs : world.nowNs + durationNs;
+  if (durationNs === boundaryNs) return;
+  task.dueNs = world.nowNs + durationNs;
   const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
-  if (durationNs !== boundaryNs && !matters) task.timedOut = true;
+  if (!matters) task.timedOut = true;
 }
 
 /** The fence that a program waits for takes effect now. */

@@ -4,6 +4,9 @@ import type { Pair } from './flight.ts';
 import type { WorldNode } from './node.ts';
 import { SpinLog } from './spin.ts';
 
+/** What a program that performs operations sleeps before each: the operation begins when it is chosen. */
+export const boundaryNs = -1;
+
 /** One program that has begun and not ended. */
 export class Task {
   readonly number: number;
@@ -65,7 +68,7 @@ export class Task {
       case effectKind.receive:
         return effect.port.queue.length > 0;
       case effectKind.sleep:
-        return false;
+        return effect.durationNs === boundaryNs;
       case effectKind.fence:
         return this.fenced;
       default:
@@ -76,6 +79,7 @@ export class Task {
   /** Whether waiting longer could give it another answer than going on at once. */
   get mayWaitOn(): boolean {
     const { effect } = this;
+    if (effect?.kind === effectKind.sleep) return effect.durationNs === boundaryNs;
     return effect?.kind === effectKind.wait && completed(effect.tickets) < effect.tickets.length;
   }
 }

@@ -3,7 +3,7 @@ import type { Durability } from '../../src/core/context.ts';
 import { type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
-import { actFirstPart, actWhole, answerOf } from './act.ts';
+import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
 import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
 import { type ChoiceRules, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
@@ -113,10 +113,12 @@ export class World implements NodeHost {
     return this.#nextIncarnation++;
   }
 
-  /** Opens a node that runs programs; again after a crash, as a new incarnation. */
+  /** Opens a node that runs programs; one that did so before starts anew, as another incarnation. */
   openNode(id: number): WorldNode {
     const again = this.nodes[id] !== undefined;
     const node = new WorldNode(id, again ? this.newIncarnation() : id, this);
+    if (again) this.incarnations[id] = node.incarnation;
+    this.down[id] = false;
     this.nodes[id] = node;
     return node;
   }
@@ -260,8 +262,9 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
-    if (flight.isAtomic && option === 1) this.#swallow(flight);
-    else if (option !== 0) {
+    if (flight.isAtomic) {
+      if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
+    } else if (option !== 0) {
       flight.part = option;
       actFirstPart(this.memory, flight);
       flight.state = flightState.partly;
@@ -321,7 +324,7 @@ export class World implements NodeHost {
     node.hub.pollAt(flight.verb.address);
     if (!node.creditsRunning && node.hub.owesCredits()) {
       node.creditsRunning = true;
-      this.start(node.id, `credits ${node.resumes}`, this.#returnCredits(node), true);
+      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
     }
     for (const task of [...node.tasks]) this.#goOn(task);
   }
