@@ -32,3 +32,4 @@ export {
   ExhaustiveSearch,
   type Run,
 } from './exhaustive.ts';
+export { PctScheduler } from './pct.ts';

@@ -262,6 +262,7 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
+    this.observer?.acting(flight);
     if (flight.isAtomic) {
       if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
     } else if (option !== 0) {
@@ -387,6 +388,12 @@ export class World implements NodeHost {
         break;
       }
     }
+  }
+
+  /** For people: what the program that runs now is about. */
+  note(node: number, what: string): void {
+    const task = this.nodes[node]?.current;
+    if (task !== undefined) this.observer?.stepped(task, what);
   }
 
   /** Whoever runs operations tells of their beginnings and ends, and how to tell them apart. */

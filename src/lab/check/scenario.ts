@@ -34,6 +34,8 @@ export interface Scenario {
   readonly faults: readonly FaultSpec[];
   /** Gets must be fresh, even where the system does not promise it. */
   readonly linearizable: boolean;
+  /** Whether programs of one node may overtake each other at each effect, or where they wait. */
+  readonly grain: 'effects' | 'waits';
   /** Decides the dice of the system's own programs (back-off, choice of handler). */
   readonly seed: number;
 }

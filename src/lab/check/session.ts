@@ -5,7 +5,7 @@ import {
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
-import { HistoryRecorder } from '../../check/history.ts';
+import { absent, HistoryRecorder, operationAt, torn } from '../../check/history.ts';
 import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
@@ -39,6 +39,7 @@ export class Session {
   unrepaired = 0;
   #endedOperations = 0;
   readonly #labels = new Map<string, number>();
+  readonly #nodeOf = new Map<StoreClient, number>();
 
   constructor(stage: Stage, rules: ChoiceRules, observer?: WorldObserver) {
     const { scenario, memory, names } = stage;
@@ -59,6 +60,7 @@ export class Session {
     this.#load();
     this.#offerFaults();
     this.world.onFault = (entry) => tellOfFault(this, entry);
+    observer?.opened(this.world);
     for (const [i, operations] of scenario.clients.entries()) this.#startClient(i, operations);
   }
 
@@ -167,7 +169,9 @@ export class Session {
   clientOn(id: number): StoreClient {
     const opened = this.systemNodes[id];
     if (opened === undefined) throw new Error(`node ${id} has no store`);
-    return opened.openClient();
+    const client = opened.openClient();
+    this.#nodeOf.set(client, id);
+    return client;
   }
 
   #offerFaults(): void {
@@ -236,6 +240,9 @@ export class Session {
       world.steps,
     );
     world.began(`${process}/${number}`, this.#endedOperations);
+    const what = `${operation} ${key.text}`;
+    const word = writes ? ` := ${number}` : '';
+    if (world.observer !== undefined) this.#note(client, `${what}${word} begins`);
     const value = new Uint8Array(this.stage.shape.valueBytesMax);
     try {
       if (operation === 'get') {
@@ -254,9 +261,22 @@ export class Session {
       this.#failed(row, operation, error);
     } finally {
       this.endedAtStep[row] = world.steps;
+      if (world.observer !== undefined) this.#note(client, `${what} ${this.#resultOf(row)}`);
       this.#endedOperations += 1 + process * 97 + (number % 256) * 8191;
       world.ended(`${process}/${number}`);
     }
+  }
+
+  #note(client: StoreClient, what: string): void {
+    const node = this.#nodeOf.get(client);
+    if (node !== undefined) this.world.note(node, what);
+  }
+
+  /** `gives 513`, `ok`, `refused`, `unknown`. */
+  #resultOf(row: number): string {
+    const { kind, outcome, value } = operationAt(this.recorder.history(), row);
+    if (kind !== 'get' || outcome !== 'ok') return outcome;
+    return value === absent ? 'finds nothing' : value === torn ? 'gives torn bytes' : `gives ${value}`;
   }
 
   #failed(row: number, operation: string, error: unknown): void {
