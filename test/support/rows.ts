@@ -11,7 +11,8 @@ import {
 
 /**
  * One operation as tests write it: process, operation, its value (of a cas, first what it expects),
- * `@` and its times in nanoseconds, then, where they differ from `ok` and key 0, outcome and key:
+ * `@` and its times in nanoseconds, then, where they differ from `ok` and key 0, outcome and key. Without
+ * an end it never ended, and is unknown:
  * `2 get 1 @40-50`, `1 put 2 @20 unknown k5`.
  */
 export type Row = string;
@@ -26,7 +27,8 @@ function operationOf(row: Row): Operation {
       row,
     );
   if (match === null) throw new Error(`not an operation: ${row}`);
-  const [, process, kind, written = '', from, to, outcome = 'ok', key = '0'] = match;
+  const [, process, kind, written = '', from, to, given, key = '0'] = match;
+  const outcome = given ?? (to === undefined ? 'unknown' : 'ok');
   const values = written.trim().split(' ').map(valueIn);
   if (!operationKinds.includes(kind as OperationKind)) throw new Error(`no operation: ${row}`);
   return {
