@@ -68,8 +68,18 @@ export class TaskNames {
     return this.#names[number] ?? `task ${number}`;
   }
 
-  has(name: string): boolean {
-    return this.#numbers.has(name);
+  /**
+   * Where the programs of a node had gone on in this order, that program woke to find nothing to do; and
+   * will again, since that order decides all that it looks at.
+   */
+  readonly #idle = new Set<string>();
+
+  wokeForNothing(task: number, a: number, b: number): void {
+    this.#idle.add(`${task} ${a} ${b}`);
+  }
+
+  wakesForNothing(task: number, a: number, b: number): boolean {
+    return this.#idle.has(`${task} ${a} ${b}`);
   }
 }
 

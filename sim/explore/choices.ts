@@ -14,6 +14,11 @@ export interface ChoiceRules {
    * where it waits for verbs, messages or timers.
    */
   readonly everyEffect: boolean;
+  /**
+   * Timers fire at any time and do not move the clock, which only pauses do: states that differ in nothing
+   * but the time are one.
+   */
+  readonly clockStands: boolean;
   /** Faults right after a step of the node concerned only, which is enough; else at any time. */
   readonly faultsAfterSteps: boolean;
 }
@@ -36,7 +41,7 @@ export function listChoices(world: World): number[] {
   const horizonNs = horizonOf(world);
   for (const task of world.tasks) {
     if (task.isReady) choices.push(choiceOf(choiceKind.go, task.number));
-    else if (mayWake(task, horizonNs)) choices.push(choiceOf(choiceKind.wake, task.number));
+    else if (mayWake(world, task, horizonNs)) choices.push(choiceOf(choiceKind.wake, task.number));
   }
   for (const [i, entry] of world.menu.entries()) {
     if (!mayHappen(world, entry)) continue;
@@ -60,10 +65,24 @@ function horizonOf(world: World): number {
   return horizonNs;
 }
 
-function mayWake(task: Task, horizonNs: number): boolean {
+function mayWake(world: World, task: Task, horizonNs: number): boolean {
   if (task.blocked) return false;
   if (task.effect?.kind === effectKind.fence) return true;
-  return task.dueNs < Number.POSITIVE_INFINITY && task.dueNs <= horizonNs;
+  if (task.dueNs === Number.POSITIVE_INFINITY) return false;
+  if (!world.rules.clockStands) return task.dueNs <= horizonNs;
+  const { a, b } = task.node.order;
+  if (world.nowNs === 0 && world.names.wakesForNothing(task.number, a, b)) return false;
+  if (world.timing === 'asynchronous') return true;
+  // Whoever sleeps for the bound of a verb relies on those being over that were in flight.
+  if (task.dueNs - world.nowNs < world.verbBoundNs) return true;
+  return !world.pairs.some(({ flights }) =>
+    flights.some(
+      (flight) =>
+        flight.state !== flightState.acted &&
+        !flight.task.ended &&
+        flight.postedAtStep <= task.sleptAtStep,
+    ),
+  );
 }
 
 /** Further ways in which a verb may act, where another verb in flight could tell the difference. */

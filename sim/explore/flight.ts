@@ -17,6 +17,7 @@ export class Flight {
   readonly from: number;
   readonly to: number;
   readonly deadlineNs: number;
+  readonly postedAtStep: number;
   state: FlightState = flightState.posted;
   /** Of a verb that acts in two parts: which words acted first; see `Choice`. */
   part = 0;
@@ -25,7 +26,14 @@ export class Flight {
   /** A hash of what the program will learn from it, once it has ended. */
   answer = 0;
 
-  constructor(verb: Verb<unknown>, task: Task, serial: number, pair: Pair, deadlineNs: number) {
+  constructor(
+    verb: Verb<unknown>,
+    task: Task,
+    serial: number,
+    pair: Pair,
+    deadlineNs: number,
+    postedAtStep: number,
+  ) {
     this.verb = verb;
     this.task = task;
     this.serial = serial;
@@ -34,6 +42,7 @@ export class Flight {
     this.from = offsetOf(verb.address) / 8;
     this.to = this.from + verb.lengthBytes / 8 - 1;
     this.deadlineNs = deadlineNs;
+    this.postedAtStep = postedAtStep;
   }
 
   get isWrite(): boolean {

@@ -39,6 +39,50 @@ class ObservedHub extends MailboxHub {
   }
 }
 
+/**
+ * A class, though there is one object a node: a literal with a getter would get a hidden class of its own
+ * that holds on to the whole world, and V8 collects those late. Thousands of worlds a second come and go.
+ */
+class WorldContext implements NodeContext {
+  readonly node: number;
+  readonly incarnation: number;
+  readonly fabric = 'sim';
+  readonly durability: Durability;
+  readonly hub: MailboxHub;
+  readonly verbBoundNs: number;
+  readonly #of: WorldNode;
+  readonly #host: NodeHost;
+  readonly #idle = new Counters();
+  readonly #streams = new Map<string, RandomStream>();
+
+  constructor(of: WorldNode, host: NodeHost) {
+    this.node = of.id;
+    this.incarnation = of.incarnation;
+    this.durability = host.durability;
+    this.hub = of.hub;
+    this.verbBoundNs = host.verbBoundNs;
+    this.#of = of;
+    this.#host = host;
+  }
+
+  get counters(): Counters {
+    return this.#of.current?.counters ?? this.#idle;
+  }
+
+  nowNs(): number {
+    return this.#host.readClock(this.#of);
+  }
+
+  random(purpose: string): RandomStream {
+    let stream = this.#streams.get(purpose);
+    if (stream === undefined) {
+      stream = randomStream(this.#host.seed, `node ${this.node} ${purpose}`);
+      this.#streams.set(purpose, stream);
+    }
+    return stream;
+  }
+}
+
 /** A node: its context, its mailboxes, its programs, and the order in which they went on. */
 export class WorldNode {
   readonly id: number;
@@ -56,13 +100,12 @@ export class WorldNode {
   creditsRunning = false;
   credits = 0;
   current: Task | undefined = undefined;
-  readonly #idle = new Counters();
 
   constructor(id: number, incarnation: number, host: NodeHost) {
     this.id = id;
     this.incarnation = incarnation;
     this.hub = this.#openHub(host);
-    this.context = this.#openContext(host);
+    this.context = new WorldContext(this, host);
   }
 
   #openHub({ memory }: NodeHost): MailboxHub {
@@ -84,31 +127,6 @@ export class WorldNode {
         if (message !== undefined) digest.chain(message.from, message.request);
       },
     );
-  }
-
-  #openContext(host: NodeHost): NodeContext {
-    const streams = new Map<string, RandomStream>();
-    const countersNow = (): Counters => this.current?.counters ?? this.#idle;
-    return {
-      node: this.id,
-      incarnation: this.incarnation,
-      fabric: 'sim',
-      durability: host.durability,
-      hub: this.hub,
-      verbBoundNs: host.verbBoundNs,
-      get counters() {
-        return countersNow();
-      },
-      nowNs: () => host.readClock(this),
-      random: (purpose) => {
-        let stream = streams.get(purpose);
-        if (stream === undefined) {
-          stream = randomStream(host.seed, `node ${this.id} ${purpose}`);
-          streams.set(purpose, stream);
-        }
-        return stream;
-      },
-    };
   }
 
   digestInto(digest: Digest): void {

@@ -47,10 +47,11 @@ function goesOnAtOnce(world: World, task: Task): boolean {
 /** False where it has ended, or spins and does not perform its next effect yet. */
 function advance(world: World, task: Task): boolean {
   const { node } = task;
+  const slept = task.effect?.kind === effectKind.sleep && task.timedOut ? task.effect : undefined;
+  const { a, b } = node.order;
   tell(world, task);
   node.resumes++;
   task.resumes++;
-  for (const other of node.tasks) if (other !== task) other.blocked = false;
   node.current = task;
   try {
     const step = task.program.next();
@@ -68,7 +69,30 @@ function advance(world: World, task: Task): boolean {
   task.timedOut = false;
   task.fenced = false;
   task.dueNs = Number.POSITIVE_INFINITY;
+  if (slept !== undefined && sleepsOn(task, slept)) {
+    node.order.a = a;
+    node.order.b = b;
+    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(task.number, a, b);
+    task.dueNs = world.nowNs + slept.durationNs;
+    task.sleptAtStep = world.steps;
+    world.events.spins++;
+    return false;
+  }
+  // Whoever spins may find its node changed.
+  for (const other of node.tasks) if (other !== task) other.blocked = false;
   return !spins(world, task, task.effect);
+}
+
+/**
+ * It woke, found nothing to do and sleeps again: as if it had not woken, until something happens on its
+ * node. (What it looked at is its node's own; had it looked at memory, it would have yielded.)
+ */
+function sleepsOn(task: Task, slept: Effect): boolean {
+  const { effect } = task;
+  if (effect?.kind !== effectKind.sleep || slept.kind !== effectKind.sleep) return false;
+  if (effect.durationNs !== slept.durationNs) return false;
+  task.blocked = true;
+  return true;
 }
 
 /** What the program is about to learn becomes part of the state. */
@@ -173,6 +197,7 @@ function perform(world: World, task: Task, effect: Effect): void {
     case effectKind.wait:
     case effectKind.receive:
       task.dueNs = world.nowNs + effect.timeoutNs;
+      task.sleptAtStep = world.steps;
       break;
     case effectKind.sleep:
       sleep(world, task, effect.durationNs);
@@ -195,6 +220,7 @@ function perform(world: World, task: Task, effect: Effect): void {
 function sleep(world: World, task: Task, durationNs: number): void {
   if (durationNs === boundaryNs) return;
   task.dueNs = world.nowNs + durationNs;
+  task.sleptAtStep = world.steps;
   const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
   if (!matters) task.timedOut = true;
 }

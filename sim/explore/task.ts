@@ -23,6 +23,8 @@ export class Task {
   effect: Effect | undefined = undefined;
   /** When its timer is due; infinity where there is none. */
   dueNs = Number.POSITIVE_INFINITY;
+  /** The step at which its timer was set. */
+  sleptAtStep = 0;
   timedOut = false;
   /** A fence that it waits for has taken effect. */
   fenced = false;

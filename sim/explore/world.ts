@@ -191,7 +191,7 @@ export class World implements NodeHost {
     key.include(4, this.history);
     key.include(5, this.faults);
     for (const node of this.nodes) node?.digestInto(key);
-    if (this.clockRead) key.add(6, this.nowNs, 0);
+    if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
     return key;
   }
 
@@ -221,7 +221,8 @@ export class World implements NodeHost {
       this.memory.check(verb.address, verb.lengthBytes);
       const pair = this.#pairOf(task, nodeOf(verb.address));
       verb.status = verbStatus.posted;
-      const flight = new Flight(verb, task, serial, pair, this.nowNs + this.verbBoundNs);
+      const deadlineNs = this.nowNs + this.verbBoundNs;
+      const flight = new Flight(verb, task, serial, pair, deadlineNs, this.steps);
       this.observer?.posted(flight);
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
@@ -350,7 +351,7 @@ export class World implements NodeHost {
   #wake(task: Task): void {
     const { dueNs } = task;
     takeFence(this, task);
-    if (dueNs > this.nowNs && dueNs < Number.POSITIVE_INFINITY) {
+    if (dueNs > this.nowNs && dueNs < Number.POSITIVE_INFINITY && !this.rules.clockStands) {
       this.footprint.clock = this.clockRead;
       this.nowNs = dueNs;
       this.#dropOverdue();
@@ -373,9 +374,15 @@ export class World implements NodeHost {
 
   readClock(node: WorldNode): number {
     this.clockRead = true;
-    this.footprint.clock = true;
+    this.footprint.clock = !this.rules.clockStands;
     node.order.chain(this.nowNs, 7);
     return this.nowNs;
+  }
+
+  /** Time passes, for those who wait for nothing else. */
+  letTimePass(durationNs: number): void {
+    this.nowNs += durationNs;
+    for (const task of this.tasks) task.blocked = false;
   }
 
   #unblock(node: number, word: number): void {

@@ -76,7 +76,7 @@ export function searchByDice(
 /** What exhaustive search sees: every option, and faults where they matter. */
 function everyRules({ scenario }: Stage): ChoiceRules {
   const everyEffect = scenario.grain === 'effects';
-  return { everyOption: true, everyEffect, faultsAfterSteps: true };
+  return { everyOption: true, everyEffect, clockStands: !everyEffect, faultsAfterSteps: true };
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */

@@ -5,7 +5,7 @@ import {
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
-import { absent, HistoryRecorder, operationAt, torn } from '../../check/history.ts';
+import { absent, type HistoryRecorder, operationAt, torn } from '../../check/history.ts';
 import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
@@ -13,7 +13,7 @@ import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/
 import { tellOfFault } from './failures.ts';
 import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
 import type { Stage } from './stage.ts';
-import { decodeValue, encodeValue, valueOf } from './values.ts';
+import { decodeValue, encodeValue, loadedValue, valueOf } from './values.ts';
 
 /** Something that must never be, seen before any history was checked. */
 export interface Defect {
@@ -29,7 +29,7 @@ const quietStepsMax = 20_000;
 export class Session {
   readonly stage: Stage;
   readonly world: World;
-  readonly recorder = new HistoryRecorder(32);
+  readonly recorder: HistoryRecorder;
   readonly systemNodes: (SystemNode | undefined)[] = [];
   readonly servers: (SystemServer | undefined)[] = [];
   readonly defects: Defect[] = [];
@@ -38,6 +38,7 @@ export class Session {
   /** Faults that no survivor could be told to repair. */
   unrepaired = 0;
   #endedOperations = 0;
+  #patience = 2;
   readonly #labels = new Map<string, number>();
   readonly #nodeOf = new Map<StoreClient, number>();
 
@@ -45,6 +46,8 @@ export class Session {
     const { scenario, memory, names } = stage;
     this.stage = stage;
     memory.reset();
+    this.recorder = stage.recorder;
+    this.recorder.clear();
     this.world = new World({
       memory,
       names,
@@ -66,7 +69,14 @@ export class Session {
 
   /** Nothing: the run is over, or stuck. */
   choices(): number[] {
-    return this.isOver ? [] : this.world.choices();
+    if (this.isOver) return [];
+    for (;;) {
+      const choices = this.world.choices();
+      if (choices.length > 0 || this.#patience === 0) return choices;
+      // Nobody can go on but by giving up: those that wait for a deadline get it.
+      this.#patience--;
+      this.world.letTimePass(pauseNs);
+    }
   }
 
   get isOver(): boolean {
@@ -136,12 +146,12 @@ export class Session {
     }
   }
 
-  /** Inserts the keys, then gets each on every node, so that caches are warm. */
+  /** Inserts the keys, then puts and gets each on every node, so that caches and free lists are warm. */
   #load(): void {
     const { keys, cluster, scenario } = this.stage;
     for (const [i, { id }] of cluster.withRole('compute').entries()) {
       const client = this.clientOn(id);
-      this.world.start(id, 'load', this.#loadOn(client, i === 0, keys));
+      this.world.start(id, 'load', this.#loadOn(client, i, keys));
       if (this.runQuietly(() => this.world.foreground === 0)) continue;
       const error = this.world.failure?.error;
       throw new FarsideError(
@@ -153,16 +163,13 @@ export class Session {
     }
   }
 
-  *#loadOn(client: StoreClient, first: boolean, keys: readonly Key[]): Program<void> {
-    const { recorder, world } = this;
-    const value = new Uint8Array(this.stage.shape.valueBytesMax);
-    for (const [i, key] of keys.entries()) {
-      if (first) {
-        encodeValue(value, i + 1);
-        const row = recorder.begin(-1, 'insert', recorder.key(key.text), i + 1, world.steps);
-        yield* client.insert(key, value);
-        recorder.end(row, 'ok', world.steps);
-      } else yield* client.get(key, value);
+  *#loadOn(client: StoreClient, node: number, keys: readonly Key[]): Program<void> {
+    const { operations } = this.stage.system;
+    for (const i of keys.keys()) {
+      const number = loadedValue(node, i);
+      if (node === 0) yield* this.operate(client, -1, 'insert', i, number);
+      if (operations.includes('put')) yield* this.operate(client, -1, 'put', i, number + 128);
+      if (operations.includes('get')) yield* this.operate(client, -1, 'get', i, number);
     }
   }
 

@@ -1,4 +1,5 @@
 import { TaskNames, WorldMemory } from '../../../sim/explore/index.ts';
+import { HistoryRecorder } from '../../check/history.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
@@ -17,6 +18,10 @@ export interface Stage {
   readonly memory: WorldMemory;
   readonly names: TaskNames;
   readonly keys: readonly Key[];
+  /** Of the schedule under way; its memory serves all of them. */
+  readonly recorder: HistoryRecorder;
+  /** Histories that broke no promise: many schedules show clients the same. */
+  readonly harmless: Set<string>;
 }
 
 /** FARSIDE_USAGE where the scenario asks for what the system does not have. */
@@ -45,6 +50,8 @@ export function stageOf(scenario: Scenario, system: System): Stage {
     cluster,
     memory: new WorldMemory(cluster, scenario.durability),
     names: new TaskNames(),
+    recorder: new HistoryRecorder(64),
+    harmless: new Set(),
     keys: Array.from({ length: scenario.keys }, (_, i) => keyOf(`key${i}`)),
   };
 }

@@ -22,7 +22,12 @@ export function decodeValue(bytes: Uint8Array): number {
   return number;
 }
 
-/** Values of the load phase come before those of clients, which are numbered apart. */
+/** What a client's operation writes: no two write the same. */
 export function valueOf(client: number, operation: number): number {
-  return (client + 1) * 256 + operation + 1;
+  return 4096 + client * 256 + operation;
+}
+
+/** What the load phase writes. */
+export function loadedValue(node: number, key: number): number {
+  return 256 * node + key + 1;
 }
