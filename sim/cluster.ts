@@ -72,7 +72,8 @@ export class SimCluster {
     this.#transport.responder = this.#responder;
     const { scheduler } = this.#interpreter;
     for (const machine of this.#machines) {
-      const setting = { cluster, seed, durability, costs, kernel, scheduler };
+      const { charge } = this.#interpreter;
+      const setting = { cluster, seed, durability, costs, kernel, scheduler, charge };
       nodes.push(machine.node.role === 'memory' ? undefined : new SimNode(machine, setting));
     }
   }

@@ -1,7 +1,7 @@
 import { offsetOf } from '../src/core/address.ts';
 import type { Durability, NodeContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
-import type { Program } from '../src/core/effect.ts';
+import type { ComputeKind, Program, ProgramSeries } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
 import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime, StartOptions } from '../src/fabric/fabric.ts';
@@ -21,6 +21,8 @@ export interface NodeSetting {
   readonly costs: Costs;
   readonly kernel: Kernel;
   readonly scheduler: Scheduler;
+  /** Adds CPU work to the clock of the program that runs. */
+  readonly charge: (work: ComputeKind, units?: number) => void;
 }
 
 /** A node that runs programs: its cores, its mailboxes, and the context its programs are given. */
@@ -55,7 +57,7 @@ export class SimNode implements NodeRuntime {
     this.#credits = this.#root();
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false, thread } = options;
     this.#add(program, this.#root(), this.#coreFor(thread, background), {
       label,
@@ -88,7 +90,7 @@ export class SimNode implements NodeRuntime {
   }
 
   #add(
-    program: Program<unknown>,
+    program: Program<unknown> | ProgramSeries,
     root: Root,
     core: Core,
     options: ConstructorParameters<typeof Task>[4],
@@ -142,7 +144,7 @@ export class SimNode implements NodeRuntime {
   }
 
   #openContext(): NodeContext {
-    const { seed, durability, costs, scheduler } = this.#setting;
+    const { seed, durability, costs, scheduler, charge } = this.#setting;
     const { machine, hub } = this;
     const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.current;
@@ -156,6 +158,7 @@ export class SimNode implements NodeRuntime {
       get counters() {
         return counters();
       },
+      charge,
       nowNs: () => scheduler.localPs / 1000,
       random: (purpose) => {
         let stream = streams.get(purpose);

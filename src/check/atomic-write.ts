@@ -1,7 +1,7 @@
 import { describeKey, tell } from './describe.ts';
 import { absent, type History } from './history.ts';
 import { anomalyOf } from './read-committed.ts';
-import { type SettledOptions, settledGets } from './settled.ts';
+import { type SettledOptions, settledGets, survivorDenying } from './settled.ts';
 import { holds, type Verdict } from './verdict.ts';
 import { broken, judgeKeys, type KeyVersions } from './versions.ts';
 
@@ -25,7 +25,8 @@ export function checkAtomicWrite(history: History, options: SettledOptions = {})
 /**
  * Looks for a value seen, then another, then the first again, by gets of which each was over before the
  * next began. At rest, a value comes back only by a change of unknown outcome, which writes it once; of
- * deletes there may be several.
+ * deletes there may be several. Only values are judged that the changes may have left: another is a stale
+ * one, or a lost change, which other promises speak of.
  */
 function flicker(history: History, versions: KeyVersions, gets: readonly number[]): Verdict {
   const mayVanish = versions.unknown.some((row) => history.value[row] === absent);
@@ -42,6 +43,8 @@ function flicker(history: History, versions: KeyVersions, gets: readonly number[
     const value = history.value[get] as number;
     const seen = firsts.get(value);
     if (seen?.left === undefined || (value === absent && mayVanish)) continue;
+    const between = history.value[seen.left] as number;
+    if (!mayBeLeft(history, versions, value) || !mayBeLeft(history, versions, between)) continue;
     return broken(
       `${describeKey(history, versions.key)}: ${tell(history, get)}, as ${tell(history, seen.first)}, ` +
         `although in between ${tell(history, seen.left)} and nothing was being written.`,
@@ -49,6 +52,10 @@ function flicker(history: History, versions: KeyVersions, gets: readonly number[
     );
   }
   return holds;
+}
+
+function mayBeLeft(history: History, versions: KeyVersions, value: number): boolean {
+  return survivorDenying(history, versions, value) === undefined;
 }
 
 function note(

@@ -3,9 +3,7 @@ import { absent, type History, keyName, type Operation, operationAt, torn } from
 /** `put 7 by process 1 (10–25 ns)`. */
 export function nameOf(history: History, row: number): string {
   const operation = operationAt(history, row);
-  const { process, invokedNs, completedNs } = operation;
-  const end = completedNs === Number.POSITIVE_INFINITY ? '' : rounded(completedNs);
-  return `${deed(operation)} by process ${process} (${rounded(invokedNs)}–${end} ns)`;
+  return `${deed(operation)} by process ${operation.process} (${when(history, operation)})`;
 }
 
 /** `get by process 2 (30–31 ns) found 7`. */
@@ -13,8 +11,10 @@ export function tell(history: History, row: number): string {
   return `${nameOf(history, row)} ${ending(operationAt(history, row))}`;
 }
 
+/** A history of one register has no name for it. */
 export function describeKey(history: History, key: number): string {
-  return `key ${JSON.stringify(keyName(history, key))}`;
+  const name = keyName(history, key);
+  return name === '' ? 'the register' : `key ${JSON.stringify(name)}`;
 }
 
 /** As the object of `found`. */
@@ -43,6 +43,17 @@ function ending({ kind, outcome, value }: Operation): string {
   return outcome === 'failed' ? 'failed' : 'has an unknown outcome';
 }
 
-function rounded(ns: number): string {
-  return `${Math.round(ns * 1000) / 1000}`;
+function when(history: History, { invokedNs, completedNs }: Operation): string {
+  const [unit, unitNs] = unitOf(history);
+  // To the picosecond, which is what virtual time has.
+  const inUnit = (ns: number): string => `${Math.round(ns * 1000) / (1000 * unitNs)}`;
+  if (completedNs === Number.POSITIVE_INFINITY) return `from ${inUnit(invokedNs)} ${unit}`;
+  return `${inUnit(invokedNs)}–${inUnit(completedNs)} ${unit}`;
+}
+
+/** One for all times of a history, so that they can be compared by eye. */
+function unitOf({ invokedNs }: History): readonly [string, number] {
+  const lastNs = invokedNs.reduce((latest, ns) => Math.max(latest, ns), 0);
+  if (lastNs < 1e5) return ['ns', 1];
+  return lastNs < 1e8 ? ['us', 1e3] : ['ms', 1e6];
 }

@@ -55,8 +55,19 @@ test.each<readonly Row[]>([
   expect(checkDurability(history(rows))).toEqual({ status: 'holds' });
 });
 
+test('a stale get is no loss as long as a later one finds what was written', () => {
+  const rows = [...written, '2 get 1 @40-50', '3 get 2 @60-70'];
+  expect(checkDurability(history(rows)).status).toBe('holds');
+  expect(checkDurability(history([...rows, '2 get 1 @80-90']))).toMatchObject({
+    ...{ status: 'broken', operations: [0, 1, 4] },
+  });
+  // One that overlaps the stale get does not speak for what is there afterwards.
+  const overlapping = [...written, '3 get 2 @40-48', '2 get 1 @45-50'];
+  expect(checkDurability(history(overlapping)).status).toBe('broken');
+});
+
 test('a get before recovery was through does not count', () => {
-  const rows = [...written, '2 get 1 @40-50', '2 get 2 @60-70'];
+  const rows = [...written, '2 get 1 @40-50'];
   expect(checkDurability(history(rows), { settledFromNs: 55 }).status).toBe('holds');
   expect(checkDurability(history(rows)).status).toBe('broken');
 });

@@ -11,15 +11,22 @@ export interface DurabilityOptions extends SettledOptions {
 
 /**
  * Data reliability: what was acknowledged is there at the end, whatever crashed in between. A change is
- * lost where gets at rest, or the audit, find a value that had been replaced before that change began; the
- * value is then resurrected. Changes of unknown outcome may be there or not.
+ * lost where the last gets at rest, or the audit, find a value that had been replaced before that change
+ * began; the value is then resurrected. Changes of unknown outcome may be there or not.
  */
 export function checkDurability(history: History, options: DurabilityOptions = {}): Verdict {
   const verdict = judgeKeys(history, (versions) => {
-    for (const get of settledGets(history, versions, options)) {
-      const value = history.value[get] as number;
-      const lost = loss(history, versions, value);
-      if (lost !== undefined) return told(history, versions, tell(history, get), value, lost, get);
+    const gets = settledGets(history, versions, options);
+    const { lost: lostToGets, get } = firstLoss(history, versions, gets);
+    if (lostToGets !== undefined && get !== undefined) {
+      return told(
+        history,
+        versions,
+        tell(history, get),
+        history.value[get] as number,
+        lostToGets,
+        get,
+      );
     }
     if (options.final === undefined) return holds;
     const value = options.final.get(versions.key) ?? absent;
@@ -31,6 +38,25 @@ export function checkDurability(history: History, options: DurabilityOptions = {
     return lost === undefined ? holds : told(history, versions, found, value, lost);
   });
   return verdict.status === 'broken' ? verdict : (stray(history, options) ?? verdict);
+}
+
+/**
+ * The first get after which none finds a value that may be left. Before it, others may have found what had
+ * been replaced: as long as the acknowledged change is found again it is not lost, only those were stale.
+ */
+function firstLoss(
+  history: History,
+  versions: KeyVersions,
+  gets: readonly number[],
+): { readonly lost?: number; readonly get?: number } {
+  let last: { readonly lost?: number; readonly get?: number } = {};
+  let lastSound = Number.NEGATIVE_INFINITY;
+  for (const get of gets.toReversed()) {
+    const lost = loss(history, versions, history.value[get] as number);
+    if (lost === undefined) lastSound = Math.max(lastSound, history.invokedAt[get] as number);
+    else if ((history.completedAt[get] as number) > lastSound) last = { lost, get };
+  }
+  return last;
 }
 
 function loss(history: History, versions: KeyVersions, value: number): number | undefined {

@@ -15,6 +15,7 @@ export function explainViolation(
     orphan(history, rows) ??
     stale(history, rows, sources) ??
     backwards(history, rows, sources) ??
+    again(history, rows, sources) ??
     generic(history, rows);
   return `${describeKey(history, history.key[row] as number)}: ${why}.`;
 }
@@ -64,9 +65,26 @@ function backwards(
   );
 }
 
+/** Three gets, one after the other, of which the last finds again what the first has found. */
+function again(history: History, rows: readonly number[], sources: Sources): string | undefined {
+  const [first, between, last] = rows as [number, number, number];
+  if (rows.length !== 3 || !rows.every((row) => isGet(history, row))) return undefined;
+  const value = history.value[last] as number;
+  if (history.value[first] !== value || !sources.has(value)) return undefined;
+  if (!isBefore(history, first, between) || !isBefore(history, between, last)) return undefined;
+  return (
+    `${tell(history, last)} as ${nameOf(history, first)} had, although in between ` +
+    `${tell(history, between)} and ${value} was written only once`
+  );
+}
+
+/** Operations that are told one by one. */
+const toldMax = 10;
+
 function generic(history: History, rows: readonly number[]): string {
-  const all = rows.map((row) => tell(history, row)).join('; ');
-  return `no order of these ${rows.length} operations explains their answers: ${all}`;
+  const all = rows.slice(0, toldMax).map((row) => tell(history, row));
+  const more = rows.length > toldMax ? `; and ${rows.length - toldMax} more` : '';
+  return `no order of these ${rows.length} operations explains their answers: ${all.join('; ')}${more}`;
 }
 
 function isGet(history: History, row: number): boolean {

@@ -1,6 +1,9 @@
 import { type Budget, findOrder } from './order-search.ts';
 import { keeps, relaxed, type Steps } from './steps.ts';
 
+/** So few operations are thinned one by one, because the quickest way may not end in the simplest story. */
+const smallWindow = 64;
+
 /** Entries that one of the many searches here may look at. */
 const perSearch = 2_000_000;
 
@@ -20,8 +23,9 @@ export function smallestViolation(steps: Steps, budget: Budget): readonly number
   // last so many: two binary searches leave the window that the end of the history first broke in.
   const shortest = first(byEnd.length, (count) => violates(byEnd.slice(0, count)));
   const prefix = byEnd.slice(0, shortest);
-  const dropped = first(shortest, (count) => !violates(prefix.slice(count))) - 1;
-  const window = prefix.slice(Math.max(0, dropped));
+  const dropped =
+    shortest <= smallWindow ? 0 : first(shortest, (k) => !violates(prefix.slice(k))) - 1;
+  const window = prefix.slice(dropped);
   let fewest: readonly number[] = window;
   for (const order of orders(steps, window)) {
     const thin = thinned(order, violates);
@@ -30,13 +34,16 @@ export function smallestViolation(steps: Steps, budget: Budget): readonly number
   return fewest.toSorted((a, b) => a - b);
 }
 
-/** Which of several violations thinning ends with depends on what it leaves out first. */
+/**
+ * Which of several violations thinning ends with depends on what it leaves out first. Of those of one size,
+ * one with fewer gets is told more simply.
+ */
 function* orders(steps: Steps, window: readonly number[]): Iterable<readonly number[]> {
   const looks = window.filter((step) => steps.next[step] === keeps);
   const changes = window.filter((step) => steps.next[step] !== keeps);
+  yield [...looks, ...changes];
   yield window;
   yield window.toReversed();
-  yield [...looks, ...changes];
   yield [...changes, ...looks];
 }
 
@@ -63,13 +70,17 @@ function first(most: number, isTrue: (count: number) => boolean): number {
   return low;
 }
 
-/** Leaves out halves, quarters … single ones, as long as what stays violates (Zeller's ddmin). */
+/**
+ * Leaves out halves, quarters … single ones, as long as what stays violates (Zeller's ddmin); of a small
+ * window only single ones, so that the order in which they come decides.
+ */
 function thinned(
   window: readonly number[],
   violates: (forced: readonly number[]) => boolean,
 ): readonly number[] {
   let kept = window;
-  for (let size = Math.ceil(kept.length / 2); size >= 1; size = nextSize(size)) {
+  const half = Math.ceil(kept.length / 2);
+  for (let size = kept.length <= smallWindow ? 1 : half; size >= 1; size = nextSize(size)) {
     for (let at = 0; at < kept.length; ) {
       const without = [...kept.slice(0, at), ...kept.slice(at + size)];
       if (without.length > 0 && violates(without)) kept = without;

@@ -1,11 +1,35 @@
 import { Command } from 'commander';
-import { addCheckSystemFlags, checkSystem, checkSystemHelp } from './check-system.ts';
+import {
+  addCheckHistoryFlags,
+  type CheckHistoryFlags,
+  checkHistory,
+  checkHistoryHelp,
+} from './check-history.ts';
+import {
+  addCheckSystemFlags,
+  type CheckSystemFlags,
+  checkSystem,
+  checkSystemHelp,
+} from './check-system.ts';
 
-/** `farside check`: what happens against what was promised. */
+/** `farside check`: what happens, or has happened, against what was promised. */
 export function checkCommand(): Command {
   const command = new Command('check')
-    .summary('hold a system to its promises under many schedules')
-    .description('Runs a small scenario under many schedules, and holds it to what a system promises.')
+    .summary('hold a system, or a recorded history, to its promises')
+    .description(
+      'Runs a small scenario of a system under many schedules and faults, and holds it to what the ' +
+        'system promises; or holds a recorded history (--history) to what a store can promise.',
+    )
     .argument('[system]', 'direct, central, clover, or the path of a module that exports `system`');
-  return addCheckSystemFlags(command).addHelpText('after', checkSystemHelp).action(checkSystem);
+  addCheckHistoryFlags(addCheckSystemFlags(command));
+  return command
+    .addHelpText('after', checkSystemHelp)
+    .addHelpText('after', checkHistoryHelp)
+    .action(check);
+}
+
+async function check(system: string | undefined, flags: CheckSystemFlags): Promise<void> {
+  const recorded = flags as CheckHistoryFlags;
+  if (recorded.history === undefined) await checkSystem(system, flags);
+  else checkHistory(recorded.history, recorded);
 }

@@ -1,5 +1,5 @@
 import type { NodeContext } from './context.ts';
-import { compute, type Program, receive } from './effect.ts';
+import { type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import { type Message, messageFlags, type Port } from './message.ts';
 
@@ -26,7 +26,7 @@ export class RpcCaller {
    */
   *call(node: number, port: number, body: Uint8Array, timeoutNs = forever): Program<Uint8Array> {
     const request = (this.#request = (this.#request + 1) >>> 0);
-    yield* compute('rpcSend');
+    this.#context.charge('rpcSend');
     yield* this.#context.hub.send(
       { node, port, replyPort: this.#replies.id, request, flags: 0 },
       body,
@@ -43,7 +43,7 @@ export class RpcCaller {
         );
       }
       if (reply.request === request) {
-        yield* compute('rpcReceive');
+        this.#context.charge('rpcReceive');
         this.#last = reply;
         return reply.body;
       }
@@ -74,9 +74,9 @@ export function* serve(
   for (;;) {
     const request = yield* receive(port);
     if (request === undefined) continue;
-    yield* compute('rpcReceive');
+    context.charge('rpcReceive');
     const body = yield* handle(request);
-    yield* compute('rpcSend');
+    context.charge('rpcSend');
     yield* context.hub.send(
       {
         node: request.from,

@@ -114,6 +114,11 @@ test('what Jepsen and Go write by themselves is read', () => {
   expect(operationAt(rows, 2)).toMatchObject({ outcome: 'unknown', completedNs: 9 });
 });
 
+test('one register without a name stays without one', () => {
+  const text = '{:index 0, :time 1, :process 0, :type :invoke, :f :cas, :value [3 4]}\n';
+  expect(historyFormats.jepsen(readHistory(text, 'f')).split('\n')[0]).toBe(text.trim());
+});
+
 test('an empty array is an empty history', () => {
   expect(readHistory('[]', 'f')).toMatchObject({ length: 0 });
   expect(historyOf([])).toMatchObject({ length: 0 });

@@ -2,14 +2,17 @@ import { FarsideError } from '../../core/errors.ts';
 import { absent, type History, keyName, type Operation, operationAt, torn } from '../history.ts';
 import { eventsOf } from './event-rows.ts';
 
-/** Jepsen's events of keyed registers, one a line; `insert`, `put` and `delete` go by their own names. */
+/**
+ * Jepsen's events of keyed registers, one a line, or of one register where the key is "". `insert`, `put`
+ * and `delete` go by their own names.
+ */
 export function writeJepsen(history: History): string {
   return written(history, (operation, key, isEnd) => {
     const { kind, value, expected } = operation;
     const f = kind === 'get' ? ':read' : `:${kind}`;
     const cas = `[${valueText(expected)} ${valueText(value)}]`;
     const held = kind === 'cas' ? cas : valueText(shown(operation, isEnd));
-    return `:f ${f}, :value [${JSON.stringify(key)} ${held}]`;
+    return `:f ${f}, :value ${key === '' ? held : `[${JSON.stringify(key)} ${held}]`}`;
   });
 }
 

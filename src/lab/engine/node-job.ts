@@ -1,11 +1,11 @@
-import type { Program } from '../../core/effect.ts';
+import type { Program, ProgramSeries } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, SystemStatistics } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
-import { type ClientSeat, clientLoop, loader, type Measuring } from '../driver/clients.ts';
+import { ClientLoop, type ClientSeat, loader, type Measuring } from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -47,7 +47,7 @@ export class NodeJob {
   }
 
   /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */
-  loadPrograms(onLoaded: () => void): SeatProgram[] {
+  loadPrograms(onLoaded: () => void): SeatProgram<Program<void>>[] {
     const { spec, workload } = this.#prepared;
     const seats = this.#clients.flat();
     const of = spec.cluster.computeNodes * seats.length;
@@ -59,7 +59,7 @@ export class NodeJob {
   }
 
   /** The run phase, a program a seat in the same order; seats of one client share its source. */
-  runPrograms(measuring: Measuring): SeatProgram[] {
+  runPrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
     const programs = this.#clients.flatMap((seats, client) => {
@@ -75,20 +75,20 @@ export class NodeJob {
     source: OperationSource,
     share: Share,
     measuring: Measuring,
-  ): Program<void>[] {
+  ): ClientLoop[] {
     const { phases } = this.#prepared.spec;
     const open = phases.targetOpsPerS !== undefined || phases.arrivals === 'as-recorded';
-    if (!open) return seats.map((seat) => clientLoop(seat, source, measuring, undefined));
+    if (!open) return seats.map((seat) => new ClientLoop(seat, source, measuring, undefined));
     const starts = intendedStarts({
       arrivals: phases.arrivals,
       opsPerS: (phases.targetOpsPerS ?? 0) / share.of,
       fromNs: this.runtime.context.nowNs(),
       random: this.#stream(`arrivals ${share.index}`),
     });
-    return seats.map((seat) => clientLoop(seat, source, measuring, starts));
+    return seats.map((seat) => new ClientLoop(seat, source, measuring, starts));
   }
 
-  #seatProgram(seat: number, program: Program<void>): SeatProgram {
+  #seatProgram<P>(seat: number, program: P): SeatProgram<P> {
     const { outstanding } = this.#prepared.spec.cluster;
     const thread = Math.floor(seat / outstanding);
     return { program, label: `client ${thread}.${seat % outstanding}`, thread };
@@ -100,8 +100,8 @@ export class NodeJob {
 }
 
 /** A program with what `NodeRuntime.start` wants to know of it. */
-export interface SeatProgram {
-  readonly program: Program<void>;
+export interface SeatProgram<P> {
+  readonly program: P;
   readonly label: string;
   readonly thread: number;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Program, sleep } from '../../core/effect.ts';
+import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
 import type { JobEnd, JobSite } from '../../fabric/job.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
@@ -114,18 +114,49 @@ function startSeats(
   const loading = node.loadPrograms(() => {
     if (++loaded % progressEvery === 0) site.progress(slots.loaded, loaded);
   });
-  let running: ReturnType<NodeJob['runPrograms']> | undefined;
-  const seat = function* (index: number, load: Program<void>): Program<void> {
+  let running: ProgramSeries[] | undefined;
+  const meetOthers = function* (load: Program<void>): Program<void> {
     yield* load;
     yield* site.meet(meetings.loaded, loading.length * nodes);
+  };
+  const clientLoop = (seat: number): ProgramSeries => {
     if (running === undefined) {
       measuring.window.open(runtime.context.nowNs());
-      running = node.runPrograms(measuring);
+      running = node.runPrograms(measuring).map(({ program }) => program);
     }
-    yield* (running[index] as { program: Program<void> }).program;
+    return running[seat] as ProgramSeries;
   };
   for (const [i, { program, label, thread }] of loading.entries()) {
-    runtime.start(seat(i, program), { label, thread });
+    const series = new Followed(meetOthers(program), () => clientLoop(i));
+    runtime.start(series, { label, thread });
+  }
+}
+
+/** A program, and then a series that is made when it has ended. */
+class Followed implements ProgramSeries {
+  readonly #first: Program<void>;
+  readonly #makeRest: () => ProgramSeries;
+  #begun = false;
+  #rest: ProgramSeries | undefined = undefined;
+
+  constructor(first: Program<void>, makeRest: () => ProgramSeries) {
+    this.#first = first;
+    this.#makeRest = makeRest;
+  }
+
+  advance(result: unknown): Program<unknown> | undefined {
+    if (this.#rest !== undefined) return this.#rest.advance(result);
+    if (this.#begun) {
+      this.#rest = this.#makeRest();
+      return this.#rest.advance(undefined);
+    }
+    this.#begun = true;
+    return this.#first;
+  }
+
+  recover(error: unknown): Program<unknown> | undefined {
+    if (this.#rest === undefined) throw error;
+    return this.#rest.recover(error);
   }
 }
 

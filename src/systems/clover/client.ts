@@ -73,7 +73,7 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     this.serial++;
     try {
-      yield* compute('lookup');
+      this.#node.site.context.charge('lookup');
       const cursor = node.findCursor(key);
       if (cursor === undefined || !node.isPlain) return yield* this.#getWith(cursor, key, into);
       const walker = this.#walker;
@@ -218,7 +218,7 @@ export class CloverClient implements StoreClient {
         return undefined;
       }
       const { cursor, old, sequence } = linked;
-      yield* compute('update');
+      this.#node.site.context.charge('update');
       const refs = writer.refs.slice();
       if (!isTombstone) cursor.advance(startedFrom, refs, sequence, epoch, node.layout);
       const drain = node.retire.add(cursor, old, refs, sequence);
@@ -237,7 +237,7 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    yield* compute('allocate', refs.length);
+    this.#node.site.context.charge('allocate', refs.length);
     yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller);
     return sizeClass;
   }
@@ -279,7 +279,7 @@ export class CloverClient implements StoreClient {
   *#isKnown(key: Key): Program<boolean> {
     this.serial++;
     try {
-      yield* compute('lookup');
+      this.#node.site.context.charge('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
       const epoch = this.#node.epochs[cursor.server] as number;
@@ -312,7 +312,7 @@ export class CloverClient implements StoreClient {
           `${node.site.shape.keysMax} keys; raise keysMax`,
         'FARSIDE_CAPACITY',
       );
-      yield* compute('update');
+      this.#node.site.context.charge('update');
       const cursor = node.learn(key, reply, epoch, noReference);
       this.#caller.release();
       if (status === statuses.ok) return true;

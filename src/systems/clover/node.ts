@@ -1,4 +1,4 @@
-import { compute, type Program, sleep } from '../../core/effect.ts';
+import { type Program, sleep } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { Message } from '../../core/message.ts';
@@ -151,7 +151,7 @@ export class CloverNode implements SystemNode {
       newKeyRequest(operations.query, key, 0),
     );
     const isKnown = replyHead.field.status.get(reply, 0) === statuses.ok;
-    if (isKnown) yield* compute('update');
+    if (isKnown) this.site.context.charge('update');
     const cursor = isKnown ? this.learn(key, reply, epoch, startedFrom) : undefined;
     if (!isKnown) this.cursors.remove(key.text);
     caller.release();

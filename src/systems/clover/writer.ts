@@ -112,7 +112,7 @@ export class Writer {
     epoch: number,
   ): Program<Linked | undefined> {
     const { node, walker } = this;
-    yield* compute('lookup');
+    node.site.context.charge('lookup');
     let cursor: Cursor | undefined =
       node.findCursor(key) ?? (yield* node.query(key, epoch, walker.caller));
     for (let chains = 0; chains < attemptsMax; chains++) {
