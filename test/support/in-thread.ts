@@ -35,8 +35,8 @@ export function inThreadNodes(
   cluster: ClusterMap,
   seed = 1,
   durability: Durability = 'assumed',
+  buffers: readonly ArrayBufferLike[] = ClusterSpace.buffersFor(cluster),
 ): SharedNode[] {
-  const buffers = ClusterSpace.buffersFor(cluster);
   let now = 0;
   return cluster.nodes
     .filter((node) => node.role !== 'memory')
@@ -61,6 +61,7 @@ export class InThreadStore {
   readonly nodes: SharedNode[];
   readonly systemNodes: SystemNode[] = [];
   readonly #computeNodes: SharedNode[];
+  readonly #buffers: readonly ArrayBufferLike[];
 
   constructor(
     system: System,
@@ -71,7 +72,8 @@ export class InThreadStore {
     const shape = { ...smallShape, ...overrides };
     const config = system.configure(settings, shape);
     this.cluster = assembleCluster(system, shape, config);
-    this.nodes = inThreadNodes(this.cluster, 1, durability);
+    this.#buffers = ClusterSpace.buffersFor(this.cluster);
+    this.nodes = inThreadNodes(this.cluster, 1, durability, this.#buffers);
     const runtimeOf = (id: number): SharedNode =>
       this.nodes.find((node) => node.context.node === id) as SharedNode;
     const site = (id: number): Site => ({
@@ -95,6 +97,11 @@ export class InThreadStore {
       }
       this.systemNodes.push(opened);
     }
+  }
+
+  /** All bytes of a node's space. */
+  bytesOf(node: number): Uint8Array {
+    return new Uint8Array(this.#buffers[node] as ArrayBufferLike);
   }
 
   /** Runs one program per entry on that compute node, interleaved, until all have finished. */

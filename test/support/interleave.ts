@@ -52,6 +52,9 @@ export function* interleaved<T>(
       case effectKind.spawn:
         yield* spawn(interleaved(effect.program, random, options), effect.label);
         break;
+      case effectKind.fence:
+        // A program that is never resumed has nothing in flight here: each verb is done before it.
+        break;
       default:
         yield effect;
     }

@@ -74,6 +74,10 @@ export class RandomSchedule {
   readonly #nodes = new Map<number, ScheduledNode>();
   readonly #actors: Actor[] = [];
   readonly #pairs = new Set<Verb<unknown>[]>();
+  /** By queue pair: the incarnation that posts to it. */
+  readonly #posters = new Map<Verb<unknown>[], number>();
+  /** `memory node incarnation` */
+  readonly #fenced = new Set<string>();
   #current: Counters = new Counters();
   #foreground = 0;
   #nowNs = 0;
@@ -116,6 +120,12 @@ export class RandomSchedule {
     return this.#nowNs;
   }
 
+  /** Starts a program that is not a client's, on that compute node; `run` waits for it too. */
+  start(node: number, program: Program<unknown>): void {
+    const id = this.cluster.withRole('compute')[node]?.id as number;
+    this.#start(program, id, false);
+  }
+
   /**
    * Runs one program per entry on that compute node until all have ended, and servers are idle; or
    * stops for good after so many steps, or right after the so-many-th local write, which is when
@@ -123,9 +133,14 @@ export class RandomSchedule {
    */
   run(
     programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],
-    stop: { readonly steps?: number; readonly localWrites?: number } = {},
+    stop: {
+      readonly steps?: number;
+      readonly localWrites?: number;
+      /** Done before that step. */
+      readonly at?: ReadonlyMap<number, () => void>;
+    } = {},
   ): void {
-    const { steps: stepsMax, localWrites = Number.POSITIVE_INFINITY } = stop;
+    const { steps: stepsMax, localWrites = Number.POSITIVE_INFINITY, at } = stop;
     const ids = this.cluster.withRole('compute').map((node) => node.id);
     for (const { node = 0, program } of programs) {
       const store = (this.systemNodes[node] as SystemNode).openClient();
@@ -134,9 +149,35 @@ export class RandomSchedule {
     for (let steps = 0; this.#foreground > 0; steps++) {
       if (steps === stepsMax || this.#localWrites >= localWrites) return;
       if (steps > stepsLimit) throw new FarsideError('FARSIDE_LIMIT', 'the schedule does not end');
+      at?.get(steps)?.();
       this.#step();
     }
     for (let idle = 0; idle < idleSteps; ) idle = this.#step() ? 0 : idle + 1;
+  }
+
+  /**
+   * A compute node stops: its programs are never resumed. Of each of its queue pairs a prefix of what
+   * was posted lands, at any later moment until the memory node fences it.
+   */
+  crash(id: number): void {
+    for (const actor of this.#actors.filter(({ node }) => node.context.node === id)) {
+      if (!actor.daemon) this.#foreground--;
+      this.#actors.splice(this.#actors.indexOf(actor), 1);
+      for (const pair of actor.pairs.values()) pair.length = this.#dice.below(pair.length + 1);
+    }
+    for (const pair of this.#pairs) if (pair.length === 0) this.#pairs.delete(pair);
+  }
+
+  /** Nothing of the incarnation takes effect at that memory node any more. */
+  #fence(memoryNode: number, incarnation: number): void {
+    this.#fenced.add(`${memoryNode} ${incarnation}`);
+    for (const pair of this.#pairs) {
+      const [first] = pair;
+      if (first === undefined || nodeOf(first.address) !== memoryNode) continue;
+      if (this.#posters.get(pair) !== incarnation) continue;
+      for (const verb of pair.splice(0)) verb.status = verbStatus.failed;
+      this.#pairs.delete(pair);
+    }
   }
 
   #node(id: number, options: { seed: number; durability?: Durability }): ScheduledNode {
@@ -253,7 +294,8 @@ export class RandomSchedule {
       case effectKind.compute:
         break;
       case effectKind.fence:
-        throw new FarsideError('FARSIDE_UNSUPPORTED', 'fence: not under this scheduler');
+        this.#fence(effect.node, effect.incarnation);
+        break;
     }
   }
 
@@ -262,7 +304,12 @@ export class RandomSchedule {
       const node = nodeOf(verb.address);
       const pair = actor.pairs.get(node) ?? [];
       actor.pairs.set(node, pair);
+      if (this.#fenced.has(`${node} ${actor.node.context.incarnation}`)) {
+        verb.status = verbStatus.failed;
+        continue;
+      }
       this.#pairs.add(pair);
+      this.#posters.set(pair, actor.node.context.incarnation);
       pair.push(verb);
       verb.status = verbStatus.posted;
     }

@@ -5,6 +5,7 @@ import { failureOf, isPatterned, once, patterned } from '../../../test/support/v
 import { keyOf } from '../../core/key.ts';
 import { randomStream } from '../../core/random.ts';
 import type { StoreClient } from '../system.ts';
+import type { FreeSlot } from './allocator.ts';
 import { direct } from './index.ts';
 import type { DirectNode } from './node.ts';
 import { sizeClassFor } from './size-classes.ts';
@@ -171,7 +172,7 @@ test('a slot whose generations are used up is never used again', () => {
   const key = keyOf('again');
   const node = store.systemNodes[0] as DirectNode;
   const sizeClass = sizeClassFor(100);
-  const old = once(store, () => node.allocator.allocate(0, sizeClass));
+  const old = once(store, () => node.allocator.allocate(0, sizeClass)) as FreeSlot;
   // As if it had been through all lives but three.
   node.allocator.release(0, sizeClass, { slot: old.slot, generation: generationMax - 2 });
   const value = patterned(100 - 16 - 5, 1);

@@ -1,23 +1,36 @@
+import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
 import {
   batch,
   cas,
   compute,
-  faa,
   flush,
   type Program,
   readWord,
   sleep,
   type Verb,
+  VerbError,
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { highHalf, lowHalf } from '../../core/word.ts';
 import type { Geometry } from './geometry.ts';
 import { noteClaim } from './locate.ts';
-import { type SizeClass, sizeClasses, slotUnitBytes } from './size-classes.ts';
+import { type Run, readDirectory, runSlots } from './runs.ts';
+import { type SizeClass, sizeClassAt, sizeClasses, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
-import { decodeLock, directoryWord, freeWord, lockState, packHead } from './words.ts';
+import {
+  type Claim,
+  decodeLock,
+  freeWord,
+  lockState,
+  nobody,
+  packClaim,
+  packExtent,
+  packOffer,
+  unpackClaim,
+  unpackExtent,
+} from './words.ts';
 
 /** A slot that nobody refers to, and the generation of its next life. */
 export interface FreeSlot {
@@ -33,68 +46,102 @@ export type AllocatorEvent = 'extentsClaimed' | 'slotsShared' | 'slotsTaken' | '
 const listRetriesMax = 10_000;
 /** How often a program looks again whether another of its node has claimed the run it needs. */
 const claimPollNs = 500;
+/** Lock words of a run READ together, while looking for slots on offer. */
+const wordsPerBatch = 64;
+
+/** What a node knows of one primary. */
+class PrimaryPool {
+  /** By class: a stack of the node's own slots. */
+  readonly free: FreeSlot[][] = Array.from({ length: sizeClasses.length }, () => []);
+  /** Lengths of runs, in extents, that there was no room for any more. */
+  readonly exhausted = new Set<number>();
+  /** Classes for which a claim is under way. */
+  readonly claiming = new Set<number>();
+  /** By class: the offer word when all that was on offer had gone. */
+  readonly searched = new Map<number, bigint>();
+  /** The claim word that this node wrote last, whose directory it has written too. */
+  claim = 0n;
+}
 
 /**
  * Slots of one compute node, by primary and size class, without any server:
  *
- * 1. Space is claimed by the run of extents, with one FETCH_ADD on the primary's claim word, and
- *    recorded in the directory of every copy. Two nodes can never be given the same extent, and a
- *    claim that is cut short by a crash wastes a run and nothing else.
+ * 1. Space is claimed by the run of extents, with one CAS of the primary's claim word, and recorded
+ *    in the directory of every copy. The claim word describes the last claim whole, and whoever
+ *    claims next writes that directory once more before. So no claim is ever lost: one that is cut
+ *    short by a crash is still in the claim word, or in the directory. (A FETCH_ADD, which needs no
+ *    guess, would leave extents that are claimed by nobody knows whom.)
  * 2. Slots of a run are handed out by the node that claimed it, in its own memory: an insert
  *    allocates without a verb, but for one run in so many.
- * 3. A freed slot goes to the node that freed it. What that node cannot use soon, more than a run
- *    of a class, it pushes on a list in the primary's memory, from which any node takes slots when
- *    there is no more space to claim. The list is a stack; its head carries a tag that every change
- *    increments, since a node that has read `head = A, next of A = B` may be overtaken by others
- *    that pop A and B and push A again: its CAS to B would then succeed without the tag, and hand
- *    out B twice.
+ * 3. A freed slot goes to the node that freed it. What that node cannot use soon, more than a run of
+ *    a class, it offers to all, by an owner of `nobody` in the slot's word; any node may take it, by
+ *    a CAS of that word, and looks for one when there is no more space to claim.
+ *
+ * At every moment the slot's own word, with the directory for slots that were never used, names the
+ * one incarnation that may fill it. A list of free slots threaded through the slots would not do:
+ * when its owner is gone, nobody could tell a slot that is on the list from one whose push or pop
+ * the crash cut short, and taking it from its owner would cut the list.
  *
  * The offset of copy j equals that of the primary, so allocation at the primary places all copies.
- * Claims, runs and lists are only hints about who may use what: the lock words and the directory
- * say what each slot is, so that what a crashed node held can be found again by a scan.
  */
 export class SlotAllocator {
   readonly #context: NodeContext;
   readonly #geometry: Geometry;
   readonly #count: CountEvent;
-  /** By primary, then by class: a stack. */
-  readonly #free: FreeSlot[][][];
-  /** Primaries that had no run left for a class of that many extents. */
-  readonly #exhausted = new Set<string>();
-  /** Claims under way, by primary and class. */
-  readonly #claiming = new Set<string>();
+  /** Whether a primary's memory is being built anew, so that nothing it says counts. */
+  readonly #isRebuilding: (primary: number) => boolean;
+  #pools: PrimaryPool[];
+  /** Slots handed out and neither linked nor given back: by primary, slot and its generation. */
+  readonly #inUse = new Map<string, FreeSlot>();
+  /** Primaries at which programs of this node have lost slots, for recovery to find. */
+  readonly lostSlotsAt = new Set<number>();
   /** Strides of slots taken less those given back; over all nodes, the bytes of one copy in use. */
   usedBytes = 0;
 
-  constructor(context: NodeContext, geometry: Geometry, count: CountEvent) {
+  constructor(
+    context: NodeContext,
+    geometry: Geometry,
+    count: CountEvent,
+    isRebuilding: (primary: number) => boolean,
+  ) {
     this.#context = context;
     this.#geometry = geometry;
     this.#count = count;
-    this.#free = Array.from({ length: geometry.memoryNodes }, () =>
-      Array.from({ length: sizeClasses.length }, () => []),
-    );
+    this.#isRebuilding = isRebuilding;
+    this.#pools = Array.from({ length: geometry.memoryNodes }, () => new PrimaryPool());
   }
 
-  /** No round trip while the node has a slot of the class; 2 to claim more. FARSIDE_CAPACITY. */
-  *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot> {
+  get #flushes(): boolean {
+    return this.#context.durability === 'flush';
+  }
+
+  /**
+   * No round trip while the node has a slot of the class; 2 to claim more. FARSIDE_CAPACITY. Undefined
+   * where the primary's memory turns out to be built anew: try again after that.
+   */
+  *allocate(primary: number, sizeClass: SizeClass): Program<FreeSlot | undefined> {
     yield* compute('allocate');
+    const pool = this.#pool(primary);
     const free = this.#list(primary, sizeClass);
     // One program claims for all of the node: eight that find the list empty at once would otherwise
     // take eight runs, and small stores would run out of space that nobody uses.
-    const claim = `${primary} ${sizeClass.index}`;
-    for (let tries = 0; free.length === 0 && this.#claiming.has(claim); tries++) {
+    for (let tries = 0; free.length === 0 && pool.claiming.has(sizeClass.index); tries++) {
       if (tries >= listRetriesMax) throw listBusy(primary, sizeClass);
       yield* sleep(claimPollNs);
     }
     if (free.length === 0) {
-      this.#claiming.add(claim);
+      pool.claiming.add(sizeClass.index);
       try {
         yield* this.#claim(primary, sizeClass);
       } finally {
-        this.#claiming.delete(claim);
+        pool.claiming.delete(sizeClass.index);
       }
     }
-    const slot = free.pop() ?? (yield* this.#take(primary, sizeClass));
+    // A slot is this node's at every moment between the list and the caller's hands.
+    const own = free.pop();
+    if (own !== undefined) this.borrow(primary, own);
+    const slot = own ?? (yield* this.#take(primary, sizeClass));
+    if (slot === undefined && this.#isRebuilding(primary)) return undefined;
     if (slot === undefined) {
       throw new FarsideError(
         'FARSIDE_CAPACITY',
@@ -107,47 +154,161 @@ export class SlotAllocator {
     return slot;
   }
 
+  /** A slot that was handed out is named by an entry now. */
+  linked(primary: number, slot: FreeSlot): void {
+    this.#inUse.delete(`${primary} ${slot.slot}`);
+  }
+
+  /** A program that had the slot has lost it: recovery finds out what has become of it. */
+  handedOver(primary: number, sizeClass: SizeClass, slot: FreeSlot): void {
+    this.usedBytes -= sizeClass.strideBytes;
+    this.linked(primary, slot);
+    this.lostSlotsAt.add(primary);
+  }
+
+  /** As `release`, of a slot that was handed out and not used; nothing where it was forgotten since. */
+  giveBack(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
+    if (!this.#inUse.has(`${primary} ${slot.slot}`)) return undefined;
+    return this.release(primary, sizeClass, slot);
+  }
+
   /** Takes back a slot; gives background work to be spawned where the node keeps too many. */
   release(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
     this.usedBytes -= sizeClass.strideBytes;
+    this.#inUse.delete(`${primary} ${slot.slot}`);
     const free = this.#list(primary, sizeClass);
     free.push(slot);
-    if (free.length <= slotsPerRun(sizeClass)) return undefined;
-    return this.#share(primary, sizeClass, free.pop() as FreeSlot);
+    if (free.length <= runSlots(sizeClass)) return undefined;
+    const shared = free.pop() as FreeSlot;
+    this.borrow(primary, shared);
+    return this.#share(primary, sizeClass, shared);
+  }
+
+  /** Whether a slot is this node's: on a list of its own, or handed out to one of its programs. */
+  owns(primary: number, slot: number, sizeClass: SizeClass): boolean {
+    if (this.#inUse.has(`${primary} ${slot}`)) return true;
+    return this.#list(primary, sizeClass).some((free) => free.slot === slot);
+  }
+
+  /** Takes that slot off this node's list, if it is there; `linked` or `release` ends that. */
+  withdraw(primary: number, slot: number, sizeClass: SizeClass): FreeSlot | undefined {
+    const list = this.#list(primary, sizeClass);
+    const at = list.findIndex((free) => free.slot === slot);
+    if (at < 0) return undefined;
+    const [free] = list.splice(at, 1);
+    this.borrow(primary, free as FreeSlot);
+    this.usedBytes += sizeClass.strideBytes;
+    return free;
+  }
+
+  /** A slot that recovery is at work on, and that is this node's by its word. */
+  borrow(primary: number, slot: FreeSlot): void {
+    this.#inUse.set(`${primary} ${slot.slot}`, slot);
+  }
+
+  /** Addresses of all slots on this node's lists, at the primary. */
+  *held(): Iterable<Address> {
+    for (const [primary, { free }] of this.#pools.entries()) {
+      for (const list of free) {
+        for (const { slot } of list) yield this.#geometry.slot(primary, 0, slot);
+      }
+    }
+  }
+
+  /** Forgets all it has of a primary whose memory is about to be built anew. */
+  forget(primary: number): void {
+    // Their bytes are on offer from now on, and counted by whoever takes them.
+    this.#pools[primary] = new PrimaryPool();
+    for (const name of [...this.#inUse.keys()]) {
+      if (name.startsWith(`${primary} `)) this.#inUse.delete(name);
+    }
+  }
+
+  /** Lets nodes that have looked in vain look again: there are free slots in that run. */
+  *announce(primary: number, sizeClass: number, extent: number): Program {
+    const address = this.#geometry.offer(primary, sizeClass);
+    let word = yield* readWord(address);
+    for (let tries = 0; tries < listRetriesMax; tries++) {
+      const old = yield* cas(address, word, nextOffer(word, extent));
+      if (old === word) return;
+      this.#count('listRetries');
+      word = old;
+    }
+    throw listBusy(primary, sizeClassAt(sizeClass));
+  }
+
+  #pool(primary: number): PrimaryPool {
+    return this.#pools[primary] as PrimaryPool;
   }
 
   #list(primary: number, sizeClass: SizeClass): FreeSlot[] {
-    return (this.#free[primary] as FreeSlot[][])[sizeClass.index] as FreeSlot[];
+    return this.#pool(primary).free[sizeClass.index] as FreeSlot[];
   }
 
+  /** 2 round trips where no other node has claimed since this one did. */
   *#claim(primary: number, sizeClass: SizeClass): Program {
-    const { sizing, replicas } = this.#geometry;
+    const { sizing } = this.#geometry;
+    const pool = this.#pool(primary);
     const extents = runExtents(sizeClass.strideBytes);
-    const run = `${primary} ${extents}`;
-    if (this.#exhausted.has(run)) return;
-    const claims = this.#geometry.claims(primary);
-    const first = Number(yield* faa(claims, BigInt(extents)));
-    if (first + extents > sizing.extentsPerCopy) {
-      // What is left is less than this run; the claim word stays beyond it, which wastes at most
-      // that.
-      this.#exhausted.add(run);
+    if (pool.exhausted.has(extents)) return;
+    const { incarnation } = this.#context;
+    const address = this.#geometry.claims(primary);
+    let word = pool.claim;
+    // The directory of the claim that this one follows has to be whole before it, since nothing
+    // tells of that claim afterwards. Of its own last claim a node knows that it is. It must not
+    // write that of a word it remembers and has not just read: where a power loss took an unflushed
+    // claim back, the extents may be somebody else's by now.
+    let help: Verb<unknown>[] = [];
+    for (let tries = 0; tries < listRetriesMax; tries++) {
+      const first = unpackClaim(word).extents;
+      if (first + extents > sizing.extentsPerCopy) {
+        // What is left is less than this run.
+        pool.exhausted.add(extents);
+        return;
+      }
+      const claim = { extents: first + extents, sizeClass: sizeClass.index, incarnation };
+      if (help.length > 0) yield* batch(...help);
+      const old = yield* cas(address, word, packClaim(claim));
+      // A claim in memory that has lost all it held: its directory would go over that of the copies.
+      if (this.#isRebuilding(primary)) return;
+      if (old !== word) {
+        word = old;
+        help = this.directoryWrites(primary, unpackClaim(old));
+        continue;
+      }
+      const own = this.directoryWrites(primary, claim);
+      // Else a power loss could take the claim back and give the run to somebody else as well.
+      if (this.#flushes) own.push(flush(address, 8));
+      try {
+        yield* batch(...own);
+      } catch (error) {
+        this.lostSlotsAt.add(primary);
+        throw error;
+      }
+      pool.claim = packClaim(claim);
+      this.#count('extentsClaimed');
+      noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);
+      this.#carve(primary, sizeClass, first);
       return;
     }
+    throw listBusy(primary, sizeClass);
+  }
+
+  /** What the last claim of a claim word means in the directories. The same, whoever writes it. */
+  directoryWrites(primary: number, claim: Claim): Verb<unknown>[] {
+    if (claim.sizeClass < 0) return [];
+    const { sizeClass, incarnation } = claim;
+    const extents = runExtents(sizeClassAt(sizeClass).strideBytes);
+    const first = claim.extents - extents;
     const verbs: Verb<unknown>[] = [];
-    for (let copy = 0; copy < replicas; copy++) {
+    for (let copy = 0; copy < this.#geometry.replicas; copy++) {
       const at = this.#geometry.directory(primary, copy, first);
-      for (let i = 0; i < extents; i++) {
-        const word = directoryWord(sizeClass.index, i, this.#context.node);
-        verbs.push(writeWord(at + i * 8, word));
+      for (let inRun = 0; inRun < extents; inRun++) {
+        verbs.push(writeWord(at + inRun * 8, packExtent({ sizeClass, inRun, incarnation })));
       }
-      if (this.#context.durability === 'flush') verbs.push(flush(at, extents * 8));
+      if (this.#flushes) verbs.push(flush(at, extents * 8));
     }
-    // Else a power loss could take the FETCH_ADD back and give the run to somebody else as well.
-    if (this.#context.durability === 'flush') verbs.push(flush(claims, 8));
-    yield* batch(...verbs);
-    this.#count('extentsClaimed');
-    noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);
-    this.#carve(primary, sizeClass, first);
+    return verbs;
   }
 
   /** Memory starts as zero: the lock word of a slot never used says generation 0, idle. */
@@ -155,72 +316,114 @@ export class SlotAllocator {
     const free = this.#list(primary, sizeClass);
     const unitsPerSlot = sizeClass.strideBytes / slotUnitBytes;
     const start = (firstExtent * extentBytes) / slotUnitBytes;
-    for (let i = slotsPerRun(sizeClass) - 1; i >= 0; i--) {
+    for (let i = runSlots(sizeClass) - 1; i >= 0; i--) {
       free.push({ slot: start + i * unitsPerSlot, generation: 1 });
     }
   }
 
-  /** Pops the shared list: 3 round trips; undefined where it is empty. */
+  /**
+   * Takes a slot that is on offer: 3 round trips where it is in the run that was named last, more
+   * where all runs of the class are searched; undefined, after 1, where nothing has been offered
+   * since the last search found nothing.
+   */
   *#take(primary: number, sizeClass: SizeClass): Program<FreeSlot | undefined> {
-    const headAddress = this.#geometry.freeHead(primary, sizeClass.index);
-    for (let tries = 0; tries < listRetriesMax; tries++) {
-      const head = yield* readWord(headAddress);
-      const reference = lowHalf(head);
-      if (reference === 0) return undefined;
-      const slot = reference - 1;
-      // May be any word at all if others have popped the slot by now; then the CAS fails by its
-      // tag.
-      const lock = decodeLock(yield* readWord(this.#geometry.slot(primary, 0, slot)));
-      const next = packHead((highHalf(head) + 1) >>> 0, lock.low);
-      if ((yield* cas(headAddress, head, next)) !== head) {
-        this.#count('listRetries');
-        continue;
-      }
-      if (lock.state !== lockState.free) {
-        throw new FarsideError(
-          'FARSIDE_CORRUPT',
-          `slot ${slot} of memory node ${primary} is on the list of free slots, but its lock ` +
-            `word says state ${lock.state}`,
-        );
-      }
-      this.#count('slotsTaken');
-      return { slot, generation: lock.generation };
+    const pool = this.#pool(primary);
+    const offer = yield* readWord(this.#geometry.offer(primary, sizeClass.index));
+    if (offer === (pool.searched.get(sizeClass.index) ?? 0n)) return undefined;
+    const named = lowHalf(offer) - 1;
+    const near = { firstExtent: named, sizeClass, incarnation: nobody };
+    const found = yield* this.#takeFrom(primary, near);
+    if (found !== undefined) return found;
+    for (const run of yield* readDirectory(this.#geometry, primary, 0)) {
+      if (run.sizeClass !== sizeClass || run.firstExtent === named) continue;
+      const slot = yield* this.#takeFrom(primary, run);
+      if (slot !== undefined) return slot;
     }
-    throw listBusy(primary, sizeClass);
+    // Only what was offered before `offer` was READ has certainly been looked for.
+    pool.searched.set(sizeClass.index, offer);
+    return undefined;
+  }
+
+  *#takeFrom(primary: number, run: Run): Program<FreeSlot | undefined> {
+    const { sizeClass } = run;
+    const count = runSlots(sizeClass);
+    const start = (run.firstExtent * extentBytes) / slotUnitBytes;
+    for (let from = 0; from < count; from += wordsPerBatch) {
+      const slots = Array.from(
+        { length: Math.min(wordsPerBatch, count - from) },
+        (_, i) => start + ((from + i) * sizeClass.strideBytes) / slotUnitBytes,
+      );
+      const words = slots.map((slot) => readWord(this.#geometry.slot(primary, 0, slot)));
+      yield* batch(...words);
+      for (const [i, { word }] of words.entries()) {
+        const { state, incarnation, generation } = decodeLock(word);
+        if (state !== lockState.free || incarnation !== nobody) continue;
+        const slot = slots[i] as number;
+        if (this.owns(primary, slot, sizeClass)) continue;
+        // Before the CAS: once the word names this node, its own recovery would take the slot for one
+        // that it has lost.
+        this.borrow(primary, { slot, generation });
+        if (yield* this.#takeOver(this.#geometry.slot(primary, 0, slot), word, generation)) {
+          this.#count('slotsTaken');
+          return { slot, generation };
+        }
+        this.linked(primary, { slot, generation });
+        this.#count('listRetries');
+      }
+    }
+    return undefined;
+  }
+
+  /** Flushed, or a power loss could offer it again, to another, while this node fills it. */
+  *#takeOver(address: Address, word: bigint, generation: number): Program<boolean> {
+    const take = cas(address, word, freeWord(generation, this.#context.incarnation));
+    yield* batch(take, ...(this.#flushes ? [flush(address, 8)] : []));
+    return take.swapped;
   }
 
   /**
-   * Pushes on the shared list. The slot is this node's until the CAS, so its word may be WRITTEN.
+   * Offers a slot to all. It is this node's until the WRITE, and whoever takes it finds it by the
+   * offer word, which follows on the same queue pair.
    */
   *#share(primary: number, sizeClass: SizeClass, free: FreeSlot): Program {
-    const headAddress = this.#geometry.freeHead(primary, sizeClass.index);
-    const lock = this.#geometry.slot(primary, 0, free.slot);
-    let head = yield* readWord(headAddress);
-    for (let tries = 0; tries < listRetriesMax; tries++) {
-      const pushed = packHead((highHalf(head) + 1) >>> 0, free.slot + 1);
-      const swap = cas(headAddress, head, pushed);
-      // One queue pair: the link is in place before the head can name the slot.
-      yield* batch(writeWord(lock, freeWord(free.generation, lowHalf(head))), swap);
-      if (swap.swapped) {
-        this.#count('slotsShared');
-        return;
+    const offer = this.#geometry.offer(primary, sizeClass.index);
+    const address = this.#geometry.slot(primary, 0, free.slot);
+    try {
+      const word = yield* readWord(offer);
+      const first = yield* this.runOf(primary, sizeClass, free.slot);
+      const swap = cas(offer, word, nextOffer(word, first));
+      yield* batch(writeWord(address, freeWord(free.generation, nobody)), swap);
+      if (!swap.swapped) {
+        this.#count('listRetries');
+        yield* this.announce(primary, sizeClass.index, first);
       }
-      this.#count('listRetries');
-      head = swap.word;
+      this.#count('slotsShared');
+    } catch (error) {
+      // The memory node is gone, or has started anew. Nobody waits for this program; its slot's word
+      // says whose it is, and recovery finds it there.
+      if (!(error instanceof VerbError)) throw error;
+    } finally {
+      this.linked(primary, free);
     }
-    throw listBusy(primary, sizeClass);
+  }
+
+  /** First extent of the run that the slot is in; the directory says so where runs are longer. */
+  *runOf(primary: number, sizeClass: SizeClass, slot: number): Program<number> {
+    const extent = Math.floor((slot * slotUnitBytes) / extentBytes);
+    if (runExtents(sizeClass.strideBytes) === 1) return extent;
+    const word = yield* readWord(this.#geometry.directory(primary, 0, extent));
+    return extent - unpackExtent(highHalf(word), lowHalf(word)).inRun;
   }
 }
 
-function slotsPerRun(sizeClass: SizeClass): number {
-  const { strideBytes } = sizeClass;
-  return Math.floor((runExtents(strideBytes) * extentBytes) / strideBytes);
+function nextOffer(word: bigint, extent: number): bigint {
+  return packOffer((highHalf(word) + 1) >>> 0, extent);
 }
 
 function listBusy(primary: number, sizeClass: SizeClass): FarsideError {
   return new FarsideError(
     'FARSIDE_LIMIT',
-    `the list of free slots of ${sizeClass.strideBytes} bytes on memory node ${primary} changed ` +
-      `under every one of ${listRetriesMax} attempts`,
+    `the free slots of ${sizeClass.strideBytes} bytes on memory node ${primary} changed under ` +
+      `every one of ${listRetriesMax} attempts`,
   );
 }

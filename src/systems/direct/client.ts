@@ -94,46 +94,100 @@ export class DirectClient implements StoreClient {
     for (let tries = 0; tries < relocationsMax; tries++) {
       const location = this.#node.location(key) ?? (yield* this.#locate(key));
       if (location === undefined) return false;
-      const stamp = this.#node.nextStamp();
-      if (yield* this.#writer.lock(location, stamp)) {
-        yield* this.#writer.delete(key, location, stamp);
-        this.#node.forget(key, location);
-        yield* this.#giveBack(this.#writer.release(location));
-        return true;
-      }
+      if (yield* this.#remove(key, location)) return true;
       this.#node.dropStale(key, location);
     }
     throw restless(key);
   }
 
   /** 4 round trips uncontended; false where the location was stale. */
+  *#remove(key: Key, location: Location): Program<boolean> {
+    const { primary } = location;
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (location.epoch !== this.#node.epoch(primary)) return false;
+    const stamp = this.#node.beginWrite(primary);
+    try {
+      if (!(yield* this.#writer.lock(location, stamp))) return false;
+      yield* this.#writer.delete(key, location, stamp);
+      this.#node.forget(key, location);
+      yield* this.#giveBack(this.#writer.release(location));
+      return true;
+    } catch (error) {
+      throw this.#node.broken(error, { ...location, stamp });
+    } finally {
+      this.#node.endWrite(stamp);
+    }
+  }
+
+  /** 4 round trips uncontended; false where the location was stale. */
   *#replace(key: Key, value: Uint8Array, location: Location): Program<boolean> {
-    const stamp = this.#node.nextStamp();
-    yield* this.#writer.encode(key, value, location.generation, stamp);
-    if (!(yield* this.#writer.lock(location, stamp))) return false;
-    yield* this.#writer.replace(location);
-    location.recordBytes = this.#writer.recordBytes;
-    return true;
+    const { primary } = location;
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (location.epoch !== this.#node.epoch(primary)) return false;
+    const stamp = this.#node.beginWrite(primary);
+    try {
+      yield* this.#writer.encode(key, value, location.generation, stamp);
+      if (!(yield* this.#writer.lock(location, stamp))) return false;
+      yield* this.#writer.replace(location);
+      location.recordBytes = this.#writer.recordBytes;
+      return true;
+    } catch (error) {
+      throw this.#node.broken(error, { ...location, stamp });
+    } finally {
+      this.#node.endWrite(stamp);
+    }
   }
 
   /**
    * Moves the key to a larger slot; 4 round trips uncontended, false where the location was stale.
    */
   *#reallocate(key: Key, value: Uint8Array, old: Location, needed: number): Program<boolean> {
+    const { primary } = old;
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    if (old.epoch !== this.#node.epoch(primary)) return false;
+    const stamp = this.#node.beginWrite(primary);
+    try {
+      return yield* this.#moveOut(key, value, old, needed, stamp);
+    } catch (error) {
+      throw this.#node.broken(error, { ...old, stamp });
+    } finally {
+      this.#node.endWrite(stamp);
+    }
+  }
+
+  *#moveOut(
+    key: Key,
+    value: Uint8Array,
+    old: Location,
+    needed: number,
+    stamp: number,
+  ): Program<boolean> {
     const { allocator, shape } = this.#node;
     const { primary } = old;
     const largest = recordBytes(shape.keyBytesMax, shape.valueBytesMax);
     const sizeClass = grownClass(old.sizeClass, needed, largest);
     const free = yield* allocator.allocate(primary, sizeClass);
-    const stamp = this.#node.nextStamp();
-    yield* this.#writer.encode(key, value, free.generation, stamp);
-    if (!(yield* this.#writer.lock(old, stamp))) {
-      yield* this.#giveBack(allocator.release(primary, sizeClass, free));
-      return false;
+    if (free === undefined) return false;
+    let filling = false;
+    try {
+      yield* this.#writer.encode(key, value, free.generation, stamp);
+      if (!(yield* this.#writer.lock(old, stamp))) {
+        yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
+        return false;
+      }
+      filling = true;
+      const { fingerprint } = this.#index.placeOf(key);
+      const entryWord = packEntry({ ...free, sizeClass: sizeClass.index, fingerprint });
+      yield* this.#writer.move(key, old, stamp, { ...free, entryWord });
+    } catch (error) {
+      // What has become of a slot that was being filled is for recovery to find out.
+      if (filling) {
+        allocator.handedOver(primary, sizeClass, free);
+        this.#node.broken(error, { primary, ...free, sizeClass, stamp });
+      } else yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
+      throw error;
     }
-    const { fingerprint } = this.#index.placeOf(key);
-    const entryWord = packEntry({ ...free, sizeClass: sizeClass.index, fingerprint });
-    yield* this.#writer.move(key, old, stamp, { ...free, entryWord });
+    allocator.linked(primary, free);
     this.#node.count('reallocations');
     this.#node.remember(key, {
       ...old,
@@ -151,7 +205,10 @@ export class DirectClient implements StoreClient {
     const place = this.#index.placeOf(key);
     this.#node.count('coldLookups');
     for (let tries = 0; tries < relocationsMax; tries++) {
+      // An index that is being built anew does not tell which keys there are.
+      if (this.#node.isRebuilding(primary)) yield* this.#node.getReady(primary);
       yield* this.#index.fetch(primary, place);
+      if (this.#node.isRebuilding(primary)) continue;
       const searched = yield* this.#index.search(primary, place, key);
       if (searched === 'changed') continue;
       if (typeof searched !== 'object') return undefined;

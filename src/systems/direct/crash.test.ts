@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { recover } from '../../../test/support/direct-recovery.ts';
+import { auditOf, expectClean, lossOf, recoverOn } from '../../../test/support/direct-recovery.ts';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
 import { interleaved } from '../../../test/support/interleave.ts';
 import { once, patterned } from '../../../test/support/values.ts';
@@ -9,7 +9,7 @@ import { randomStream } from '../../core/random.ts';
 import type { StoreClient } from '../system.ts';
 import { direct } from './index.ts';
 import type { DirectNode, Location } from './node.ts';
-import { decodeLock, lockState, stampNode } from './words.ts';
+import { decodeLock, lockState } from './words.ts';
 
 /**
  * The defects of the authors' released code (a truncated redo copy, replicas locked for ever,
@@ -104,37 +104,42 @@ describe.each([1, 2, 3])('a writer of %i copies dies', (replicas) => {
     ['put', put, 'after', 64],
     ['put that outgrows its slot', grow, 'grown', 512],
     ['delete', remove, 'nothing', 8],
-  ])('%s, at any word: memory says how to recover', (_, operation, then, pieceBytes) => {
-    let forward = 0;
-    let backward = 0;
-    for (let steps = 0; ; steps++) {
-      const store = openStore(replicas);
-      const ended = killedAfter(store, operation, steps, pieceBytes);
-      once(store, () => recover(nodeOf(store, 0).geometry), 1);
-      const now = seenBy(store, 1);
-      expect(['before', then]).toContain(now);
-      expect(seenBy(store, 2)).toBe(now);
-      if (ended) expect(now).toBe(then);
-      if (now === 'before') backward++;
-      else forward++;
-      // The store goes on: the key is written, deleted and made again by others.
-      once(store, (client) => (now === 'nothing' ? client.insert(key, after) : put(client)), 2);
-      expect(seenBy(store, 1)).toBe('after');
-      expect(once(store, (client) => client.delete(key), 1)).toBe(true);
-      expect(once(store, (client) => client.insert(key, before), 2)).toBe(true);
-      expect(seenBy(store, 1)).toBe('before');
-      if (ended) break;
-    }
-    expect(forward).toBeGreaterThan(2);
-    expect(backward).toBeGreaterThan(2);
-  });
+  ])(
+    '%s, at any word: a survivor recovers from what memory says',
+    (_, operation, then, pieceBytes) => {
+      let forward = 0;
+      let backward = 0;
+      for (let steps = 0; ; steps++) {
+        const store = openStore(replicas);
+        const ended = killedAfter(store, operation, steps, pieceBytes);
+        recoverOn(store, 1, lossOf(store, 0));
+        expectClean(auditOf(store, [0]));
+        const now = seenBy(store, 1);
+        expect(['before', then]).toContain(now);
+        expect(seenBy(store, 2)).toBe(now);
+        if (ended) expect(now).toBe(then);
+        if (now === 'before') backward++;
+        else forward++;
+        // The store goes on: the key is written, deleted and made again by others.
+        once(store, (client) => (now === 'nothing' ? client.insert(key, after) : put(client)), 2);
+        expect(seenBy(store, 1)).toBe('after');
+        expect(once(store, (client) => client.delete(key), 1)).toBe(true);
+        expect(once(store, (client) => client.insert(key, before), 2)).toBe(true);
+        expect(seenBy(store, 1)).toBe('before');
+        if (ended) break;
+      }
+      expect(forward).toBeGreaterThan(2);
+      expect(backward).toBeGreaterThan(2);
+    },
+  );
 
-  test('insert: the key is there or not, and recovery owes a bucket lock at most', () => {
+  test('insert: the key is there or not, and nothing of it is left behind', () => {
     const fresh = keyOf('fresh');
     for (let steps = 0; ; steps++) {
       const store = openStore(replicas);
       const ended = killedAfter(store, (client) => client.insert(fresh, after), steps, 64);
-      once(store, () => recover(nodeOf(store, 0).geometry), 1);
+      recoverOn(store, 1, lossOf(store, 0));
+      expectClean(auditOf(store, [0]));
       const there = once(store, (client) => client.get(fresh, into), 1) !== undefined;
       expect(once(store, (client) => client.insert(fresh, before), 2)).toBe(!there);
       expect(once(store, (client) => client.get(fresh, into), 1)).toBe(there ? 310 : 300);
@@ -150,8 +155,8 @@ test('a lock that is not left names its holder, and whoever wants it gives up in
   const location = nodeOf(store, 0).location(key) as Location;
   const lock = lockWord(store, location, 0);
   expect(lock.state).toBe(lockState.held);
-  expect(stampNode(lock.low)).toBe(nodeOf(store, 0).context.node);
-  const holder = `last by node ${nodeOf(store, 0).context.node}`;
+  expect(lock.incarnation).toBe(nodeOf(store, 0).context.incarnation);
+  const holder = `last by incarnation ${nodeOf(store, 0).context.incarnation}`;
   expect(() => once(store, put, 1)).toThrow(holder);
   expect(nodeOf(store, 1).statistics.events.lockRetries).toBe(20);
 });

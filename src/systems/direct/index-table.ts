@@ -1,13 +1,13 @@
 import type { Address } from '../../core/address.ts';
-import { batch, cas, compute, type Program, read } from '../../core/effect.ts';
+import { batch, cas, compute, flush, type Program, post, read } from '../../core/effect.ts';
 import type { Key } from '../../core/key.ts';
-import { loadHalf } from '../../core/word.ts';
+import { loadHalf, packWord } from '../../core/word.ts';
 import { type KeyPlace, placeOf } from './geometry.ts';
 import type { DirectNode, Location } from './node.ts';
 import type { RecordReader } from './reader.ts';
 import { sizeClassAt } from './size-classes.ts';
 import { bucketBytes, bucketEntries } from './sizing.ts';
-import { entryFingerprint, unpackEntry } from './words.ts';
+import { entryFingerprint, type IndexEntry, unpackEntry } from './words.ts';
 
 /** A search of the index met a slot that changed hands meanwhile: read the buckets again. */
 export type Searched = Location | 'absent' | 'deleting' | 'changed';
@@ -65,12 +65,15 @@ export class IndexTable {
     yield* batch(...this.#reads(primary, place));
   }
 
-  /** CASes the home bucket's lock and READs both buckets, as they are after it: 1 round trip. */
-  *lockAndFetch(primary: number, place: KeyPlace, held: bigint): Program<boolean> {
+  /**
+   * CASes the home bucket's lock and READs both buckets, as they are after it: 1 round trip. Gives the
+   * lock's old word, 0 where it is held now.
+   */
+  *lockAndFetch(primary: number, place: KeyPlace, held: bigint): Program<bigint> {
     yield* compute('hash');
     const take = cas(this.lockOf(primary, place), 0n, held);
     yield* batch(take, ...this.#reads(primary, place));
-    return take.swapped;
+    return take.word;
   }
 
   #reads(primary: number, place: KeyPlace) {
@@ -87,6 +90,7 @@ export class IndexTable {
    * gives a location, the record is in the reader's buffer.
    */
   *search(primary: number, place: KeyPlace, key: Key): Program<Searched> {
+    const epoch = this.#node.epoch(primary);
     let deleting = false;
     for (let i = 0; i < 2 * bucketEntries; i++) {
       const at = entryOffset(i);
@@ -94,12 +98,19 @@ export class IndexTable {
       if (high >>> 16 === 0 || entryFingerprint(high) !== place.fingerprint) continue;
       const { slot, sizeClass, generation } = unpackEntry(high, loadHalf(this.#buffer, at));
       const capacity = sizeClassAt(sizeClass);
+      // In `flush` durability whoever goes by an entry makes it durable. The insert that wrote it may
+      // not have come to that yet; a power loss would take back a key that somebody has read, or has
+      // been told exists. The READ that follows on the queue pair is done after it.
+      if (this.#node.context.durability === 'flush') {
+        yield* post(flush(this.#node.geometry.entry(primary, entryNumber(place, i)), 8));
+      }
       const found = yield* this.#identify(key, {
         primary,
         slot,
         sizeClass: capacity,
         generation,
-        entry: this.#entryAddress(primary, place, i),
+        entry: entryNumber(place, i),
+        epoch,
         recordBytes: capacity.capacityBytes,
       });
       if (found === 'changed') return found;
@@ -127,7 +138,7 @@ export class IndexTable {
    * An empty entry of the emptier bucket, so that buckets fill evenly; undefined where both are
    * full.
    */
-  emptyEntry(primary: number, place: KeyPlace): Address | undefined {
+  emptyEntry(place: KeyPlace): number | undefined {
     let best: number | undefined;
     let bestTaken = bucketEntries;
     for (const first of [0, bucketEntries]) {
@@ -142,14 +153,42 @@ export class IndexTable {
         bestTaken = taken;
       }
     }
-    return best === undefined ? undefined : this.#entryAddress(primary, place, best);
+    return best === undefined ? undefined : entryNumber(place, best);
   }
 
-  #entryAddress(primary: number, place: KeyPlace, i: number): Address {
-    const bucket = i < bucketEntries ? place.home : place.other;
-    const inBucket = entryOffset(i) % bucketBytes;
-    return this.#node.geometry.bucket(primary, bucket) + inBucket;
+  /** The entry of the buckets fetched last that names this life of a slot. */
+  entryNaming(place: KeyPlace, slot: number, generation: number): IndexEntryAt | undefined {
+    return this.entriesOf(place).find(
+      ({ entry }) => entry.slot === slot && entry.generation === generation,
+    );
   }
+
+  /** The entries of the buckets fetched last that have the key's fingerprint. */
+  entriesOf(place: KeyPlace): IndexEntryAt[] {
+    const found: IndexEntryAt[] = [];
+    for (let i = 0; i < 2 * bucketEntries; i++) {
+      const at = entryOffset(i);
+      const high = loadHalf(this.#buffer, at + 4);
+      if (high >>> 16 === 0 || entryFingerprint(high) !== place.fingerprint) continue;
+      const low = loadHalf(this.#buffer, at);
+      const entry = unpackEntry(high, low);
+      found.push({ at: entryNumber(place, i), word: packWord(high, low), entry });
+    }
+    return found;
+  }
+}
+
+/** An index entry, and where it stands: a word of the primary's index. */
+export interface IndexEntryAt {
+  readonly at: number;
+  readonly word: bigint;
+  readonly entry: IndexEntry;
+}
+
+/** Entry i of a key's two buckets, as a word of the primary's index. */
+function entryNumber(place: KeyPlace, i: number): number {
+  const bucket = i < bucketEntries ? place.home : place.other;
+  return (bucket * bucketBytes + (entryOffset(i) % bucketBytes)) / 8;
 }
 
 /** Of entry i of the two buckets, in the buffer that holds both. */

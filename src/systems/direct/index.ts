@@ -1,6 +1,8 @@
 import { FarsideError } from '../../core/errors.ts';
 import type { System } from '../system.ts';
+import { Auditor } from './audit.ts';
 import { configureDirect, type DirectConfig, directParameters } from './config.ts';
+import { geometryOf } from './geometry.ts';
 import { locateAddress } from './locate.ts';
 import { DirectNode } from './node.ts';
 import { directPromises } from './promises.ts';
@@ -22,6 +24,11 @@ export const direct: System<DirectConfig> = {
     messageSlots: 1,
   }),
   openNode: (site, config) => new DirectNode(site, config),
+  audit: (site, _config, image, nodes) => {
+    const node = nodes.find((one): one is DirectNode => one instanceof DirectNode);
+    const geometry = node?.geometry ?? geometryOf(site.cluster, site.shape);
+    return new Auditor(geometry, image, nodes).audit();
+  },
   locate: (site, _config, address) => locateAddress(site, address),
   openServer: () => {
     throw new FarsideError('FARSIDE_INTERNAL', 'direct has no servers');

@@ -6,6 +6,7 @@ import {
   type Program,
   spawn,
   type Verb,
+  VerbError,
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
@@ -13,10 +14,10 @@ import type { Key } from '../../core/key.ts';
 import { recordBytes } from '../../core/record.ts';
 import type { FreeSlot } from './allocator.ts';
 import type { KeyPlace } from './geometry.ts';
-import type { IndexTable } from './index-table.ts';
+import type { IndexTable, Searched } from './index-table.ts';
 import { type DirectNode, type Location, restless } from './node.ts';
 import { type SizeClass, sizeClassFor } from './size-classes.ts';
-import { bucketHeldWord, packEntry } from './words.ts';
+import { bucketHeldWord, decodeLock, idleWord, packEntry } from './words.ts';
 import type { SlotWriter } from './writer.ts';
 
 /** An entry being created: everything that is known before it has a place in the index. */
@@ -28,6 +29,8 @@ interface Candidate {
   readonly free: FreeSlot;
   /** Whether the slot has been written: done once, however often the link is tried. */
   filled: boolean;
+  /** Whether it is filled, and its entry was certainly lost to another; the lock has been left. */
+  raced: boolean;
 }
 
 /**
@@ -45,8 +48,9 @@ interface Candidate {
  * have been inserted.
  *
  * A crash after step 1 leaves a bucket lock that names its holder, and after step 2 also a whole
- * record in an idle slot that no entry names. Recovery breaks the lock, and may finish the insert
- * or free the slot.
+ * record in an idle slot that no entry names, and whose version names its writer. Recovery breaks
+ * the lock and frees the slot. It does not finish the insert: the key may have been inserted, read
+ * and deleted by others since, and would come back.
  */
 export class Inserter {
   readonly #node: DirectNode;
@@ -61,23 +65,69 @@ export class Inserter {
 
   /** 3 round trips where no entry has the key's fingerprint and a slot is at hand. */
   *insert(key: Key, value: Uint8Array): Program<boolean> {
-    const { allocator, config, context, geometry } = this.#node;
-    const primary = geometry.primaryOf(key);
+    const primary = this.#node.geometry.primaryOf(key);
+    if (!this.#node.isReady(primary)) yield* this.#node.getReady(primary);
+    const stamp = this.#node.beginWrite(primary);
+    try {
+      for (;;) {
+        const created = yield* this.#create(key, value, primary, stamp);
+        if (created !== 'suspended') return created;
+        yield* this.#node.pauseWrite(stamp, primary);
+      }
+    } catch (error) {
+      const { home } = this.#index.placeOf(key);
+      throw this.#node.broken(error, { primary, bucket: home, stamp });
+    } finally {
+      this.#node.endWrite(stamp);
+    }
+  }
+
+  *#create(
+    key: Key,
+    value: Uint8Array,
+    primary: number,
+    stamp: number,
+  ): Program<boolean | 'suspended'> {
+    const { allocator, config, context } = this.#node;
     const place = this.#index.placeOf(key);
     const sizeClass = sizeClassFor(recordBytes(key.bytes.length, value.length));
     const free = yield* allocator.allocate(primary, sizeClass);
-    const stamp = this.#node.nextStamp();
-    yield* this.#writer.encode(key, value, free.generation, stamp);
-    const candidate = { key, primary, place, sizeClass, free, filled: false };
-    const held = bucketHeldWord(context.incarnation, stamp);
-    for (let tries = 0; tries < config.lockRetriesMax; tries++) {
-      if (yield* this.#index.lockAndFetch(primary, place, held)) {
-        const inserted = yield* this.#underLock(candidate);
-        if (inserted !== undefined) return inserted;
+    if (free === undefined) return 'suspended';
+    const candidate = { key, primary, place, sizeClass, free, filled: false, raced: false };
+    try {
+      yield* this.#writer.encode(key, value, free.generation, stamp);
+      const held = bucketHeldWord(context.incarnation, stamp);
+      for (let tries = 0; tries < config.lockRetriesMax; tries++) {
+        const old = yield* this.#index.lockAndFetch(primary, place, held);
+        if (this.#node.isRebuilding(primary)) {
+          // What was locked, and found not to have the key, had lost all it held.
+          allocator.handedOver(primary, sizeClass, free);
+          if (candidate.raced) this.#node.unlinked.push({ primary, ...free });
+          return 'suspended';
+        }
+        if (old === 0n) {
+          const inserted = yield* this.#underLock(candidate);
+          if (inserted !== undefined) return inserted;
+        } else if (this.#node.isAbandoned(decodeLock(old), primary)) {
+          yield* this.#node.settle();
+          yield* cas(this.#index.lockOf(primary, place), old, 0n);
+        }
+        if (this.#node.isSuspended(primary)) {
+          yield* this.#abandon(candidate);
+          return 'suspended';
+        }
+        this.#node.count('bucketRetries');
+        yield* this.#node.backOff(tries);
       }
-      this.#node.count('bucketRetries');
-      yield* this.#node.backOff(tries);
+    } catch (error) {
+      // Its slot may be filled, linked or neither: for recovery to find out.
+      if (error instanceof VerbError) {
+        allocator.handedOver(primary, sizeClass, free);
+        if (candidate.raced) this.#node.unlinked.push({ primary, ...free });
+      }
+      throw error;
     }
+    yield* this.#abandon(candidate);
     throw restless(key);
   }
 
@@ -85,7 +135,16 @@ export class Inserter {
   *#underLock(candidate: Candidate): Program<boolean | undefined> {
     const { key, primary, place } = candidate;
     const lock = this.#index.lockOf(primary, place);
-    const searched = yield* this.#index.search(primary, place, key);
+    let searched: Searched;
+    try {
+      searched = yield* this.#index.search(primary, place, key);
+    } catch (error) {
+      // A record that stays torn: this insert gives up, and its lock must not outlive it.
+      if (error instanceof VerbError) throw error;
+      yield* writeWord(lock, 0n);
+      yield* this.#abandon(candidate);
+      throw error;
+    }
     if (typeof searched === 'object') {
       yield* writeWord(lock, 0n);
       this.#node.remember(key, searched);
@@ -97,29 +156,35 @@ export class Inserter {
       yield* writeWord(lock, 0n);
       return undefined;
     }
-    const entry = this.#index.emptyEntry(primary, place);
+    const entry = this.#index.emptyEntry(place);
     if (entry === undefined) {
       yield* writeWord(lock, 0n);
       yield* this.#abandon(candidate);
       throw indexFull(key, primary);
     }
     const { slot, generation } = candidate.free;
-    if (!candidate.filled) yield* batch(...this.#writer.fill(primary, slot, generation));
+    const idle = idleWord(generation);
+    if (!candidate.filled) yield* batch(...this.#writer.fill(primary, slot, generation, idle));
     candidate.filled = true;
     const { sizeClass } = candidate;
     const { recordBytes: length } = this.#writer;
-    const location = { primary, slot, sizeClass, generation, entry, recordBytes: length };
+    const epoch = this.#node.epoch(primary);
+    const location = { primary, slot, sizeClass, generation, entry, epoch, recordBytes: length };
+    candidate.raced = false;
     if (yield* this.#link(location, place)) {
+      this.#node.allocator.linked(primary, candidate.free);
       this.#node.remember(key, location);
       return true;
     }
+    candidate.raced = true;
     this.#node.count('entryRaces');
     return undefined;
   }
 
   /** CASes the entry and leaves the bucket's lock, in one doorbell: 1 round trip. */
   *#link(location: Location, place: KeyPlace): Program<boolean> {
-    const { primary, entry, slot, generation } = location;
+    const { primary, slot, generation } = location;
+    const entry = this.#node.geometry.entry(primary, location.entry);
     const { fingerprint } = place;
     const sizeClass = location.sizeClass.index;
     const claim = cas(entry, 0n, packEntry({ slot, generation, sizeClass, fingerprint }));
@@ -140,7 +205,7 @@ export class Inserter {
    */
   *#abandon({ primary, sizeClass, free, filled }: Candidate): Program {
     if (filled) yield* this.#writer.unfill(primary, free.slot, free.generation);
-    const sharing = this.#node.allocator.release(primary, sizeClass, free);
+    const sharing = this.#node.allocator.giveBack(primary, sizeClass, free);
     if (sharing !== undefined) yield* spawn(sharing, 'share a free slot');
   }
 }

@@ -27,7 +27,7 @@ test('every address is named: slots by class and part, index, lists and director
   expect(name(entry)).toMatch(/^index bucket \d+, entry 0$/);
   expect(name(geometry.bucket(primary, 4))).toBe('index bucket 4, lock word');
   expect(name(geometry.claims(primary))).toBe('count of claimed extents');
-  expect(name(geometry.freeHead(primary, sizeClass.index))).toBe('list of free slots of 2304 B');
+  expect(name(geometry.offer(primary, sizeClass.index))).toBe('where slots of 2304 B were offered');
   expect(name(geometry.directory(primary, 1, 3))).toBe('copy 1: directory, extent 3');
   expect(name(2 ** 51)).toBeUndefined();
 });

@@ -4,6 +4,7 @@ import type { Site } from '../system.ts';
 import { lockBytes, type SizeClass, sizeClassAt, slotUnitBytes } from './size-classes.ts';
 import {
   bucketBytes,
+  controlOffsetBytes,
   extentBytes,
   indexRegion,
   poolRegion,
@@ -44,7 +45,7 @@ export function locateAddress(site: Site, address: Address): string | undefined 
   if (region.name === indexRegion) return inIndex(at);
   if (region.name === poolRegion) return inPool(at);
   const copy = Number(region.name.slice('copy'.length));
-  const nodes = site.cluster.withRole('memory').length;
+  const nodes = site.shape.memoryNodes;
   const primary = (memoryNode - copy + nodes) % nodes;
   return `${copyName(copy)}${inCopy(site.cluster, sizing, primary, at)}`;
 }
@@ -73,8 +74,9 @@ function inIndex(at: number): string {
 
 function inPool(at: number): string {
   if (at < slotUnitBytes) return 'count of claimed extents';
+  if (at >= controlOffsetBytes) return 'change of memory node';
   const sizeClass = sizeClassAt(Math.floor((at - slotUnitBytes) / 8));
-  return `list of free slots of ${sizeClass.strideBytes} B`;
+  return `where slots of ${sizeClass.strideBytes} B were offered`;
 }
 
 function copyName(copy: number): string {

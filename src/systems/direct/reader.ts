@@ -1,4 +1,4 @@
-import { align8, nodeOf } from '../../core/address.ts';
+import { align8 } from '../../core/address.ts';
 import { compute, type Program, read, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
@@ -153,7 +153,7 @@ export class RecordReader {
     const entry = unpackEntry(loadHalf(bytes, at + 4), loadHalf(bytes, at));
     assert(
       entry.generation > 0,
-      () => `slot ${from.slot} of node ${nodeOf(from.entry)}: a moved record names no slot`,
+      () => `slot ${from.slot} of place ${from.primary}: a moved record names no slot`,
       'FARSIDE_CORRUPT',
     );
     const sizeClass = sizeClassAt(entry.sizeClass);
@@ -163,6 +163,7 @@ export class RecordReader {
       sizeClass,
       generation: entry.generation,
       entry: from.entry,
+      epoch: from.epoch,
       recordBytes: sizeClass.capacityBytes,
     };
   }

@@ -9,7 +9,7 @@ import { sizeClasses, sizeClassFor, slotUnitBytes } from './size-classes.ts';
  * regions:
  *
  *   index   buckets of the hash index of the keys whose primary this node is
- *   pool    the words that slots are allocated by
+ *   pool    the words that slots are allocated by, and those of a change of memory node
  *   copy0   slots of the keys whose primary this node is
  *   copy1   slots of the keys whose primary is the node before, at the offsets they have there
  *   copy2   likewise of the node before that
@@ -27,6 +27,14 @@ const runExtentsMax = 8;
 const areaBytesMax = (2 ** 32 - 2) * slotUnitBytes;
 /** Beyond what is needed, pools of values of unequal size grow up to this much per node. */
 const generousBytesMax = 2 ** 31;
+
+/** In the pool: one word of claims on a line of its own, one offer word per class, control words. */
+export const controlOffsetBytes = slotUnitBytes + sizeClasses.length * 8;
+
+/** Who leads a change of memory node, how far it is, and two answers of each compute node. */
+export function controlWords(computeNodes: number): number {
+  return 2 + 2 * computeNodes;
+}
 
 export interface Sizing {
   readonly buckets: number;
@@ -53,8 +61,7 @@ export function runExtents(strideBytes: number): number {
 export function sizingOf(shape: StoreShape): Sizing {
   const keys = keysPerNodeMax(shape);
   const buckets = Math.max(2, Math.ceil(keys / entriesMeanPerBucket));
-  // One word of claims on a line of its own, then one list head per class.
-  const poolBytes = slotUnitBytes + sizeClasses.length * 8;
+  const poolBytes = controlOffsetBytes + controlWords(shape.computeNodes) * 8;
   const fixedBytes = aligned(buckets * bucketBytes) + aligned(poolBytes);
   const neededExtents = extentsNeeded(shape, keys);
   const neededBytes = fixedBytes + shape.replicas * copyBytes(neededExtents);

@@ -22,9 +22,9 @@ import {
   generationMax,
   heldWord,
   idleWord,
+  type LockWord,
   lockState,
-  retiredWord,
-  stampNode,
+  nextLifeWord,
   versionOf,
 } from './words.ts';
 
@@ -107,8 +107,19 @@ export class SlotWriter {
       const found = decodeLock(old);
       if (found.generation !== generation || found.state !== lockState.held) return false;
       this.#node.count('lockRetries');
+      const { primary, slot, sizeClass } = location;
+      if (this.#node.isSuspended(primary)) {
+        // The lock may be one that cannot be finished before the memory node is replaced, for which
+        // all writes under way have to end.
+        yield* this.#node.pauseWrite(stamp, primary);
+        return false;
+      }
+      if (this.#node.isAbandoned(found, primary, slot)) {
+        const left = { primary, slot, sizeClass, generation, stamp: found.stamp };
+        if (yield* this.#node.recovery.finishAbandoned(left)) continue;
+      }
       yield* this.#node.backOff(tries);
-      if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found.low);
+      if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found);
     }
     return false;
   }
@@ -125,12 +136,23 @@ export class SlotWriter {
   }
 
   /**
-   * WRITEs the encoded record and an idle lock word to every copy of a slot that nobody else knows.
+   * WRITEs the encoded record and its lock word to every copy of a slot that nobody else knows; the
+   * primary's lock word is `word`, and it goes last. Until it lands, the word says whose slot this is;
+   * from then on the record's version does, which has landed before. In one WRITE the word might land
+   * without the version, and after a crash nobody could say whether a live node is filling the slot.
    */
-  fill(primary: number, slot: number, generation: number): Verb<unknown>[] {
+  fill(primary: number, slot: number, generation: number, word: bigint): Verb<unknown>[] {
     storeWord(this.#slotBytes, 0, idleWord(generation));
+    const { geometry } = this.#node;
     const bytes = this.#slotBytes.subarray(0, lockBytes + this.#record.length);
-    return this.#toCopies(primary, slot, 0, bytes);
+    const verbs: Verb<unknown>[] = [];
+    for (let copy = geometry.replicas - 1; copy > 0; copy--) {
+      verbs.push(...this.#durably(geometry.slot(primary, copy, slot), bytes));
+    }
+    const lock = geometry.slot(primary, 0, slot);
+    verbs.push(write(lock + lockBytes, this.#record), writeWord(lock, word));
+    if (this.#flushes) verbs.push(flush(lock, bytes.length));
+    return verbs;
   }
 
   /** Deletes the key whose slot is locked: 3 round trips, 2 without redo. */
@@ -150,7 +172,7 @@ export class SlotWriter {
   *move(key: Key, from: Location, stamp: number, to: NewPlace): Program {
     const lock = this.#node.geometry.slot(from.primary, 0, to.slot);
     const held = heldWord(to.generation, this.#node.context.incarnation, stamp);
-    const before = [...this.fill(from.primary, to.slot, to.generation), writeWord(lock, held)];
+    const before = this.fill(from.primary, to.slot, to.generation, held);
     const after = [writeWord(lock, idleWord(to.generation))];
     yield* this.#retire(key, from, stamp, to.entryWord, before, after);
   }
@@ -178,10 +200,11 @@ export class SlotWriter {
       ? [...before, ...this.#redo(location, this.#note)]
       : before;
     if (first.length > 0) yield* batch(...first);
-    const unlink: Verb<unknown>[] = [writeWord(location.entry, entryWord ?? 0n)];
-    if (this.#flushes) unlink.push(flush(location.entry, 8));
+    const entry = this.#node.geometry.entry(primary, location.entry);
+    const unlink: Verb<unknown>[] = [writeWord(entry, entryWord ?? 0n)];
+    if (this.#flushes) unlink.push(flush(entry, 8));
     yield* batch(...this.#committed(location, this.#note), ...unlink);
-    const word = generation < generationMax ? freeWord(generation + 1, 0) : retiredWord();
+    const word = nextLifeWord(generation, this.#node.context.incarnation);
     yield* batch(...this.#lockWords(primary, slot, word), ...after);
   }
 
@@ -195,9 +218,17 @@ export class SlotWriter {
     return verbs;
   }
 
-  /** Takes back a slot that was filled and not linked. */
+  /**
+   * Takes back a slot that was filled and not linked. Flushed: after a power loss at a copy, and the
+   * loss of the primary after that, its record would look like one that was inserted.
+   */
   *unfill(primary: number, slot: number, generation: number): Program {
-    yield* batch(...this.#lockWords(primary, slot, freeWord(generation, 0)));
+    const { geometry, context, shape } = this.#node;
+    const verbs = this.#lockWords(primary, slot, freeWord(generation, context.incarnation));
+    for (let copy = 0; this.#flushes && copy < shape.replicas; copy++) {
+      verbs.push(flush(geometry.slot(primary, copy, slot), lockBytes));
+    }
+    yield* batch(...verbs);
   }
 
   /** Gives the slot to the allocator, unless its generations are used up. */
@@ -251,11 +282,14 @@ export class SlotWriter {
     const { geometry } = this.#node;
     const verbs: Verb<unknown>[] = [];
     for (let copy = geometry.replicas - 1; copy >= 0; copy--) {
-      const address: Address = geometry.slot(primary, copy, slot) + offsetBytes;
-      verbs.push(write(address, bytes));
-      if (this.#flushes) verbs.push(flush(address, bytes.length));
+      verbs.push(...this.#durably(geometry.slot(primary, copy, slot) + offsetBytes, bytes));
     }
     return verbs;
+  }
+
+  #durably(address: Address, bytes: Uint8Array): Verb<unknown>[] {
+    const verb = write(address, bytes);
+    return this.#flushes ? [verb, flush(address, bytes.length)] : [verb];
   }
 }
 
@@ -270,11 +304,11 @@ function viewOf(bytes: Uint8Array, view: Uint8Array, start: number, end: number)
   return bytes.subarray(start, end);
 }
 
-function lockBusy(location: Location, tries: number, stamp: number): FarsideError {
+function lockBusy(location: Location, tries: number, holder: LockWord): FarsideError {
   return new FarsideError(
     'FARSIDE_LIMIT',
     `slot ${location.slot} of memory node ${location.primary} was locked at each of ${tries} ` +
-      `attempts, last by node ${stampNode(stamp)}; it may have crashed, or lockRetriesMax is ` +
-      'too low',
+      `attempts, last by incarnation ${holder.incarnation}; it may have crashed, or ` +
+      'lockRetriesMax is too low',
   );
 }

@@ -1,0 +1,285 @@
+import {
+  cas,
+  fence,
+  flush,
+  type Program,
+  readWord,
+  settle,
+  sleep,
+  spawn,
+  type Verb,
+  VerbError,
+  verbOp,
+  writeWord,
+} from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
+import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import type { DirectNode } from './node.ts';
+import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
+import { Relocation } from './relocation.ts';
+import { Sweep } from './sweep.ts';
+import { decodeLock, freeWord, lockState } from './words.ts';
+
+/** Between attempts to finish what is left on a memory node that does not answer. */
+const retryNs = 1e6;
+/** How long, and how often, a node looks after its older programs. */
+const lookAfterRounds = 200;
+const lookAfterNs = 50_000;
+
+/**
+ * What a compute node does when it is told of a fault, while its clients and all others go on.
+ *
+ * **A compute node is lost.** Direct writes in place, so nothing of it may land once its lock is
+ * broken: it is fenced at every memory node first. Then one pass over all slots finds what it left.
+ * Without the fence a delayed WRITE of the lost node could land in the middle of the next writer's
+ * record, with two writers' words in it for ever.
+ *
+ * **A memory node has started anew.** Nothing of old queue pairs reaches it. Operations that met it
+ * ended with an error and left locks that name nodes which live; only those know that no program of
+ * theirs is at work under such a lock. So *every* live node is told, and puts right its own.
+ *
+ * Told of the same twice, or of a node that is only slow, nothing goes wrong: who is fenced can do
+ * nothing any more, and a second pass finds nothing.
+ */
+export class Recovery {
+  readonly #node: DirectNode;
+  /** Places that are being taken over. */
+  readonly #replacing = new Set<number>();
+  #unreachableNs = Number.NEGATIVE_INFINITY;
+
+  constructor(node: DirectNode) {
+    this.#node = node;
+  }
+
+  *recover(fault: Fault): Program<RecoveryReport> {
+    const tally: Tally = { ...nothingRecovered };
+    switch (fault.kind) {
+      case 'computeLost':
+        yield* this.#computeLost(fault.node, fault.incarnation, tally);
+        break;
+      case 'memoryRestarted':
+        yield* this.#memoryRestarted(fault.node, tally);
+        break;
+      case 'memoryLost':
+        yield* this.#replace(fault.node, fault.spare, undefined, tally);
+        break;
+      case 'memoryMoved':
+        yield* this.#replace(fault.node, fault.to, fault.node, tally);
+        break;
+      case 'serverLost':
+        break; // there are no servers
+    }
+    return tally;
+  }
+
+  *#computeLost(lostNode: number, incarnation: number, tally: Tally): Program {
+    const { cluster, memoryNodes } = this.#node.geometry;
+    // Of its own loss a node hears only where somebody took it for dead: it is, and can do nothing.
+    if (incarnation === this.#node.context.incarnation) return;
+    for (const { id } of cluster.withRole('memory')) yield* fence(id, incarnation);
+    this.#node.lost.add(incarnation);
+    this.#node.lostNodes.add(lostNode);
+    yield* this.#sweep(
+      Array.from({ length: memoryNodes }, (_, primary) => primary),
+      tally,
+    );
+  }
+
+  *#memoryRestarted(node: number, tally: Tally): Program {
+    const { geometry, lost } = this.#node;
+    const place = geometry.placeHeldBy(node);
+    if (place === undefined) return;
+    if (this.#node.shape.medium === 'dram') {
+      yield* this.#replace(node, node, undefined, tally);
+      return;
+    }
+    for (const incarnation of lost) yield* fence(node, incarnation);
+    const primaries = geometry.primariesAt(place);
+    const before = this.#node.writesAt(primaries);
+    yield* this.#node.settle();
+    yield* this.#sweep(primaries, tally);
+    if (before.length > 0) {
+      yield* this.drain(before);
+      yield* this.#sweep(primaries, tally);
+    }
+    yield* spawn(this.#lookAfter(), 'finish what is left');
+  }
+
+  /**
+   * Programs of this node that had queue pairs to the memory node before it started anew may meet them
+   * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
+   * the end every write of this node does.
+   */
+  *#lookAfter(): Program {
+    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
+      yield* sleep(lookAfterNs);
+      if (this.hasLeft) yield* this.lookForLeft();
+    }
+  }
+
+  /** Finishes what writes of this node have left, and finds the slots that they have lost. */
+  *lookForLeft(): Program {
+    const { lostSlotsAt } = this.#node.allocator;
+    yield* this.finishLeft();
+    for (const primary of [...lostSlotsAt]) {
+      if (this.#node.isSuspended(primary)) continue;
+      lostSlotsAt.delete(primary);
+      try {
+        yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
+      } catch (error) {
+        lostSlotsAt.add(primary);
+        if (!(error instanceof VerbError)) throw error;
+        this.#unreachableNs = this.#node.context.nowNs();
+      }
+    }
+  }
+
+  /**
+   * Another memory node takes the place of one that is lost, or is to be free. Where there is none,
+   * gets of what is cached go on from the copies, and all else waits for one.
+   */
+  *#replace(
+    node: number,
+    to: number | undefined,
+    source: number | undefined,
+    tally: Tally,
+  ): Program {
+    const { geometry } = this.#node;
+    const place = geometry.placeHeldBy(node);
+    if (place === undefined || to === undefined || this.#replacing.has(place)) return;
+    this.#replacing.add(place);
+    try {
+      yield* new Relocation(this.#node, { place, to, source }, tally).run();
+    } finally {
+      this.#replacing.delete(place);
+    }
+    yield* this.finishLeft();
+    yield* this.#sweep(geometry.primariesAt(place), tally);
+    if (node === to) yield* spawn(this.#lookAfter(), 'finish what is left');
+  }
+
+  /**
+   * Until writes that may have met the memory node before have ended: a requester learns late that
+   * nobody answers. What they leave is finished while others are waited for, since those may be
+   * waiting for such a lock themselves; and so may writes of another node, for which a write of this
+   * one waits.
+   */
+  *drain(stamps: readonly number[], primaries: readonly number[] = []): Program {
+    const { config } = this.#node;
+    const busy = () => this.#node.isUnderWay(stamps) || this.#node.isRepairing(primaries);
+    for (let tries = 0; busy(); tries++) {
+      if (tries >= config.lockRetriesMax) throw neverEnds(stamps.length, tries);
+      yield* this.finishLeft();
+      yield* this.#node.backOff(tries);
+    }
+    yield* this.finishLeft();
+  }
+
+  /**
+   * What this node's own writes have left when they lost a verb. Any write of this node does it first,
+   * now and then: a program may meet a memory node that has started anew long after all were told.
+   */
+  *finishLeft(): Program {
+    const { left } = this.#node;
+    // Those that wait for others of them come round again; one that cannot be reached, later.
+    for (let rounds = left.length * 2; rounds > 0 && left.length > 0; rounds--) {
+      const some = left.shift() as HeldSlot | HeldBucket;
+      let done = false;
+      try {
+        done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        this.#unreachableNs = this.#node.context.nowNs();
+      } finally {
+        if (!done) left.push(some);
+      }
+    }
+  }
+
+  /** Whether a write should do that now: not again right after one could not. */
+  get hasLeft(): boolean {
+    const { left, allocator } = this.#node;
+    if (left.length === 0 && allocator.lostSlotsAt.size === 0) return false;
+    return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
+  }
+
+  /** Says on one copy of a slot that it is free, unless that copy is lost. */
+  *markFree(primary: number, copy: number, slot: number, generation: number): Program {
+    const { geometry, context } = this.#node;
+    const word = freeWord(generation, context.incarnation);
+    const verb = writeWord(geometry.slot(primary, copy, slot), word);
+    yield* settle(...this.withFlushes([verb]));
+  }
+
+  /** In `flush` durability each verb with a FLUSH of its word right behind it. */
+  withFlushes(verbs: readonly Verb<unknown>[]): readonly Verb<unknown>[] {
+    if (this.#node.context.durability !== 'flush') return verbs;
+    return verbs.flatMap((verb) => (verb.op === verbOp.read ? [verb] : [verb, flush(verb.address, 8)]));
+  }
+
+  *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
+    if (this.#node.isSuspended(primary)) return false;
+    yield* this.#node.settle();
+    const address = this.#node.geometry.bucket(primary, bucket);
+    const word = yield* readWord(address);
+    if (this.#node.isAbandoned(decodeLock(word), primary)) yield* cas(address, word, 0n);
+    return true;
+  }
+
+  /** One that cannot be reached does not keep the others from being swept; its error comes last. */
+  *#sweep(primaries: readonly number[], tally: Tally): Program {
+    let unreachable: VerbError | undefined;
+    for (const primary of primaries) {
+      this.#node.allocator.lostSlotsAt.delete(primary);
+      try {
+        yield* new Sweep(this.#node, primary, tally).run();
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        unreachable = error;
+      }
+    }
+    if (unreachable !== undefined) throw unreachable;
+  }
+
+  /**
+   * Finishes a write of this node that lost a verb half-way, or one that it took over and could not
+   * finish. Whichever client meets the lock first does it, or the next sweep. False where it has to
+   * wait: a key was moving to this slot, and its old slot comes first.
+   */
+  *finishAbandoned(held: HeldSlot, by?: SlotRepair): Program<boolean> {
+    const { primary, slot } = held;
+    // Where a copy is being built anew, its redo says nothing yet.
+    if (this.#node.isSuspended(primary) || !this.#node.beginRepair(primary, slot)) return false;
+    try {
+      return yield* this.#node.undisturbed(primary, this.#finishOwn(held, by));
+    } catch (error) {
+      throw this.#node.broken(error);
+    } finally {
+      this.#node.endRepair(primary, slot);
+    }
+  }
+
+  *#finishOwn(held: HeldSlot, by: SlotRepair | undefined): Program<boolean> {
+    const { primary, slot } = held;
+    const repair = by ?? new SlotRepair(this.#node, { ...nothingRecovered });
+    yield* this.#node.settle();
+    // The word was read before this program had the right to it: another of this node may have
+    // finished since, and the lock be somebody else's.
+    const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
+    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation) return true;
+    if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
+    if ((yield* repair.finish(held)) === 'waiting') return false;
+    repair.tally.locksBroken++;
+    this.#node.count('locksSettled');
+    if (by === undefined) yield* repair.announceFreed();
+    return true;
+  }
+}
+
+function neverEnds(writes: number, tries: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_LIMIT',
+    `${writes} writes of this node were under way when a memory node was lost or started anew, and ` +
+      `not all had ended after ${tries} looks; is lockRetriesMax too low?`,
+  );
+}
