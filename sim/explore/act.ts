@@ -1,5 +1,5 @@
-import { loadHalf, lowHalf, highHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { verbOp } from '../../src/core/effect.ts';
+import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { scramble } from './digest.ts';
 import { type Flight, flightState } from './flight.ts';
 import type { WorldMemory } from './memory.ts';

@@ -85,7 +85,8 @@ export class ExhaustiveSearch<R extends Run> {
         this.#leave(frame);
         continue;
       }
-      if (this.counts.steps % giveUpEvery === 0 && this.#hooks.giveUp(this.counts)) return 'gave up';
+      if (this.counts.steps % giveUpEvery === 0 && this.#hooks.giveUp(this.counts))
+        return 'gave up';
       if (frame.next > 1) this.#restore(prefix.length);
       if (this.#take(frame, choice)) return 'stopped';
     }

@@ -16,15 +16,6 @@ export {
   withOption,
 } from './choice.ts';
 export { actOptions, type ChoiceRules } from './choices.ts';
-export { type FaultKind, type FaultMenuEntry, faultKinds, outcomesOf } from './faults.ts';
-export { type Flight, flightState } from './flight.ts';
-export { Footprint } from './footprint.ts';
-export { WorldMemory } from './memory.ts';
-export type { WorldNode } from './node.ts';
-export type { WorldObserver } from './observer.ts';
-export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
-export { boundaryNs, type Task } from './task.ts';
-export { World, type WorldEvents } from './world.ts';
 export {
   type ExhaustiveCounts,
   type ExhaustiveEnd,
@@ -32,4 +23,13 @@ export {
   ExhaustiveSearch,
   type Run,
 } from './exhaustive.ts';
+export { type FaultKind, type FaultMenuEntry, faultKinds, outcomesOf } from './faults.ts';
+export { type Flight, flightState } from './flight.ts';
+export { Footprint } from './footprint.ts';
+export { WorldMemory } from './memory.ts';
+export type { WorldNode } from './node.ts';
+export type { WorldObserver } from './observer.ts';
 export { PctScheduler } from './pct.ts';
+export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
+export { boundaryNs, type Task } from './task.ts';
+export { World, type WorldEvents } from './world.ts';

@@ -69,6 +69,9 @@ class WorldContext implements NodeContext {
     return this.#of.current?.counters ?? this.#idle;
   }
 
+  /** Nothing costs anything here. */
+  charge(): void {}
+
   nowNs(): number {
     return this.#host.readClock(this.#of);
   }

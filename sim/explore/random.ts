@@ -1,11 +1,10 @@
-import type { RandomStream } from '../../src/core/random.ts';
 import { verbOp } from '../../src/core/effect.ts';
-import { choiceKind, kindOf, optionMax, withOption } from './choice.ts';
+import type { RandomStream } from '../../src/core/random.ts';
+import { choiceKind, kindOf, optionMax, serialOf, withOption } from './choice.ts';
+import type { FaultMenuEntry } from './faults.ts';
 import { outcomesOf } from './faults.ts';
 import { flightState } from './flight.ts';
 import type { World } from './world.ts';
-import { serialOf } from './choice.ts';
-import type { FaultMenuEntry } from './faults.ts';
 
 /** Chooses one of what may happen next. */
 export interface Scheduler {

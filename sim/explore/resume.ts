@@ -104,7 +104,8 @@ function tell(world: World, task: Task): void {
   }
   let answer = effect.kind as number;
   if (effect.kind === effectKind.wait) {
-    for (const [i, ticket] of effect.tickets.entries()) answer = scramble(answer, i, ticket.status, 0);
+    for (const [i, ticket] of effect.tickets.entries())
+      answer = scramble(answer, i, ticket.status, 0);
   } else if (effect.kind === effectKind.receive) {
     const message = effect.port.queue.shift();
     if (message !== undefined) {

@@ -1,4 +1,4 @@
-import { Digest, scramble } from './digest.ts';
+import { type Digest, scramble } from './digest.ts';
 import type { Flight } from './flight.ts';
 
 /** One effect of a program, with what it was told. */
@@ -66,7 +66,13 @@ export class SpinLog {
     return true;
   }
 
-  yielded(signature: number, foreign: number, serial: number, order: Digest, isPure: boolean): void {
+  yielded(
+    signature: number,
+    foreign: number,
+    serial: number,
+    order: Digest,
+    isPure: boolean,
+  ): void {
     if (this.#entries.length === entriesMax) this.#entries.splice(0, entriesMax / 2);
     this.#entries.push({
       signature,
@@ -84,7 +90,8 @@ export class SpinLog {
   acted(flight: Flight, answer: number, isPure: boolean): void {
     const entry = this.#entries[this.#entries.length - 1];
     if (entry === undefined) return;
-    entry.answer = (entry.answer + scramble(flight.serial - entry.serial, answer, flight.from, flight.node)) | 0;
+    entry.answer =
+      (entry.answer + scramble(flight.serial - entry.serial, answer, flight.from, flight.node)) | 0;
     if (!isPure) entry.isPure = false;
     entry.flights.push(flight);
   }

@@ -382,6 +382,7 @@ export class World implements NodeHost {
   /** Time passes, for those who wait for nothing else. */
   letTimePass(durationNs: number): void {
     this.nowNs += durationNs;
+    this.faults.chain(durationNs, this.nowNs);
     for (const task of this.tasks) task.blocked = false;
   }
 

@@ -48,7 +48,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   'compute-nodes': { kind: small(16), text: 'compute nodes (default: one a client)' },
   'memory-nodes': { kind: small(16), text: 'memory nodes (default: 2; exhaustive: the replicas)' },
   replicas: { kind: small(3), text: 'copies of each entry (default: 1)' },
-  spares: { kind: small(4), text: 'memory nodes that may take the place of lost ones (default: 0)' },
+  spares: {
+    kind: small(4),
+    text: 'memory nodes that may take the place of lost ones (default: 0)',
+  },
   standbys: { kind: small(4), text: 'nodes that may take over from servers (default: 0)' },
   'value-words': { kind: small(16), text: 'words of each value (default: 2; exhaustive: 1)' },
   durability: { kind: choice('assumed', 'flush'), text: 'assumed or flush (default: assumed)' },
@@ -255,7 +258,9 @@ async function tableOf(result: CheckResult, file: string | undefined): Promise<s
   const { findings, failure, plan } = result;
   const { reached, gaps } = coverage(findings);
   const lines = [
-    styleNow().bold(`${plan.scenario.system}: ${verdictLine(failure?.judgement ?? { kind: 'kept' })}`),
+    styleNow().bold(
+      `${plan.scenario.system}: ${verdictLine(failure?.judgement ?? { kind: 'kept' })}`,
+    ),
     ...describeScenario(plan.scenario),
     describeSearch(result),
     `reached: ${reached.join(', ') || 'nothing rare'}`,

@@ -3,7 +3,7 @@ import { FarsideError } from '../../src/core/errors.ts';
 import { type Key, keyOf } from '../../src/core/key.ts';
 import { randomStream } from '../../src/core/random.ts';
 import type { StoreClient } from '../../src/systems/system.ts';
-import { isLinearizable, type KeyOperation } from './linearizable.ts';
+import { isLinearizable, type KeyOperation } from './key-operations.ts';
 import { isPatterned, patterned } from './values.ts';
 
 const lengths = [60, 250, 640];
@@ -56,7 +56,8 @@ export class MixedLoad {
 
   /** Gets that were answered with bytes that nobody wrote, or with parts of two values. */
   get torn(): number {
-    return this.histories.flat().filter((o) => o.operation === 'get' && Number.isNaN(o.value)).length;
+    return this.histories.flat().filter((o) => o.operation === 'get' && Number.isNaN(o.value))
+      .length;
   }
 
   *insertEveryOther(client: StoreClient): Program {

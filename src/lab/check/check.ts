@@ -5,7 +5,7 @@ import { loadSystem } from '../engine/prepare.ts';
 import type { CheckAnswer, CheckTask } from './run-worker.ts';
 import type { Scenario } from './scenario.ts';
 import { type Findings, mergeFindings } from './search.ts';
-import { shrink, type SmallFailure } from './shrink.ts';
+import { type SmallFailure, shrink } from './shrink.ts';
 
 export interface CheckPlan {
   readonly scenario: Scenario;

@@ -8,8 +8,8 @@ import type { System } from '../../systems/system.ts';
 import type { ParameterValue } from '../result.ts';
 import {
   type CheckedOperation,
-  checkedOperations,
   type ClientOperation,
+  checkedOperations,
   type FaultSpec,
   parseOperations,
   type Scenario,

@@ -1,4 +1,4 @@
-import { offsetOf, nodeOf } from '../../core/address.ts';
+import { nodeOf, offsetOf } from '../../core/address.ts';
 import type { Program } from '../../core/effect.ts';
 import type { Audit } from '../../systems/recovery.ts';
 import type { SystemNode, SystemServer } from '../../systems/system.ts';

@@ -1,5 +1,5 @@
-import { type HistoryPromise, judge as judgeHistory } from '../../check/judge.ts';
 import type { History } from '../../check/history.ts';
+import { type HistoryPromise, judge as judgeHistory } from '../../check/judge.ts';
 import type { Session } from './session.ts';
 
 /** What a schedule showed. */

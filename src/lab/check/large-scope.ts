@@ -1,5 +1,5 @@
-import { FarsideError } from '../../core/errors.ts';
 import { RandomScheduler } from '../../../sim/explore/index.ts';
+import { FarsideError } from '../../core/errors.ts';
 import { randomStream } from '../../core/random.ts';
 import { runSchedule } from './schedule.ts';
 import type { Stage } from './stage.ts';
@@ -35,7 +35,10 @@ export function statesExpected(stage: Stage): number {
 export function refuseLargeScope(stage: Stage, statesMax: number): void {
   const expected = statesExpected(stage);
   if (expected <= statesMax * 100) return;
-  throw new FarsideError('FARSIDE_USAGE', tooLarge(stage, `about 10^${Math.round(Math.log10(expected))}`, statesMax));
+  throw new FarsideError(
+    'FARSIDE_USAGE',
+    tooLarge(stage, `about 10^${Math.round(Math.log10(expected))}`, statesMax),
+  );
 }
 
 export function tooLarge({ scenario }: Stage, size: string, statesMax: number): string {

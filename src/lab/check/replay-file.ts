@@ -19,12 +19,8 @@ const scenarioSchema = z.strictObject({
   timing: z.enum(['asynchronous', 'bounded']),
   keys: count,
   valueWords: count,
-  clients: z.array(
-    z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count })),
-  ),
-  faults: z.array(
-    z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() }),
-  ),
+  clients: z.array(z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count }))),
+  faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
   linearizable: z.boolean(),
   grain: z.enum(['effects', 'waits']),
   seed: z.number().int(),

@@ -17,7 +17,8 @@ const names: Readonly<Record<string, string>> = {
 
 export function describeScenario(scenario: Scenario): string[] {
   const { clients, faults, settings } = scenario;
-  const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const plural = (count: number, noun: string): string =>
+    `${count} ${noun}${count === 1 ? '' : 's'}`;
   const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return [
     `clients: ${clients.map(operationsText).join(' / ')}, on ${plural(scenario.computeNodes, 'compute node')}`,
@@ -50,7 +51,10 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
 
 /** What was reached, how often; and what never was. */
 export function coverage({ events }: Findings): { reached: string[]; gaps: string[] } {
-  const known = Object.entries(events).map(([name, count]) => ({ name: names[name] ?? name, count }));
+  const known = Object.entries(events).map(([name, count]) => ({
+    name: names[name] ?? name,
+    count,
+  }));
   return {
     reached: known
       .filter(({ count }) => count > 0)

@@ -1,6 +1,6 @@
 import { type CarriedError, carry, ProgressCell } from '../engine/hooks.ts';
 import type { Scenario } from './scenario.ts';
-import { type Findings, searchAll, searchByDice, type SearchHooks } from './search.ts';
+import { type Findings, type SearchHooks, searchAll, searchByDice } from './search.ts';
 import { openStage } from './stage.ts';
 
 export type CheckTask = {
@@ -26,14 +26,7 @@ export async function work(task: CheckTask): Promise<CheckAnswer> {
     const findings =
       task.scheduler === 'exhaustive'
         ? searchAll(stage, task.statesMax, hooks)
-        : searchByDice(
-            stage,
-            task.scheduler,
-            task.scenario.seed,
-            task.first,
-            task.count,
-            hooks,
-          );
+        : searchByDice(stage, task.scheduler, task.scenario.seed, task.first, task.count, hooks);
     return { findings };
   } catch (error) {
     return { error: carry(error) };

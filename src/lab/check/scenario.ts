@@ -61,7 +61,8 @@ export function parseOperations(text: string): ClientOperation[] {
       const [, operation = '', key = '0'] = /^([a-z]+)(\d*)$/.exec(word) ?? [];
       assert(
         (checkedOperations as readonly string[]).includes(operation),
-        () => `${JSON.stringify(word)}: expected ${checkedOperations.join(', ')}, and a key's number`,
+        () =>
+          `${JSON.stringify(word)}: expected ${checkedOperations.join(', ')}, and a key's number`,
         'FARSIDE_USAGE',
       );
       return { operation: operation as CheckedOperation, key: Number(key === '' ? '0' : key) };

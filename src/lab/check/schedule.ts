@@ -81,7 +81,10 @@ export function replay(
  * As many of these choices as are possible, in their order, and from then on the first that is possible:
  * for schedules that have been cut down. Undefined where it does not end.
  */
-export function replayLoosely(stage: Stage, choices: readonly number[]): ScheduleResult | undefined {
+export function replayLoosely(
+  stage: Stage,
+  choices: readonly number[],
+): ScheduleResult | undefined {
   const session = new Session(stage, drawnRules(stage));
   const taken: number[] = [];
   for (let next = 0; taken.length < stepsMax; ) {

@@ -1,9 +1,9 @@
 import {
   type ChoiceRules,
+  type ExhaustiveCounts,
   ExhaustiveSearch,
   PctScheduler,
   RandomScheduler,
-  type ExhaustiveCounts,
 } from '../../../sim/explore/index.ts';
 import { randomStream } from '../../core/random.ts';
 import { finish } from './finish.ts';
@@ -85,6 +85,7 @@ export function searchAll(
   statesMax: number,
   hooks: SearchHooks,
   prefix: readonly number[] = [],
+  onEnd?: (session: Session) => void,
 ): Findings {
   const events: Record<string, number> = {};
   let failure: Failure | undefined;
@@ -93,11 +94,13 @@ export function searchAll(
     open: () => new Session(stage, everyRules(stage)),
     ended(session, schedule) {
       const { judgement, events: seen } = finish(session);
+      onEnd?.(session);
       addEvents(events, seen);
       if (session.unrepaired > 0) unrepaired++;
-      if (judgement.kind === 'kept') return false;
+      if (judgement.kind === 'kept' || failure !== undefined) return false;
       failure = { judgement, choices: choiceTexts(stage, schedule) };
-      return true;
+      // Whoever wants to see every schedule gets every one.
+      return onEnd === undefined;
     },
     giveUp(counts) {
       hooks.progress(counts.schedules, counts.states);

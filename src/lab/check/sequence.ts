@@ -99,7 +99,12 @@ class ScheduleRecording implements WorldObserver {
   }
 
   fault({ kind, node }: FaultMenuEntry): void {
-    const label = { crash: 'crashes', restart: 'loses power', lose: 'is lost', pause: 'time passes' };
+    const label = {
+      crash: 'crashes',
+      restart: 'loses power',
+      lose: 'is lost',
+      pause: 'time passes',
+    };
     const at = node < 0 ? 0 : node;
     this.#add(at, at, `✗ ${label[kind]}`, [], undefined);
   }
@@ -123,7 +128,8 @@ class ScheduleRecording implements WorldObserver {
     const lines = [`${flight.task.name}: ${formatAddress(verb.address)}${place}`];
     if (verb.op === verbOp.flush) return lines;
     const after = this.#words(flight);
-    if (verb.op === verbOp.read) return [...lines, `reads ${after[0]}${after.length > 1 ? ' …' : ''}`];
+    if (verb.op === verbOp.read)
+      return [...lines, `reads ${after[0]}${after.length > 1 ? ' …' : ''}`];
     const changed = after.flatMap((word, i) =>
       word === this.#before[i] ? [] : [`+${8 * i}: ${this.#before[i]} → ${word}`],
     );

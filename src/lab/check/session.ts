@@ -72,8 +72,8 @@ export class Session {
     if (this.isOver) return [];
     for (;;) {
       const choices = this.world.choices();
-      if (choices.length > 0 || this.#patience === 0) return choices;
-      // Nobody can go on but by giving up: those that wait for a deadline get it.
+      if (choices.length > 0 || this.#patience === 0 || !this.world.clockRead) return choices;
+      // Nobody can go on but by giving up: those that look at the clock see that it is late.
       this.#patience--;
       this.world.letTimePass(pauseNs);
     }
@@ -261,7 +261,9 @@ export class Session {
         );
       } else {
         encodeValue(value, number);
-        const done = yield* operation === 'delete' ? client.delete(key) : client[operation](key, value);
+        const done = yield* operation === 'delete'
+          ? client.delete(key)
+          : client[operation](key, value);
         recorder.end(row, done ? 'ok' : 'refused', world.steps);
       }
     } catch (error) {
@@ -283,7 +285,11 @@ export class Session {
   #resultOf(row: number): string {
     const { kind, outcome, value } = operationAt(this.recorder.history(), row);
     if (kind !== 'get' || outcome !== 'ok') return outcome;
-    return value === absent ? 'finds nothing' : value === torn ? 'gives torn bytes' : `gives ${value}`;
+    return value === absent
+      ? 'finds nothing'
+      : value === torn
+        ? 'gives torn bytes'
+        : `gives ${value}`;
   }
 
   #failed(row: number, operation: string, error: unknown): void {

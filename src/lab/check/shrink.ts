@@ -1,10 +1,10 @@
+import { parseChoice } from '../../../sim/explore/index.ts';
 import type { System } from '../../systems/system.ts';
 import type { Judgement } from './judge.ts';
-import { choiceTexts, replayLoosely, type ScheduleResult } from './schedule.ts';
 import type { Scenario } from './scenario.ts';
+import { choiceTexts, replayLoosely, type ScheduleResult } from './schedule.ts';
 import { type Failure, searchByDice } from './search.ts';
 import { type Stage, stageOf } from './stage.ts';
-import { parseChoice } from '../../../sim/explore/index.ts';
 
 export interface SmallFailure extends Failure {
   readonly scenario: Scenario;
