@@ -23,6 +23,8 @@ export class Flight {
   part = 0;
   /** Words of a WRITE that an atomic has swallowed. */
   swallowed: Set<number> | undefined = undefined;
+  /** The step at which it first acted. */
+  actedAtStep = 0;
   /** A hash of what the program will learn from it, once it has ended. */
   answer = 0;
 

@@ -130,7 +130,7 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   }
   const signature = signatureOf(effect);
   const foreign = node.resumes - task.resumes;
-  const loop = spin.loop(signature, foreign);
+  const loop = spin.loop(signature, foreign, (flight) => world.hasChangedSince(flight));
   if (loop === undefined) {
     spin.yielded(signature, foreign, task.serial, node.order, isPure(effect));
     return false;

@@ -40,13 +40,15 @@ export class SpinLog {
   }
 
   /** Asked before the program's next effect is performed. */
-  loop(signature: number, foreign: number): Loop | undefined {
+  loop(signature: number, foreign: number, isStale: (flight: Flight) => boolean): Loop | undefined {
     const entries = this.#entries;
     const n = entries.length;
     for (let length = 1; length <= roundMax && 2 * length <= n; length++) {
       const first = entries[n - 2 * length] as Entry;
       if (first.signature !== signature || first.foreign !== foreign) continue;
       if (!this.#repeats(length)) continue;
+      // A torn READ may have seen what was changed before it ended: then nobody would wake the program.
+      if (entries.slice(n - length).some(({ flights }) => flights.some(isStale))) continue;
       const round = entries.splice(n - length, length);
       const { serial, orderA, orderB } = round[0] as Entry;
       return { serial, orderA, orderB, flights: round.flatMap((entry) => entry.flights) };

@@ -87,6 +87,7 @@ export class World implements NodeHost {
   failure: { readonly task: Task; readonly error: unknown } | undefined = undefined;
   onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
   #nextIncarnation: number;
+  readonly #changedAt = new Map<number, number>();
   /** Programs that spun, and need not any more because of this step. */
   readonly #freed: Task[] = [];
 
@@ -191,6 +192,10 @@ export class World implements NodeHost {
     key.include(4, this.history);
     key.include(5, this.faults);
     for (const node of this.nodes) node?.digestInto(key);
+    // Else a state in which all spin could not be told from the one before, and no search would see it.
+    for (const task of this.tasks) {
+      if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
+    }
     if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
     return key;
   }
@@ -263,6 +268,7 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
+    if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
     if (flight.isAtomic) {
       if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
@@ -386,7 +392,16 @@ export class World implements NodeHost {
     for (const task of this.tasks) task.blocked = false;
   }
 
+  /** Whether words that a verb looked at have changed since it did. */
+  hasChangedSince({ node, from, to, actedAtStep }: Flight): boolean {
+    for (let word = from; word <= to; word++) {
+      if ((this.#changedAt.get(node * 2 ** 32 + word) ?? -1) > actedAtStep) return true;
+    }
+    return false;
+  }
+
   #unblock(node: number, word: number): void {
+    this.#changedAt.set(node * 2 ** 32 + word, this.steps);
     for (const task of this.tasks) {
       if (!task.blocked) continue;
       for (const flight of task.spin.watched) {

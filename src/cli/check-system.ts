@@ -78,6 +78,7 @@ export function addCheckSystemFlags(command: Command): Command {
     command.addOption(new Option(`--${name} <value>`, text));
   }
   return command
+    .option('--no-recovery', 'tell nobody of faults: only safety among survivors is checked')
     .option('--linearizable', 'hold gets to be fresh, even where the system does not promise it')
     .option('--every-effect', 'exhaustive: programs of one node may overtake at every effect')
     .option('--set <path=value>', 'a setting of the system', collect)
@@ -171,6 +172,7 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
     durability: (read('durability') ?? 'assumed') as Scenario['durability'],
     timing: read('timing') as Scenario['timing'] | undefined,
     faults: read('faults') as string | undefined,
+    recovery: given.recovery !== false,
     linearizable: given.linearizable === true,
     everyEffect: given.everyEffect === true,
     seed: count('seed') ?? 1,

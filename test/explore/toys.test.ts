@@ -31,6 +31,7 @@ function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
     valueWords: 2,
     clients,
     faults: [],
+    recovery: true,
     linearizable: false,
     grain: 'effects',
     seed: 1,

@@ -69,7 +69,6 @@ function clientOf(toy: Toy, at: number): StoreClient {
       yield* toy.put(at, value);
       return true;
     },
-    // biome-ignore lint/correctness/useYield: the system does not offer it
     *delete() {
       throw new Error('a toy has no delete');
     },

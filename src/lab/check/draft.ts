@@ -35,6 +35,7 @@ export interface ScenarioDraft {
   readonly durability: Durability;
   readonly timing: 'asynchronous' | 'bounded' | undefined;
   readonly faults: string | undefined;
+  readonly recovery: boolean;
   readonly linearizable: boolean;
   readonly everyEffect: boolean;
   readonly seed: number;
@@ -62,6 +63,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     valueWords: draft.valueWords ?? size.valueWords,
     clients,
     faults: parseFaults(draft.faults ?? 'crash'),
+    recovery: draft.recovery,
     linearizable: draft.linearizable,
     grain: isExhaustive && !draft.everyEffect ? 'waits' : 'effects',
     seed: draft.seed,

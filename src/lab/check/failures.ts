@@ -7,6 +7,10 @@ import type { Session } from './session.ts';
 /** What whoever watches the cluster does when something fails: tells the survivors. */
 export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): void {
   const { world, stage } = session;
+  if (!stage.scenario.recovery) {
+    if (kind !== 'pause') session.unrepaired++;
+    return;
+  }
   switch (kind) {
     case 'pause':
       return;

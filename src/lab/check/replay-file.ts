@@ -21,6 +21,7 @@ const scenarioSchema = z.strictObject({
   valueWords: count,
   clients: z.array(z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count }))),
   faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
+  recovery: z.boolean(),
   linearizable: z.boolean(),
   grain: z.enum(['effects', 'waits']),
   seed: z.number().int(),

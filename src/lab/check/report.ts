@@ -26,7 +26,7 @@ export function describeScenario(scenario: Scenario): string[] {
       `durability ${scenario.durability}, timing ${scenario.timing}, ` +
       `values of ${scenario.valueWords * 8} B`,
     `faults: ${faults.length === 0 ? 'none' : faults.map(({ kind, count, node }) => `${kind}${node === undefined ? '' : ` of ${node}`} up to ${count}`).join(', ')}` +
-      `; seed ${scenario.seed}${set.length === 0 ? '' : `; ${set.join(', ')}`}`,
+      `${scenario.recovery ? '' : ', nobody repairs'}; seed ${scenario.seed}${set.length === 0 ? '' : `; ${set.join(', ')}`}`,
   ];
 }
 

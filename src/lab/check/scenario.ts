@@ -32,6 +32,8 @@ export interface Scenario {
   /** Client i runs on compute node i mod `computeNodes`. */
   readonly clients: readonly (readonly ClientOperation[])[];
   readonly faults: readonly FaultSpec[];
+  /** Survivors are told of faults, and repair; else only safety among them can be checked. */
+  readonly recovery: boolean;
   /** Gets must be fresh, even where the system does not promise it. */
   readonly linearizable: boolean;
   /** Whether programs of one node may overtake each other at each effect, or where they wait. */

@@ -117,7 +117,7 @@ class ScheduleRecording implements WorldObserver {
     task: Task | undefined,
   ): void {
     if (!this.#isOn) return;
-    const background = task !== undefined && task.daemon;
+    const background = task?.daemon === true;
     const timeNs = this.world?.steps ?? 0;
     this.steps.push({ timeNs, from, to, label, details, background });
   }

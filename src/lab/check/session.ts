@@ -13,7 +13,7 @@ import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/
 import { tellOfFault } from './failures.ts';
 import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
 import type { Stage } from './stage.ts';
-import { decodeValue, encodeValue, loadedValue, valueOf } from './values.ts';
+import { decodeValue, encodeValue, loadedValue, writtenValue } from './values.ts';
 
 /** Something that must never be, seen before any history was checked. */
 export interface Defect {
@@ -219,7 +219,7 @@ export class Session {
       const { operation, key } = operations[i] as ClientOperation;
       yield* sleep(boundaryNs);
       try {
-        yield* this.operate(client, index, operation, key, valueOf(index, i));
+        yield* this.operate(client, index, operation, key, writtenValue(index, i));
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
         this.#startClient(index, operations, i + 1);

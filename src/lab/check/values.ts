@@ -23,7 +23,7 @@ export function decodeValue(bytes: Uint8Array): number {
 }
 
 /** What a client's operation writes: no two write the same. */
-export function valueOf(client: number, operation: number): number {
+export function writtenValue(client: number, operation: number): number {
   return 4096 + client * 256 + operation;
 }
 
