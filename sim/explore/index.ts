@@ -16,6 +16,7 @@ export {
   withOption,
 } from './choice.ts';
 export { actOptions, type ChoiceRules } from './choices.ts';
+export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,
   type ExhaustiveEnd,
@@ -29,7 +30,8 @@ export { Footprint } from './footprint.ts';
 export { WorldMemory } from './memory.ts';
 export type { WorldNode } from './node.ts';
 export type { WorldObserver } from './observer.ts';
+export type { WorldOptions } from './options.ts';
 export { PctScheduler } from './pct.ts';
 export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
 export { boundaryNs, type Task } from './task.ts';
-export { World, type WorldEvents } from './world.ts';
+export { World } from './world.ts';

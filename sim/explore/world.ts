@@ -7,38 +7,16 @@ import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
 import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
 import { type ChoiceRules, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
+import { noEvents } from './events.ts';
 import { type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
+import type { WorldOptions } from './options.ts';
 import { resume, takeFence } from './resume.ts';
 import { Task } from './task.ts';
-
-export interface WorldOptions {
-  readonly memory: WorldMemory;
-  readonly names: TaskNames;
-  readonly durability: Durability;
-  readonly seed: number;
-  /** `bounded`: no timer fires beyond the bound of a verb in flight. */
-  readonly timing: 'asynchronous' | 'bounded';
-  readonly verbBoundNs: number;
-  readonly rules: ChoiceRules;
-  readonly observer?: WorldObserver | undefined;
-}
-
-/** Things that happened which a test of a protocol should have seen. */
-export interface WorldEvents {
-  casLost: number;
-  tornVerbs: number;
-  writesSwallowed: number;
-  landedAfterCrash: number;
-  landedInPart: number;
-  cutByFence: number;
-  wordsReverted: number;
-  spins: number;
-}
 
 /**
  * A cluster in which everything that may happen next is a choice; see docs/verification.md, "The world".
@@ -58,16 +36,7 @@ export class World implements NodeHost {
   readonly tasks: Task[] = [];
   readonly pairs: Pair[] = [];
   readonly menu: FaultMenuEntry[] = [];
-  readonly events: WorldEvents = {
-    casLost: 0,
-    tornVerbs: 0,
-    writesSwallowed: 0,
-    landedAfterCrash: 0,
-    landedInPart: 0,
-    cutByFence: 0,
-    wordsReverted: 0,
-    spins: 0,
-  };
+  readonly events = noEvents();
   /** Verbs that acted, by who posted them and with what answer. */
   readonly acted = new Digest();
   /** What was seen from outside: beginnings, and what had ended before. */
@@ -218,8 +187,6 @@ export class World implements NodeHost {
     throw new Error(`verb ${serial} of ${this.names.nameOf(number)} is not in flight`);
   }
 
-  // verbs ----------------------------------------------------------------------------------
-
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
     for (const verb of verbs) {
       const serial = task.serial++;
@@ -341,8 +308,6 @@ export class World implements NodeHost {
     yield* node.hub.returnCredits();
     node.creditsRunning = false;
   }
-
-  // programs -------------------------------------------------------------------------------
 
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
   #goOn(task: Task): void {

@@ -22,7 +22,7 @@ is made small, drawn, and saved; exit 1.
 
 Examples:
   farside check direct
-  farside check direct --scheduler exhaustive --script "put get / put get" --faults crash
+  farside check direct --scheduler exhaustive --script put,get/put,get --no-recovery
   farside check clover --replicas 2 --schedules 1M --faults crash,pause:2
   farside check ./mine.js --scheduler pct --durability flush --faults restart
   farside check --replay farside-schedule-direct.json`;

@@ -61,7 +61,7 @@ const broken = [
     lateFlush,
     scenario('put get', { ...restart, valueWords: 1 }),
     'safety',
-    'data reliability',
+    undefined,
   ],
   ['locks in crossed orders', crossed, scenario('put/get'), 'liveness', 'progress'],
   ['Direct without locks', withoutLocks, scenario('put put/put get'), undefined, undefined],

@@ -16,18 +16,23 @@ const names: Readonly<Record<string, string>> = {
 };
 
 export function describeScenario(scenario: Scenario): string[] {
-  const { clients, faults, settings } = scenario;
-  const plural = (count: number, noun: string): string =>
-    `${count} ${noun}${count === 1 ? '' : 's'}`;
-  const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const { clients, settings, computeNodes, memoryNodes, replicas } = scenario;
+  const set = Object.entries(settings).map(([name, value]) => `; ${name}=${value}`);
+  const repairs = scenario.recovery ? '' : ', nobody repairs';
   return [
-    `clients: ${clients.map(operationsText).join(' / ')}, on ${plural(scenario.computeNodes, 'compute node')}`,
-    `${plural(scenario.memoryNodes, 'memory node')}, ${plural(scenario.replicas, 'copy').replace('copys', 'copies')}, ` +
-      `durability ${scenario.durability}, timing ${scenario.timing}, ` +
-      `values of ${scenario.valueWords * 8} B`,
-    `faults: ${faults.length === 0 ? 'none' : faults.map(({ kind, count, node }) => `${kind}${node === undefined ? '' : ` of ${node}`} up to ${count}`).join(', ')}` +
-      `${scenario.recovery ? '' : ', nobody repairs'}; seed ${scenario.seed}${set.length === 0 ? '' : `; ${set.join(', ')}`}`,
+    `clients: ${clients.map(operationsText).join(' / ')}; compute nodes: ${computeNodes}`,
+    `memory nodes: ${memoryNodes}; copies: ${replicas}; durability ${scenario.durability}; ` +
+      `timing ${scenario.timing}; values of ${scenario.valueWords * 8} B`,
+    `faults: ${faultsText(scenario)}${repairs}; seed ${scenario.seed}${set.join('')}`,
   ];
+}
+
+function faultsText({ faults }: Scenario): string {
+  const texts = faults.map(({ kind, count, node }) => {
+    const whose = node === undefined ? '' : ` of ${node}`;
+    return `${kind}${whose} up to ${count}`;
+  });
+  return texts.join(', ') || 'none';
 }
 
 export function describeSearch({ plan, findings, seconds, threads, partial }: CheckResult): string {
