@@ -6,6 +6,7 @@ import {
   localOp,
   type Verb,
 } from '../../src/core/effect.ts';
+import { unreachable } from '../../src/core/errors.ts';
 import { acceptMessage } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { hashBytes, scramble } from './digest.ts';
@@ -211,9 +212,15 @@ function perform(world: World, task: Task, effect: Effect): void {
       world.add(task.node, name, effect.program, true, task.pairs);
       break;
     }
+    case effectKind.reconnect:
+      // What was posted on the old queue pair may still take effect; the next verb makes a new one.
+      task.pairs.delete(effect.node);
+      break;
     case effectKind.compute:
     case effectKind.fence:
       break;
+    default:
+      unreachable(effect);
   }
 }
 

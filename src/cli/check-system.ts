@@ -115,17 +115,17 @@ export async function checkSystem(
     refuseLargeScope(stage, statesMax);
   }
   const { check } = await import('../lab/check/check.ts');
-  const result = await interruptible((signal) =>
-    check(
-      {
-        scenario,
-        scheduler,
-        schedules: (read('schedules') ?? 20_000) as number,
-        statesMax,
-        threads: read('threads') as number | undefined,
-      },
-      { signal, ...progressOf() },
-    ),
+  const options = {
+    scenario,
+    scheduler,
+    schedules: (read('schedules') ?? 20_000) as number,
+    statesMax,
+    threads: read('threads') as number | undefined,
+  };
+  const progress = progressOf();
+  const result = await interruptible(
+    (signal) => check(options, { signal, ...progress }),
+    clearProgress,
   );
   const out = (read('out') ?? `farside-schedule-${systemLabel(system)}.json`) as string;
   const file = result.failure === undefined ? undefined : await save(result.failure, out);
@@ -209,6 +209,10 @@ function progressOf(): { onProgress?: (schedules: number, states: number) => voi
       process.stderr.write(`\r\x1b[K ${schedules} schedules${seen}`);
     },
   };
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }
 
 async function save(failure: NonNullable<CheckResult['failure']>, out: string): Promise<string> {
