@@ -298,7 +298,12 @@ export class CloverClient implements StoreClient {
     const { refs } = this.#writer;
     const server = node.serverNode(node.serverOf(key));
     const epoch = node.epochs[node.serverOf(key)] as number;
-    const request = newKeyRequest(operations.open, key, 8 * refs.length);
+    const request = newKeyRequest(
+      operations.open,
+      key,
+      8 * refs.length,
+      node.site.context.incarnation,
+    );
     for (const [r, copy] of refs.entries()) {
       storeEntry(request, requestHead.sizeBytes + 8 * r, copy, firstSequence);
     }
@@ -326,8 +331,7 @@ export class CloverClient implements StoreClient {
   /** Tells the server that the chain has ended; it does not matter who does, or how often. */
   *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
     const node = this.#node;
-    const request = newKeyRequest(operations.remove, key, 8);
-    requestHead.field.number.set(request, 0, chain);
+    const request = newKeyRequest(operations.remove, key, 8, chain);
     storeEntry(request, requestHead.sizeBytes, tombstone, 0);
     yield* this.#caller.call(node.serverNode(node.serverOf(key)), requestPort, request);
     this.#caller.release();

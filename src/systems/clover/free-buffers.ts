@@ -89,6 +89,11 @@ export class FreeBuffers {
     }
   }
 
+  /** All of them. */
+  *held(): Generator<Reference> {
+    for (const list of this.#lists) yield* list.free;
+  }
+
   /** Bytes of the free buffers that this node holds. */
   heldBytes(): number {
     return this.#lists.reduce(
@@ -146,7 +151,7 @@ export class FreeBuffers {
     list: List,
     caller: RpcCaller,
   ): Program<void> {
-    const request = newRequest(operations.ask, 0);
+    const request = newRequest(operations.ask, 0, this.#context.incarnation);
     requestHead.field.sizeClass.set(request, 0, sizeClass);
     requestHead.field.bucket.set(request, 0, bucket);
     const node = this.#servers[server] as number;

@@ -1,4 +1,5 @@
 import type { System, SystemPromise } from '../system.ts';
+import { auditClover } from './audit.ts';
 import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
 import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
 import { messageBytesMax } from './messages.ts';
@@ -46,6 +47,14 @@ export const system: System<CloverConfig> = {
   },
   openNode: (site, config) => new CloverNode(site, config),
   openServer: (site, config, _role, index) => new MetadataServer(site, config, index),
+  audit: (site, config, image, nodes, servers) =>
+    auditClover(
+      site,
+      config,
+      image,
+      nodes as readonly CloverNode[],
+      servers as readonly MetadataServer[],
+    ),
   locate: (site, config, address) =>
     new CloverLayout(site.cluster, site.shape, config).locate(address),
 };

@@ -43,8 +43,8 @@ export class CloverLayout {
     this.replicas = shape.replicas;
     this.servers = config.metadataServers;
     const memoryNodes = cluster.withRole('memory');
-    this.buckets = memoryNodes.length;
-    for (const [d, node] of memoryNodes.entries()) {
+    this.buckets = shape.memoryNodes;
+    for (const [d, node] of memoryNodes.slice(0, this.buckets).entries()) {
       assert(
         node.id === d,
         () => `memory node ${d} has id ${node.id}: expected them to come first`,
@@ -100,9 +100,29 @@ export class CloverLayout {
     );
   }
 
+  /** Handles of all memory nodes run from 1 to this. */
+  get handles(): number {
+    return this.#handlesPerNode * this.buckets;
+  }
+
+  /** Which server's pools a buffer belongs to. */
+  serverOf(target: Reference): number {
+    const sizeClass = this.sizeClassOf(target);
+    const index = this.#indexOf(target, sizeClass);
+    let server = 0;
+    while (index >= this.share(sizeClass, server)[1]) server++;
+    return server;
+  }
+
+  /** Counted within its memory node and class. */
+  #indexOf(target: Reference, sizeClass: number): number {
+    const index = (handleOf(target) - 1) % this.#handlesPerNode;
+    return index - (this.#firstIndex[sizeClass] as number);
+  }
+
   /** Whether a word that was read may be followed: a foreign or torn one must not end the run. */
   isHandle(handle: number): boolean {
-    return handle >= 1 && handle <= this.#handlesPerNode * this.buckets;
+    return handle >= 1 && handle <= this.handles;
   }
 
   handle(bucket: number, sizeClass: number, index: number): number {
@@ -116,6 +136,15 @@ export class CloverLayout {
       Math.floor((count * server) / this.servers),
       Math.floor((count * (server + 1)) / this.servers),
     ];
+  }
+
+  /** All shortcut slots that a server may give out. */
+  *slotsOf(server: number): Generator<number> {
+    for (let bucket = 0; bucket < this.buckets; bucket++) {
+      for (let index = 0; index < this.plan.shortcutSlotsPerServer; index++) {
+        yield this.slot(bucket, server, index);
+      }
+    }
   }
 
   slotOf(chain: number): number {

@@ -2,9 +2,19 @@ import { FarsideError } from '../../core/errors.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import { layout, u8, u16, u32, u53, u64 } from '../../core/layout.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
+import type { RecoveryReport } from '../recovery.ts';
 import type { StoreShape } from '../system.ts';
 import { buffersPerRequestMax, retireBatchMax } from './config.ts';
-import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from './pointer.ts';
+import type { CloverLayout } from './layout.ts';
+import {
+  areaIn,
+  entryIn,
+  entryLow,
+  handleOf,
+  highHalfFor,
+  type Reference,
+  versionOf,
+} from './pointer.ts';
 
 /**
  * What compute nodes and metadata servers say to each other. Every request starts with the same head:
@@ -12,7 +22,8 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *    0 +-----------+----------+------------+---------+---------+-----+
  *      | operation | class u8 | bucket u16 | count   | key u8  |  -  |   count u16, key length in bytes
  *    8 +-----------+----------+------------+---------+---------+-----+
- *      | chain u53 (remove), epoch (epoch)                           |
+ *      | number u53: the chain (remove), the epoch (epoch), else the |
+ *      | sender's incarnation, or the lost one (lost)                |
  *   16 +-------------------------------------------------------------+
  *      | query:  key                                                 |
  *      | open:   R entry words | key                                 |
@@ -20,6 +31,7 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *      | ask:    -                                                   |
  *      | retire: count retire records                                |
  *      | report: count u53: bytes moved at each memory node          |
+ *      | lost:   node u53                                            |
  *      +-------------------------------------------------------------+
  *
  * and every reply with this, then `count` entry words (query, open: R of them; ask: free buffers):
@@ -29,6 +41,8 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *    8 +-----------+-----+-----------+----------+
  *      | chain u53 (query, open)                |
  *   16 +----------------------------------------+
+ *
+ * (lost: a recovery report instead, drawn below).
  */
 export const requestHead = layout('metadata request', {
   operation: u8,
@@ -70,16 +84,50 @@ export const operations = {
   retire: 5,
   report: 6,
   epoch: 7,
+  lost: 8,
 } as const;
+
+/** The node of a `lost` request, behind its head. */
+export const lostNode = u53.at(0);
+
+/** What a reply to `lost` says: a RecoveryReport. */
+export const recoveryBody = layout('recovery report', {
+  locksBroken: u53,
+  entriesRepaired: u53,
+  buffersReclaimed: u53,
+  bytesMoved: u53,
+});
+
+export function recoveryReply(report: RecoveryReport): Uint8Array {
+  const reply = new Uint8Array(replyHead.sizeBytes + recoveryBody.sizeBytes);
+  replyHead.field.status.set(reply, 0, statuses.ok);
+  const f = recoveryBody.field;
+  f.locksBroken.set(reply, replyHead.sizeBytes, report.locksBroken);
+  f.entriesRepaired.set(reply, replyHead.sizeBytes, report.entriesRepaired);
+  f.buffersReclaimed.set(reply, replyHead.sizeBytes, report.buffersReclaimed);
+  f.bytesMoved.set(reply, replyHead.sizeBytes, report.bytesMoved);
+  return reply;
+}
+
+export function recoveryIn(reply: Uint8Array): RecoveryReport {
+  const f = recoveryBody.field;
+  return {
+    locksBroken: f.locksBroken.get(reply, replyHead.sizeBytes),
+    entriesRepaired: f.entriesRepaired.get(reply, replyHead.sizeBytes),
+    buffersReclaimed: f.buffersReclaimed.get(reply, replyHead.sizeBytes),
+    bytesMoved: f.bytesMoved.get(reply, replyHead.sizeBytes),
+  };
+}
 
 export const statuses = { ok: 1, absent: 2, exists: 3, refused: 4, full: 5 } as const;
 
 /** Every metadata server takes requests here, every compute node takes epochs here. */
 export const requestPort = 0;
 
-export function newRequest(operation: number, bodyBytes: number): Uint8Array {
+export function newRequest(operation: number, bodyBytes: number, number = 0): Uint8Array {
   const bytes = new Uint8Array(requestHead.sizeBytes + bodyBytes);
   requestHead.field.operation.set(bytes, 0, operation);
+  requestHead.field.number.set(bytes, 0, number);
   return bytes;
 }
 
@@ -91,8 +139,8 @@ export function newReply(status: number, words = 0): Uint8Array {
 }
 
 /** A request that carries `key` behind `at` bytes of body. */
-export function newKeyRequest(operation: number, key: Key, at: number): Uint8Array {
-  const bytes = newRequest(operation, at + key.bytes.length);
+export function newKeyRequest(operation: number, key: Key, at: number, number: number): Uint8Array {
+  const bytes = newRequest(operation, at + key.bytes.length, number);
   requestHead.field.keyBytes.set(bytes, 0, key.bytes.length);
   bytes.set(key.bytes, requestHead.sizeBytes + at);
   return bytes;
@@ -124,6 +172,33 @@ export function entriesAt(bytes: Uint8Array, at: number, count: number): Referen
   const refs: Reference[] = [];
   for (let i = 0; i < count; i++) refs.push(entryAt(bytes, at + 8 * i));
   return refs;
+}
+
+/** As `entriesAt`, from a peer: each must be a buffer of this store at a version that there is. */
+export function buffersAt(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  layout: CloverLayout,
+): Reference[] {
+  const refs = entriesAt(bytes, at, count);
+  for (const target of refs) {
+    if (!layout.isHandle(handleOf(target)) || versionOf(target) < 1) {
+      throw new FarsideError('FARSIDE_CORRUPT', `a message names buffer ${target}: there is none`);
+    }
+  }
+  return refs;
+}
+
+/** The operation of a request; FARSIDE_CORRUPT where it is shorter than what it says it holds. */
+export function operationIn(body: Uint8Array, replicas: number): number {
+  const operation = body.length < requestHead.sizeBytes ? 0 : (body[0] as number);
+  const count = operation === 0 ? 0 : requestHead.field.count.get(body, 0);
+  let least = requestHead.sizeBytes;
+  if (operation === operations.retire) least += count * retireRecordBytes(replicas);
+  if (operation === operations.report) least += 8 * count;
+  if (body.length < least) throw corrupt(`its ${count} entries`, body.length);
+  return operation;
 }
 
 export function sequenceAt(bytes: Uint8Array, at: number): number {

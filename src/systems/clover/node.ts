@@ -1,8 +1,10 @@
+import type { Address } from '../../core/address.ts';
 import { compute, type Program, sleep } from '../../core/effect.ts';
-import { assert, FarsideError } from '../../core/errors.ts';
+import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { Message } from '../../core/message.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
+import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
@@ -22,9 +24,10 @@ import {
   sequenceAt,
   statuses,
 } from './messages.ts';
-import { noReference, type Reference } from './pointer.ts';
+import { noReference, ownerNumber, type Reference } from './pointer.ts';
+import { NodeRecovery } from './recovery/node-recovery.ts';
 import { RetireQueue } from './retire-queue.ts';
-import { reuseDelayNs } from './timing.ts';
+import { restNs } from './timing.ts';
 
 /** A cursor that no operation has validated for that many epochs is a miss. */
 const epochsUnusedMax = 2;
@@ -42,6 +45,7 @@ export class CloverEvents {
   heldWaits = 0;
   tombstonesMet = 0;
   epochsAcknowledged = 0;
+  malformed = 0;
 }
 
 /** One compute node: cursors and free buffers that its clients share, and what runs behind them. */
@@ -56,15 +60,18 @@ export class CloverNode implements SystemNode {
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
+  /** READs that take as long are repeated. */
   readonly reuseDelayNs: number;
   /** A get waits for both READs, meters no load and verifies no checksum. */
   readonly isPlain: boolean;
-  /** This node's index among compute nodes. */
-  readonly index: number;
+  /** Names this node in the headers that it holds; see pointer.ts. */
+  readonly owner: number;
   /** Newest epoch heard of, by server. */
   readonly epochs: number[];
   /** A verb ended unknown: it may take effect at any later time, so no epoch may pass. */
   hasUnknownVerbs = false;
+  readonly callers: CallerPool;
+  readonly recovery: NodeRecovery;
   readonly #servers: readonly number[];
   readonly #clients: CloverClient[] = [];
 
@@ -74,13 +81,15 @@ export class CloverNode implements SystemNode {
     this.config = config;
     this.layout = new CloverLayout(cluster, site.shape, config);
     this.cursors = new CursorTable(config.cursorsMax, config.evictBy);
-    this.reuseDelayNs = reuseDelayNs(context);
-    this.index = cluster.withRole('compute').findIndex((node) => node.id === context.node);
+    this.reuseDelayNs = restNs(context, config) ?? Number.POSITIVE_INFINITY;
+    this.owner = ownerNumber(context.incarnation);
     this.#servers = cluster.withRole('metadata').map((node) => node.id);
     this.epochs = this.#servers.map(() => 0);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the epoch port is ${port.id}, not ${requestPort}`);
     const callers = new CallerPool(context);
+    this.callers = callers;
+    this.recovery = new NodeRecovery(this);
     this.loads = config.loadBalance === 'load' ? new LoadMeter(this.layout.buckets) : undefined;
     this.isPlain =
       config.readWait === 'both' && !config.verifyReads && config.loadBalance === 'round-robin';
@@ -100,6 +109,24 @@ export class CloverNode implements SystemNode {
     const client = new CloverClient(this);
     this.#clients.push(client);
     return client;
+  }
+
+  recover(fault: Fault): Program<RecoveryReport> {
+    return this.recovery.recover(fault);
+  }
+
+  /** Free buffers of this node. */
+  heldBuffers(): Iterable<Reference> {
+    return this.free.held();
+  }
+
+  *held(): Generator<Address> {
+    for (const target of this.heldBuffers()) yield this.layout.addressOf(target);
+  }
+
+  /** How many metadata servers there are. */
+  get servers(): number {
+    return this.#servers.length;
   }
 
   serverOf(key: Key): number {
@@ -148,7 +175,7 @@ export class CloverNode implements SystemNode {
     const reply = yield* caller.call(
       this.serverNode(server),
       requestPort,
-      newKeyRequest(operations.query, key, 0),
+      newKeyRequest(operations.query, key, 0, this.site.context.incarnation),
     );
     const isKnown = replyHead.field.status.get(reply, 0) === statuses.ok;
     if (isKnown) yield* compute('update');
@@ -182,8 +209,14 @@ export class CloverNode implements SystemNode {
   *#acknowledgeEpoch(request: Message): Program<Uint8Array> {
     const server = this.#servers.indexOf(request.from);
     const epoch = requestHead.field.number.get(request.body, 0);
-    if (server < 0 || requestHead.field.operation.get(request.body, 0) !== operations.epoch) {
-      throw new FarsideError('FARSIDE_CORRUPT', `node ${request.from} sent no epoch`);
+    const isWhole = request.body.length >= requestHead.sizeBytes;
+    if (
+      server < 0 ||
+      !isWhole ||
+      requestHead.field.operation.get(request.body, 0) !== operations.epoch
+    ) {
+      this.events.malformed++;
+      return newReply(statuses.refused);
     }
     this.epochs[server] = Math.max(this.epochs[server] as number, epoch);
     const underWay = this.#clients

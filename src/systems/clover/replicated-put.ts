@@ -35,7 +35,7 @@ export function* publishReplicated(
   next: readonly Reference[],
   sequence: number,
 ): Program<void> {
-  yield* batch(...headerWrites(node, old, next, node.index + 1, true));
+  yield* batch(...headerWrites(node, old, next, node.owner, true));
   yield* batch(...headerWrites(node, old, next, sequence, false));
 }
 

@@ -106,7 +106,11 @@ export class RetireQueue {
       while (lane.links.length >= least) {
         const links = lane.links.splice(0, this.#config.retireBatch);
         yield* this.#writeShortcuts(links);
-        yield* caller.call(this.#servers[lane.server] as number, requestPort, retireRequest(links));
+        yield* caller.call(
+          this.#servers[lane.server] as number,
+          requestPort,
+          retireRequest(links, this.#context.incarnation),
+        );
         caller.release();
         this.linksRetired += links.length;
       }
@@ -143,9 +147,9 @@ export class RetireQueue {
   }
 }
 
-function retireRequest(links: readonly Link[]): Uint8Array {
+function retireRequest(links: readonly Link[], incarnation: number): Uint8Array {
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
-  const request = newRequest(operations.retire, links.length * recordBytes);
+  const request = newRequest(operations.retire, links.length * recordBytes, incarnation);
   requestHead.field.count.set(request, 0, links.length);
   for (const [i, { cursor, old, refs, sequence }] of links.entries()) {
     const at = requestHead.sizeBytes + i * recordBytes;

@@ -178,7 +178,7 @@ export class Writer {
             highHalfFor(handleOf(next)),
             linkLow(next, own, nextSequence(walker.sequence), false),
           )
-        : packWord(0, tailLow(own, node.index + 1, true));
+        : packWord(0, tailLow(own, node.owner, true));
     return cas(node.layout.addressOf(tail), packWord(0, tailLow(own)), desired);
   }
 

@@ -66,6 +66,11 @@ export class Namer {
     return this.#byNumber.size;
   }
 
+  /** All chains that still have buffers. */
+  all(): Iterable<Chain> {
+    return this.#byNumber.values();
+  }
+
   find(text: string): Chain | undefined {
     return this.#byKey.get(text);
   }
