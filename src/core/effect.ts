@@ -12,6 +12,7 @@ export {
   cas,
   faa,
   fenced,
+  fencedReason,
   flush,
   read,
   readWord,

@@ -1,6 +1,6 @@
 import { type Address, align8 } from './address.ts';
 import type { Counters } from './counters.ts';
-import { batch, type Program, post, sleep, write, writeWord } from './effect.ts';
+import { type Program, post, settle, sleep, verbStatus, write, writeWord } from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
 import { type Message, messageHeader, Port, ringHeadBytes, slotHeadBytes } from './message.ts';
 import { MessagePool } from './message-pool.ts';
@@ -108,6 +108,20 @@ export class MailboxHub {
     }
   }
 
+  /**
+   * The peer has started anew: both rings of the pair are empty again, and counting starts over. The
+   * fabric zeroes the rings, after nothing of the peer's old start, and none of ours to it, can land
+   * any more.
+   */
+  reconnect(node: number): void {
+    const state = this.#byNode.get(node);
+    if (state === undefined) return;
+    const fresh = new PeerState(state.peer, 0);
+    this.#byNode.set(node, fresh);
+    this.#peers[this.#peers.indexOf(state)] = fresh;
+    this.#owed = this.#owed.filter((owed) => owed !== state);
+  }
+
   /** Ports are numbered in the order they are opened, so that both sides can agree on them. */
   openPort(): Port {
     const port = new Port(this.#ports.length);
@@ -123,14 +137,14 @@ export class MailboxHub {
    * messages may land out of order (each uses its own queue pair); `poll` takes them in slot order.
    */
   *send(envelope: Envelope, body: Uint8Array, counters: Counters): Program<void> {
-    const state = this.#peer(envelope.node);
+    let state = this.#peer(envelope.node);
     const { shape, outbound } = state.peer;
     assert(
       slotHeadBytes + body.length <= shape.slotBytes,
       () => `a message of ${body.length} B does not fit a slot of ${shape.slotBytes} B`,
       'FARSIDE_LIMIT',
     );
-    if (isFull(state)) yield* this.#awaitCredit(state);
+    if (isFull(state)) state = yield* this.#awaitCredit(state);
     const sequence = ++state.sent >>> 0;
     const slot = state.sendSlot;
     state.sendSlot = slot + 1 === shape.slots ? 0 : slot + 1;
@@ -139,10 +153,12 @@ export class MailboxHub {
     yield* post(write(at + 8, bytes), writeWord(at, packWord(body.length, sequence)));
   }
 
-  *#awaitCredit(state: PeerState): Program<void> {
+  /** Gives the state of the ring that has room; another one where the peer has started anew since. */
+  *#awaitCredit(full: PeerState): Program<PeerState> {
     for (let tries = 0; ; tries++) {
+      const state = this.#peer(full.peer.node);
       this.#learnFromCreditWord(state);
-      if (!isFull(state)) return;
+      if (!isFull(state)) return state;
       if (tries >= sendRetriesMax) {
         throw new FarsideError('FARSIDE_TIMEOUT', `node ${state.peer.node} takes no messages`);
       }
@@ -287,13 +303,14 @@ export class MailboxHub {
       while (owes(state)) {
         state.crediting = true;
         state.told = state.received;
-        yield* batch(
-          writeWord(
-            state.peer.outbound,
-            packWord(Math.floor(state.received / 2 ** 32), state.received % 2 ** 32),
-          ),
+        const credit = writeWord(
+          state.peer.outbound,
+          packWord(Math.floor(state.received / 2 ** 32), state.received % 2 ** 32),
         );
+        yield* settle(credit);
         state.crediting = false;
+        // A peer that is down sends nothing either: it starts with empty rings, if it does.
+        if (credit.status !== verbStatus.ok) break;
       }
     }
   }

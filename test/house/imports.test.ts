@@ -17,13 +17,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sim: ['src/core', 'src/memory', 'src/fabric'],
   'src/systems': ['src/core', 'src/memory'],
   'src/workload': ['src/core', 'src/memory', 'src/systems'],
-
-  'src/lab': ['src/core', 'src/memory', 'src/systems', 'src/workload', 'src/fabric', 'sim'],
-  'src/cli': ['src/lab', 'src/core', 'src/systems', 'src/workload'],
+  'src/check': ['src/core', 'src/memory', 'src/systems'],
+  'src/lab': [
+    ...['src/core', 'src/memory', 'src/systems', 'src/workload', 'src/check', 'src/fabric', 'sim'],
+  ],
+  'src/cli': ['src/lab', 'src/core', 'src/systems', 'src/workload', 'src/check'],
 };
 
 /** Folders that also run in a browser page: nothing of Node's, and only these packages. */
-const browserSafe = ['src/core', 'src/memory', 'src/systems', 'src/workload', 'sim'];
+const browserSafe = ['src/core', 'src/memory', 'src/systems', 'src/workload', 'src/check', 'sim'];
 const packagesInBrowser = ['pure-rand/generator/xoroshiro128plus'];
 
 interface Import {

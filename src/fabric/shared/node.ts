@@ -84,7 +84,8 @@ export class SharedNode implements NodeRuntime {
 
   start(program: Program<unknown>, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
-    this.#add(program, label, daemon, background ? this.background : new Counters());
+    const counters = options.counters ?? (background ? this.background : new Counters());
+    this.#add(program, label, daemon, counters);
   }
 
   /** Programs that are neither daemons nor finished. */

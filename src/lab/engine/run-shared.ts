@@ -40,6 +40,7 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       eventHash: undefined,
+      faults: undefined,
       verbs: parts.reduce((total, part) => total + part.verbs, 0),
       wallClockNs: Number(process.hrtime.bigint() - begunNs),
     });
