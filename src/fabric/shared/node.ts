@@ -210,6 +210,8 @@ export class SharedNode implements NodeRuntime {
         return 1;
       case effectKind.fence:
         return this.#fence(task, effect);
+      case effectKind.reconnect:
+        return 1; // nothing lies between a verb and the memory that could break
       default:
         return unreachable(effect);
     }
