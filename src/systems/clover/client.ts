@@ -1,9 +1,11 @@
+import { nodeOf } from '../../core/address.ts';
 import {
   batch,
   compute,
   type Program,
   post,
   read,
+  reconnect,
   spawn,
   VerbError,
   verbStatus,
@@ -20,13 +22,14 @@ import {
   operations,
   replyHead,
   requestHead,
-  requestPort,
   statuses,
   storeEntry,
 } from './messages.ts';
 import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
+import { inDoubt } from './recovery/doubt.ts';
+import { givenUp, ignoreLoss, LostError } from './recovery/servers.ts';
 import { Scratch } from './scratch.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
 import { Writer } from './writer.ts';
@@ -46,6 +49,7 @@ export class CloverClient implements StoreClient {
   readonly #writer: Writer;
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
+  #restartsSeen = 0;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
@@ -92,6 +96,9 @@ export class CloverClient implements StoreClient {
       }
       if (cursor.refs === refs && cursor.epoch < epoch) cursor.epoch = epoch;
       return this.#copyOut(bytes, into);
+    } catch (error) {
+      if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+      throw error;
     } finally {
       this.serial++;
     }
@@ -100,8 +107,17 @@ export class CloverClient implements StoreClient {
   /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
   *#getWith(known: Cursor | undefined, key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
+    let found = known;
+    if (node.gate.isClosed) {
+      // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
+      this.serial++;
+      yield* node.gate.pass();
+      this.serial++;
+      found = node.findCursor(key);
+    }
+    yield* this.#renewQueuePairs();
     const epoch = node.epochs[node.serverOf(key)] as number;
-    const cursor = known ?? (yield* node.query(key, epoch, this.#caller));
+    const cursor = found ?? (yield* node.query(key, epoch, this.#caller));
     if (cursor === undefined) return undefined;
     this.#walker.start(cursor);
     const seen =
@@ -109,6 +125,14 @@ export class CloverClient implements StoreClient {
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
     return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  /** Queue pairs to memory nodes that have started anew since this client last looked. */
+  *#renewQueuePairs(): Program<void> {
+    const { restarts } = this.#node;
+    while (this.#restartsSeen < restarts.length) {
+      yield* reconnect(restarts[this.#restartsSeen++] as number);
+    }
   }
 
   *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
@@ -210,6 +234,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key.text)?.refs[0] ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
@@ -225,7 +250,7 @@ export class CloverClient implements StoreClient {
       if (drain !== undefined) yield* spawn(drain, 'retire');
       return { cursor, next: refs[0] as Reference };
     } catch (error) {
-      this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass);
       throw error;
     } finally {
       this.serial++;
@@ -237,16 +262,23 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    yield* this.#renewQueuePairs();
     yield* compute('allocate', refs.length);
-    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller);
+    const renew = (): Program<void> => this.#renewQueuePairs();
+    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller, renew);
     return sizeClass;
   }
 
-  /** Buffers of an operation that ended without a verb in doubt were never linked. */
-  #afterError(error: unknown, server: number, sizeClass: number): void {
+  /**
+   * Where a verb did not end ok, or a server is lost that may have named the key, nobody knows whether
+   * the buffers are in a chain: whoever makes that node or server whole finds out. After any other error
+   * they are not.
+   */
+  *#afterError(error: unknown, server: number, sizeClass: number): Program<void> {
     if (error instanceof VerbError) {
-      if (error.outcome === 'unknown') this.#node.hasUnknownVerbs = true;
-    } else {
+      for (const node of inDoubt(this.#writer.posted)) this.#node.doubts.add(node);
+      yield* reconnect(nodeOf(error.address));
+    } else if (!(error instanceof LostError)) {
       this.#node.free.giveBack(server, sizeClass, this.#writer.refs);
     }
   }
@@ -263,13 +295,14 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       yield* this.#writer.encode(key, value, 0, false);
-      yield* batch(...this.#writer.writes());
+      yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
       if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
       return isOpened;
     } catch (error) {
-      this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass);
       throw error;
     } finally {
       this.serial++;
@@ -277,8 +310,10 @@ export class CloverClient implements StoreClient {
   }
 
   *#isKnown(key: Key): Program<boolean> {
+    if (this.#node.gate.isClosed) yield* this.#node.gate.pass();
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       yield* compute('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
@@ -296,8 +331,8 @@ export class CloverClient implements StoreClient {
   *#open(key: Key): Program<boolean> {
     const node = this.#node;
     const { refs } = this.#writer;
-    const server = node.serverNode(node.serverOf(key));
-    const epoch = node.epochs[node.serverOf(key)] as number;
+    const server = node.serverOf(key);
+    const epoch = node.epochs[server] as number;
     const request = newKeyRequest(
       operations.open,
       key,
@@ -308,8 +343,10 @@ export class CloverClient implements StoreClient {
       storeEntry(request, requestHead.sizeBytes + 8 * r, copy, firstSequence);
     }
     for (let tries = 0; tries < insertTriesMax; tries++) {
-      const reply = yield* this.#caller.call(server, requestPort, request);
+      const reply = yield* node.servers.call(server, request, this.#caller);
       const status = replyHead.field.status.get(reply, 0);
+      if (status === statuses.refused) throw givenUp(node.site.context.node);
+      if (status === statuses.unavailable) throw unavailable(key);
       assert(
         status !== statuses.full,
         () =>
@@ -331,9 +368,12 @@ export class CloverClient implements StoreClient {
   /** Tells the server that the chain has ended; it does not matter who does, or how often. */
   *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
     const node = this.#node;
+    if (node.gate.isClosed) yield* node.gate.pass();
+    yield* this.#renewQueuePairs();
     const request = newKeyRequest(operations.remove, key, 8, chain);
     storeEntry(request, requestHead.sizeBytes, tombstone, 0);
-    yield* this.#caller.call(node.serverNode(node.serverOf(key)), requestPort, request);
+    // A successor of a lost server finds the tombstone, and needs not be told.
+    yield* ignoreLoss(node.servers.call(node.serverOf(key), request, this.#caller));
     this.#caller.release();
   }
 
@@ -355,4 +395,11 @@ export class CloverClient implements StoreClient {
       'FARSIDE_VALUE',
     );
   }
+}
+
+function unavailable(key: Key): LostError {
+  return new LostError(
+    `insert of key ${JSON.stringify(key.text)}: the memory node of its shortcut does not answer, so ` +
+      'whether the key exists is unknown',
+  );
 }

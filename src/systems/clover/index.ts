@@ -3,6 +3,7 @@ import { auditClover } from './audit.ts';
 import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
 import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
 import { messageBytesMax } from './messages.ts';
+import { HeadTable } from './metadata/head-table.ts';
 import { MetadataServer } from './metadata/server.ts';
 import { CloverNode } from './node.ts';
 import { planPools } from './pools.ts';
@@ -38,7 +39,7 @@ export const system: System<CloverConfig> = {
         name: `ms${i}`,
         role: 'metadata' as const,
         cores: config.handlers + 1,
-        regions: [],
+        regions: [HeadTable.region(shape, config)],
       })),
       messageBytesMax: messageBytesMax(shape),
       // Every client may have a call under way, and the background a few.
@@ -47,6 +48,7 @@ export const system: System<CloverConfig> = {
   },
   openNode: (site, config) => new CloverNode(site, config),
   openServer: (site, config, _role, index) => new MetadataServer(site, config, index),
+  takeOver: (site, config, _role, index, fault) => new MetadataServer(site, config, index, fault),
   audit: (site, config, image, nodes, servers) =>
     auditClover(
       site,

@@ -35,10 +35,14 @@ export class CloverLayout {
   readonly #handlesPerNode: number;
   readonly #firstIndex: number[] = [];
   readonly #classOffset: number[] = [];
+  readonly #cluster: ClusterMap;
+  /** Which memory node each bucket lies on: its own, until another takes its place. */
+  readonly #placement: number[] = [];
   readonly #shortcutBase: Address[] = [];
   readonly #bufferBase: Address[] = [];
 
   constructor(cluster: ClusterMap, shape: StoreShape, config: CloverConfig) {
+    this.#cluster = cluster;
     this.plan = planPools(shape, config);
     this.replicas = shape.replicas;
     this.servers = config.metadataServers;
@@ -49,8 +53,7 @@ export class CloverLayout {
         node.id === d,
         () => `memory node ${d} has id ${node.id}: expected them to come first`,
       );
-      this.#shortcutBase.push(cluster.region(node.id, shortcutRegion).address);
-      this.#bufferBase.push(cluster.region(node.id, bufferRegion).address);
+      this.place(d, node.id);
     }
     let index = 0;
     let offsetBytes = 0;
@@ -70,7 +73,22 @@ export class CloverLayout {
     );
   }
 
-  /** The memory node of a buffer. */
+  /**
+   * Memory node `node` takes the place of bucket `bucket`. Handles stay what they are; addresses that
+   * somebody has kept do not.
+   */
+  place(bucket: number, node: number): void {
+    this.#placement[bucket] = node;
+    this.#shortcutBase[bucket] = this.#cluster.region(node, shortcutRegion).address;
+    this.#bufferBase[bucket] = this.#cluster.region(node, bufferRegion).address;
+  }
+
+  /** By bucket, the memory node that it lies on. */
+  get placement(): readonly number[] {
+    return this.#placement;
+  }
+
+  /** The bucket of a buffer: which of the memory nodes that the store began with. */
   bucketOf(target: Reference): number {
     return Math.floor((handleOf(target) - 1) / this.#handlesPerNode);
   }
@@ -170,8 +188,8 @@ export class CloverLayout {
 
   /** `buffer 12 of class 1024 + 8` or `shortcut of slot 3, word 1`. */
   locate(address: Address): string | undefined {
-    const bucket = nodeOf(address);
-    if (bucket >= this.buckets) return undefined;
+    const bucket = this.#placement.indexOf(nodeOf(address));
+    if (bucket < 0) return undefined;
     const inBuffers = address - (this.#bufferBase[bucket] as number);
     if (inBuffers >= 0 && inBuffers < this.plan.bufferRegionBytes) {
       let c = sizeClassCount - 1;

@@ -84,6 +84,32 @@ export class Allocator {
     return taken;
   }
 
+  /**
+   * After a recovery: only these buffers are in use, and nobody refers to any other. So all others are
+   * free at once, and at version 1 again. Gives how many of them had been in use at some time.
+   */
+  adopt(inUse: readonly Reference[], epoch: number): number {
+    this.epoch = epoch;
+    const used = new Set(inUse.map(handleOf));
+    let freed = 0;
+    for (const [i, list] of this.#lists.entries()) {
+      const [bucket, sizeClass] = [Math.floor(i / sizeClassCount), i % sizeClassCount];
+      const first = list.nextIndex;
+      const handleAt = (index: number): number => this.#layout.handle(bucket, sizeClass, index);
+      for (let index = first; index < list.endIndex; index++) {
+        if (used.has(handleAt(index))) list.nextIndex = index + 1;
+      }
+      for (let index = first; index < list.nextIndex; index++) {
+        if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
+        else {
+          list.returned.push(reference(handleAt(index), 1));
+          freed++;
+        }
+      }
+    }
+    return freed;
+  }
+
   /** Buffers that have turned out not to be part of a chain stay with who has them. */
   lease(refs: readonly Reference[], incarnation: number): void {
     for (const target of refs) this.#leases.set(target, incarnation);

@@ -1,4 +1,5 @@
-import { compute, type Program, spawn } from '../../../core/effect.ts';
+import { nodeOf } from '../../../core/address.ts';
+import { compute, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
 import { assert, FarsideError } from '../../../core/errors.ts';
 import type { Message } from '../../../core/message.ts';
 import {
@@ -18,10 +19,11 @@ import {
 import { noReference, type Reference } from '../pointer.ts';
 import { buffersPerRequest, sizeClassCount } from '../pools.ts';
 import type { Chain } from './namer.ts';
-import { acceptLink, hasEnded } from './retire.ts';
+import { acceptLink, hasEnded, type Retiring } from './retire.ts';
 import type { MetadataState } from './state.ts';
 
 const bodyAt = requestHead.sizeBytes;
+const openPollNs = 500;
 
 /**
  * What compute nodes ask of a metadata server. A handler changes tables only between two yields, so they
@@ -29,6 +31,8 @@ const bodyAt = requestHead.sizeBytes;
  */
 export class Requests {
   readonly #state: MetadataState;
+  /** Keys that are being opened, and (false) those of which an opening has failed. */
+  readonly #opening = new Map<string, boolean>();
 
   constructor(state: MetadataState) {
     this.#state = state;
@@ -92,26 +96,48 @@ export class Requests {
     yield* compute('update');
     const key = keyIn(body, 8 * replicas);
     const refs = buffersAt(body, bodyAt, replicas, this.#state.layout);
+    // One after another: of two chains with one key, a successor could not tell which one was named.
+    while (this.#opening.get(key.text) === true) yield* sleep(openPollNs);
     if (this.#isRefused(request)) return newReply(statuses.refused);
-    const present = this.#state.namer.find(key.text);
+    if (this.#opening.has(key.text)) return newReply(statuses.unavailable);
+    const { namer, allocator } = this.#state;
+    const present = namer.find(key.text);
     if (present !== undefined) return this.#describe(statuses.exists, present);
-    const chain = this.#state.namer.prepare(key.text, key.hash, refs, sequenceAt(body, bodyAt));
+    const chain = namer.prepare(key.text, key.hash, refs, sequenceAt(body, bodyAt));
     if (chain === undefined) return newReply(statuses.full);
-    this.#state.allocator.settleLeases(refs);
+    allocator.settleLeases(refs);
+    this.#opening.set(key.text, true);
     // Named only after its shortcut is there: a put of the named key would WRITE the shortcut as well,
     // and this WRITE could land after that one and take it back to a version already retired.
-    yield* this.#state.writeShortcut(chain, refs, chain.sequence);
-    const winner = this.#state.namer.find(key.text);
-    if (winner === undefined) {
-      this.#state.namer.name(chain);
+    const isStored = yield* this.#storeNew(chain);
+    if (isStored && this.#state.namer === namer) {
+      this.#opening.delete(key.text);
+      namer.name(chain);
       return this.#describe(statuses.ok, chain);
     }
-    yield* this.#state.clearShortcut(chain);
-    this.#state.namer.forget(chain);
-    // The buffers are the loser's again, or, where it has died meanwhile, nobody's.
-    if (this.#isRefused(request)) this.#state.free(refs);
-    else this.#state.allocator.lease(refs, requestHead.field.number.get(body, 0));
-    return this.#describe(statuses.exists, winner);
+    // The key stays reserved until what may have been WRITTEN of the chain is gone.
+    this.#opening.set(key.text, false);
+    yield* spawn(this.#abandon(chain), 'an opening that failed');
+    return newReply(statuses.unavailable);
+  }
+
+  /** The chain's shortcut and its entry in the table of heads, in one round trip. */
+  *#storeNew(chain: Chain): Program<boolean> {
+    const state = this.#state;
+    try {
+      yield* state.heads.store([chain], state.shortcutWrites(chain, chain.refs, chain.sequence));
+      return true;
+    } catch (error) {
+      if (!(error instanceof VerbError)) throw error;
+      state.events.interrupted++;
+      yield* reconnect(nodeOf(error.address));
+      return false;
+    }
+  }
+
+  *#abandon(chain: Chain): Program<void> {
+    yield* this.#state.end(chain);
+    this.#opening.delete(chain.text);
   }
 
   /** The key's tombstone is linked: from now on the key may be inserted again, as a new chain. */
@@ -165,42 +191,51 @@ export class Requests {
     const count = requestHead.field.count.get(body, 0);
     yield* compute('update', 3 * count);
     if (this.#isRefused(request)) return newReply(statuses.refused);
-    const ended: Chain[] = [];
+    const { heads, allocator } = this.#state;
+    const moved = new Map<Chain, boolean>();
+    const retired: Reference[] = [];
+    const collector = { retire: (target: Reference) => retired.push(target) };
     const recordBytes = retireRecordBytes(this.#state.layout.replicas);
     for (let i = 0; i < count; i++) {
-      const chain = this.#acceptRecord(body, bodyAt + i * recordBytes);
-      if (chain !== undefined) ended.push(chain);
+      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, collector);
+      if (accepted !== undefined) moved.set(accepted.chain, accepted.hasEnded);
     }
-    for (const chain of ended) yield* spawn(this.#state.end(chain), 'end of a chain');
+    if (retired.length > 0) {
+      // What the table of heads still names must not be handed out again.
+      yield* heads.follow([...moved.keys()]);
+      for (const target of retired) allocator.retire(target, this.#state.nowNs());
+    }
+    for (const [chain, isLast] of moved) {
+      if (isLast) yield* spawn(this.#state.end(chain), 'end of a chain');
+    }
     return newReply(statuses.ok);
   }
 
-  /** Gives the chain where the link was its last. */
-  #acceptRecord(body: Uint8Array, at: number): Chain | undefined {
-    const { replicas } = this.#state.layout;
-    const refs = buffersAt(body, at + retireHead.sizeBytes, replicas, this.#state.layout);
+  /** Gives the chain, and whether the link was its last; nothing where it was known. */
+  #acceptRecord(
+    body: Uint8Array,
+    at: number,
+    retiring: Retiring,
+  ): { readonly chain: Chain; readonly hasEnded: boolean } | undefined {
+    const { layout, namer, allocator, events } = this.#state;
+    const refs = buffersAt(body, at + retireHead.sizeBytes, layout.replicas, layout);
     // Without a lease, somebody has told of this version before: a recovery in the writer's place.
-    if (this.#state.allocator.lesseeOf(refs[0] as Reference) === undefined) return undefined;
+    if (allocator.lesseeOf(refs[0] as Reference) === undefined) return undefined;
     const number = retireHead.field.chain.get(body, at);
-    const chain = this.#state.namer.chain(number);
+    const chain = namer.chain(number);
     assert(
       chain !== undefined,
       () => `a link of chain ${number}, which has ended or never began`,
       'FARSIDE_CORRUPT',
     );
-    const [old] = buffersAt(body, at + retireHead.field.old.offsetBytes, 1, this.#state.layout);
+    const [old] = buffersAt(body, at + retireHead.field.old.offsetBytes, 1, layout);
     const sequence = sequenceAt(body, at + retireHead.sizeBytes);
-    this.#state.events.linksAccepted++;
-    this.#state.allocator.settleLeases(refs);
+    events.linksAccepted++;
+    allocator.settleLeases(refs);
     const nowNs = this.#state.nowNs();
-    const hasEnded = acceptLink(
+    return {
       chain,
-      old as Reference,
-      refs,
-      sequence,
-      this.#state.allocator,
-      nowNs,
-    );
-    return hasEnded ? chain : undefined;
+      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs),
+    };
   }
 }

@@ -1,5 +1,5 @@
-import type { Address } from '../../../core/address.ts';
-import { fence, type Program, sleep, VerbError } from '../../../core/effect.ts';
+import { type Address, nodeOf } from '../../../core/address.ts';
+import { fence, type Program, reconnect, sleep, VerbError } from '../../../core/effect.ts';
 import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
 import type { Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
@@ -9,6 +9,7 @@ import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import {
   lostNode,
+  memoryFaultIn,
   newReply,
   operations,
   recoveryReply,
@@ -16,45 +17,66 @@ import {
   requestPort,
   statuses,
 } from '../messages.ts';
+import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
+import { Exclusive, MemoryFaults } from './memory-faults.ts';
 import type { Namer } from './namer.ts';
+import { Pausing } from './pausing.ts';
+import { Rebuild } from './rebuild.ts';
 import { Requests } from './requests.ts';
 import { MetadataState } from './state.ts';
 import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
+const takeOverTriesMax = 50;
+const takeOverPauseNs = 100_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
 
 type ComputeLost = Extract<Fault, { kind: 'computeLost' }>;
+type ServerLost = Extract<Fault, { kind: 'serverLost' }>;
 
 /**
  * A metadata server: names and chains of its share of the keys, free lists, retired versions. It never
- * reads data and is on no path of a get or put with a cursor; the only verbs that it posts itself WRITE
- * the shortcut of a chain when it is opened and when it ends.
+ * reads data and is on no path of a get or put with a cursor; the only verbs that it posts itself in
+ * normal operation WRITE the shortcut of a chain when it is opened and when it ends, and the table of
+ * heads where there is a standby.
  *
- * `handlers` programs poll one port; what they do with a request stands in requests.ts.
+ * `handlers` programs poll one port; what they do with a request stands in requests.ts. Recovery: of a
+ * compute node in sweep.ts, of a memory node in memory-faults.ts, of a server below and in rebuild.ts.
  */
 export class MetadataServer implements SystemServer {
   readonly programs: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
   readonly state: MetadataState;
   readonly #requests: Requests;
+  readonly #pausing: Pausing;
+  readonly #exclusive = new Exclusive();
+  readonly #memoryFaults: MemoryFaults;
   /** Incarnations whose recovery has begun, and whether it has ended. */
   readonly #recovered = new Map<number, boolean>();
+  /** Of a take-over: from its beginning until compute nodes go on. */
+  takeOverNs = 0;
+  #isReady: boolean;
 
-  constructor(site: Site, config: CloverConfig, index: number) {
+  /** `lost`: the server whose place this one takes. */
+  constructor(site: Site, config: CloverConfig, index: number, lost?: Fault) {
     const { context } = site;
-    this.state = new MetadataState(site, config, index);
-    this.#requests = new Requests(this.state);
+    const state = new MetadataState(site, config, index);
+    this.state = state;
+    this.#requests = new Requests(state);
+    this.#pausing = new Pausing(state, (node, incarnation) => this.#giveUp(node, incarnation));
+    this.#memoryFaults = new MemoryFaults(state, this.#pausing, this.#exclusive);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the request port is ${port.id}, not ${requestPort}`);
+    this.#isReady = lost === undefined;
+    const epochs = passEpochs(state, (node, incarnation) =>
+      this.recover({ kind: 'computeLost', node, incarnation }),
+    );
     this.programs = [
-      ...Array.from({ length: config.handlers }, () => this.#handle(port)),
-      passEpochs(this.state, (node, incarnation) =>
-        this.recover({ kind: 'computeLost', node, incarnation }),
-      ),
+      ...Array.from({ length: config.handlers }, () => this.#whenReady(this.#handle(port))),
+      lost === undefined ? epochs : this.#takeOver(lost as ServerLost, epochs),
     ];
     this.statistics = this.#statistics();
   }
@@ -71,6 +93,11 @@ export class MetadataServer implements SystemServer {
     return this.state.layout;
   }
 
+  *#whenReady(program: Program<never>): Program<never> {
+    while (!this.#isReady) yield* sleep(pollNs);
+    return yield* program;
+  }
+
   #handle(port: Port): Program<never> {
     const { context } = this.state;
     return serve(
@@ -85,30 +112,62 @@ export class MetadataServer implements SystemServer {
 
   /**
    * What a peer sends must not end this server, which all the others need: a message that makes no
-   * sense is counted and refused.
+   * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
    */
   *#answer(request: Message): Program<Uint8Array> {
     try {
-      const { body } = request;
-      if (body[0] === operations.lost) return yield* this.#hearOfLost(body);
-      return yield* this.#requests.perform(request);
+      return yield* this.#perform(request);
     } catch (error) {
+      const { events } = this.state;
+      if (error instanceof VerbError || error instanceof LostError) {
+        events.interrupted++;
+        if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+        return newReply(statuses.unavailable);
+      }
       if (!(error instanceof FarsideError) || !blameSender.has(error.code)) throw error;
-      this.state.events.malformed++;
+      events.malformed++;
       return newReply(statuses.refused);
     }
   }
 
-  /** A compute node passes on that another is lost. */
-  *#hearOfLost(body: Uint8Array): Program<Uint8Array> {
-    assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
-    const incarnation = requestHead.field.number.get(body, 0);
-    const node = lostNode.get(body, requestHead.sizeBytes);
-    return recoveryReply(yield* this.recover({ kind: 'computeLost', node, incarnation }));
+  *#perform(request: Message): Program<Uint8Array> {
+    const { body } = request;
+    switch (body.length < requestHead.sizeBytes ? 0 : body[0]) {
+      case operations.lost: {
+        assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
+        const incarnation = requestHead.field.number.get(body, 0);
+        const node = lostNode.get(body, requestHead.sizeBytes);
+        return recoveryReply(yield* this.recover({ kind: 'computeLost', node, incarnation }));
+      }
+      case operations.memory:
+        return recoveryReply(yield* this.recover(memoryFaultIn(body)));
+      case operations.rebuild:
+        return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body)));
+      default:
+        return yield* this.#requests.perform(request);
+    }
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {
-    if (fault.kind === 'computeLost') return yield* this.#recoverCompute(fault);
+    switch (fault.kind) {
+      case 'computeLost':
+        return yield* this.#recoverCompute(fault);
+      case 'serverLost':
+        return this.#hearOfServer(fault);
+      default:
+        return yield* this.#memoryFaults.recover(fault);
+    }
+  }
+
+  /** Another server is lost, or a standby, which then needs not be told of heads any more. */
+  #hearOfServer({ node, incarnation, successor }: ServerLost): RecoveryReport {
+    const { heads, servers } = this.state;
+    heads.dropMirror(node);
+    const server = servers.indexOf(node);
+    if (server < 0 || servers.incarnation(server) !== incarnation) return nothingRecovered;
+    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    if (successor === undefined) servers.lose(server);
+    else servers.move(server, successor, successor === node ? -1 : successor);
     return nothingRecovered;
   }
 
@@ -125,11 +184,22 @@ export class MetadataServer implements SystemServer {
       return nothingRecovered;
     }
     this.#recovered.set(incarnation, false);
-    const { state } = this;
-    state.members.lose(node, incarnation);
-    for (const memory of state.site.cluster.withRole('memory')) {
+    yield* this.#fenceOff(node, incarnation);
+    // A rebuild that waits for this very node has just been told not to.
+    const report = yield* this.#exclusive.run(() => this.#sweep(incarnation));
+    this.#recovered.set(incarnation, true);
+    return report;
+  }
+
+  *#fenceOff(node: number, incarnation: number): Program<void> {
+    this.state.members.lose(node, incarnation);
+    for (const memory of this.state.site.cluster.withRole('memory')) {
       yield* fence(memory.id, incarnation);
     }
+  }
+
+  *#sweep(incarnation: number): Program<RecoveryReport> {
+    const { state } = this;
     const sweep = new Sweep(state, incarnation);
     let buffersReclaimed = 0;
     try {
@@ -140,7 +210,6 @@ export class MetadataServer implements SystemServer {
       if (!(error instanceof VerbError)) throw error;
       state.events.interrupted++;
     }
-    this.#recovered.set(incarnation, true);
     return {
       locksBroken: sweep.repaired,
       entriesRepaired: sweep.repaired + sweep.linksTaken,
@@ -149,16 +218,60 @@ export class MetadataServer implements SystemServer {
     };
   }
 
+  /** A node that cannot come to rest, while this server is about to rebuild what that node has left. */
+  *#giveUp(node: number, incarnation: number): Program<void> {
+    this.state.events.nodesExpelled++;
+    yield* this.#fenceOff(node, incarnation);
+    this.#recovered.set(incarnation, true);
+  }
+
+  /**
+   * Takes the place of a lost server, whose incarnation is fenced before anything is read: a shortcut or
+   * a head that it WRITEs later would take a chain back. The chains begin where the table of heads on
+   * this node says; names, and everything that followed, are read from memory nodes.
+   */
+  *#takeOver({ incarnation }: ServerLost, epochs: Program<never>): Program<never> {
+    const { state } = this;
+    const sinceNs = state.nowNs();
+    state.servers.move(state.index, state.context.node, state.context.incarnation);
+    for (let tries = 0; !this.#isReady; tries++) {
+      try {
+        for (const { id, role } of state.site.cluster.nodes) {
+          // At this node too: the lost server may still have WRITEs on their way to this table.
+          if (role === 'memory' || id === state.context.node) yield* fence(id, incarnation);
+        }
+        yield* this.#pausing.pause(false, undefined);
+        const entries = yield* state.heads.load();
+        const rebuild = new Rebuild(state);
+        yield* rebuild.run(
+          entries,
+          entries.map((entry) => entry.number),
+        );
+        this.#isReady = true;
+      } catch (error) {
+        if (!(error instanceof VerbError) || tries >= takeOverTriesMax) throw error;
+        yield* reconnect(nodeOf(error.address));
+        yield* sleep(takeOverPauseNs);
+      }
+    }
+    yield* this.#pausing.resume();
+    this.takeOverNs = state.nowNs() - sinceNs;
+    return yield* epochs;
+  }
+
   *held(): Generator<Address> {
     for (const target of this.allocator.unused()) yield this.layout.addressOf(target);
   }
 
   #statistics(): SystemStatistics {
     const { state } = this;
+    const faults = this.#memoryFaults;
     const { replicas } = state.layout;
+    const takeOverNs = (): number => this.takeOverNs;
     return {
       get events() {
-        return { ...state.events };
+        const { pausedNs, entriesLost } = faults;
+        return { ...state.events, pausedNs, entriesLost, takeOverNs: takeOverNs() };
       },
       /** Per key: text, R pointers, shortcut, and the links of both tables. */
       get metadataBytes() {

@@ -1,8 +1,11 @@
+import { nodeOf } from '../../../core/address.ts';
 import type { Durability, NodeContext } from '../../../core/context.ts';
 import {
   batch,
   flush,
   type Program,
+  reconnect,
+  sleep,
   type Verb,
   VerbError,
   writeWord,
@@ -12,11 +15,15 @@ import type { Site } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import { CloverLayout } from '../layout.ts';
 import { entryLow, handleOf, highHalfFor, noReference, type Reference } from '../pointer.ts';
+import { Servers } from '../recovery/servers.ts';
 import { restNs } from '../timing.ts';
 import { Allocator } from './allocator.ts';
+import { HeadTable } from './head-table.ts';
 import { LoadReports } from './load-reports.ts';
 import { Members } from './members.ts';
 import { type Chain, Namer } from './namer.ts';
+
+const endRetryNs = 20_000;
 
 /** What happened on a metadata server. */
 export class MetadataEvents {
@@ -47,8 +54,17 @@ export class MetadataState {
   readonly members: Members;
   readonly loads: LoadReports;
   readonly events = new MetadataEvents();
+  readonly heads: HeadTable;
+  /** All metadata servers, this one among them. */
+  readonly servers: Servers;
   namer: Namer;
   allocator: Allocator;
+  /** How often memory nodes have taken each other's places. */
+  placementVersion = 0;
+  /** The tables are being rebuilt: what still works on the old ones ends. */
+  isRebuilding = false;
+  /** Programs that end a chain now. */
+  #ending = 0;
 
   constructor(site: Site, config: CloverConfig, index: number) {
     const { cluster, shape } = site;
@@ -57,7 +73,9 @@ export class MetadataState {
     this.index = index;
     this.layout = new CloverLayout(cluster, shape, config);
     this.members = new Members(cluster.withRole('compute').map((node) => node.id));
+    this.servers = new Servers(cluster.withRole('metadata').map((node) => node.id));
     this.loads = new LoadReports(this.layout.buckets);
+    this.heads = new HeadTable(site, this.layout, index);
     this.namer = new Namer(this.layout, index);
     this.allocator = this.newAllocator();
   }
@@ -82,7 +100,8 @@ export class MetadataState {
     return this.members.isLostOwner(owner);
   }
 
-  *writeShortcut(chain: Chain, refs: readonly Reference[], sequence: number): Program<void> {
+  /** WRITEs of a shortcut, with a FLUSH behind them in flush mode. */
+  shortcutWrites(chain: Chain, refs: readonly Reference[], sequence: number): Verb<unknown>[] {
     const at = this.layout.shortcutAddressOf(chain.number);
     const verbs: Verb<unknown>[] = refs.map((copy, r) =>
       writeWord(
@@ -91,31 +110,45 @@ export class MetadataState {
       ),
     );
     if (this.durability === 'flush') verbs.push(flush(at, 8 * refs.length));
-    yield* batch(...verbs);
+    return verbs;
   }
 
-  *clearShortcut(chain: Chain): Program<void> {
-    yield* this.writeShortcut(chain, new Array<Reference>(chain.refs.length).fill(noReference), 0);
+  clearings(chain: Chain): Verb<unknown>[] {
+    return this.shortcutWrites(chain, new Array<Reference>(chain.refs.length).fill(noReference), 0);
   }
 
   /**
-   * The last of a removed chain. All its links have arrived, and a compute node reports a link only
-   * after its shortcut WRITE, so nobody writes this shortcut any more: it is cleared, or a recovery
-   * that starts from shortcuts would find the key again, and then the tombstone may be recycled. Where
-   * the memory node is gone, the chain stays; who makes that node whole ends it.
+   * The last of a removed chain, or of one that could not be opened. All its links have arrived, and a
+   * compute node reports a link only after its shortcut WRITE, so nobody writes this shortcut any more: it
+   * is cleared, and then the tombstone may be recycled and the slot serve another chain. Where a memory
+   * node is gone, that waits until it is back, or until a recovery has taken all this over.
    */
   *end(chain: Chain): Program<void> {
-    const { namer } = this;
-    try {
-      yield* this.clearShortcut(chain);
-    } catch (error) {
-      if (!(error instanceof VerbError)) throw error;
-      this.events.interrupted++;
-      return;
+    const { namer, allocator } = this;
+    chain.isOver = true;
+    this.#ending++;
+    while (!this.isRebuilding && this.namer === namer) {
+      try {
+        yield* batch(...this.clearings(chain));
+        yield* this.heads.follow([chain]);
+        if (this.namer !== namer) break;
+        for (const copy of chain.refs) allocator.retire(copy, this.nowNs());
+        namer.forget(chain);
+        break;
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        this.events.interrupted++;
+        yield* reconnect(nodeOf(error.address));
+        yield* sleep(endRetryNs);
+      }
     }
-    if (this.namer !== namer) return;
-    this.free(chain.refs);
-    namer.forget(chain);
+    this.#ending--;
+  }
+
+  /** Until nothing works on the present tables any more. */
+  *quiet(): Program<void> {
+    this.isRebuilding = true;
+    while (this.#ending > 0) yield* sleep(endRetryNs / 20);
   }
 
   free(refs: readonly Reference[]): void {

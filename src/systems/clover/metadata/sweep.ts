@@ -15,6 +15,7 @@ import {
 import { standingOf } from '../recovery/header.ts';
 import { type Repairer, repairHeld } from '../recovery/repair.ts';
 import type { Allocator } from './allocator.ts';
+import type { HeadTable } from './head-table.ts';
 import type { Chain, Namer } from './namer.ts';
 import { acceptLink, hasEnded } from './retire.ts';
 
@@ -29,6 +30,7 @@ export interface SweepHost {
   readonly durability: Durability;
   readonly namer: Namer;
   readonly allocator: Allocator;
+  readonly heads: HeadTable;
   nowNs(): number;
   isLostOwner(owner: number): boolean;
   end(chain: Chain): Program<void>;
@@ -130,11 +132,15 @@ export class Sweep implements Repairer {
       namer.unname(chain);
       chain.tombstone = tombstone;
     }
+    const retired: Reference[] = [];
+    const collector = { retire: (target: Reference) => retired.push(target) };
     for (const { old, refs, sequence } of links) {
       this.linksTaken++;
       allocator.settleLeases(refs);
-      acceptLink(chain, old, refs, sequence, allocator, this.#host.nowNs());
+      acceptLink(chain, old, refs, sequence, collector, this.#host.nowNs());
     }
+    if (retired.length > 0) yield* this.#host.heads.follow([chain]);
+    for (const target of retired) allocator.retire(target, this.#host.nowNs());
     if (hasEnded(chain)) yield* this.#host.end(chain);
   }
 

@@ -1,17 +1,19 @@
-import { fence, type Program } from '../../../core/effect.ts';
+import { fence, type Program, sleep } from '../../../core/effect.ts';
 import type { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import {
   lostNode,
+  memoryRequest,
   newRequest,
   operations,
   recoveryIn,
   requestHead,
-  requestPort,
 } from '../messages.ts';
 import type { CloverNode } from '../node.ts';
 import { ownerNumber } from '../pointer.ts';
 import type { Repairer } from './repair.ts';
+
+const pollNs = 1000;
 
 /**
  * A compute node's part in recovery. Any node may be told of any fault, several at once, and twice.
@@ -24,6 +26,7 @@ export class NodeRecovery implements Repairer {
   repaired = 0;
   bytesMoved = 0;
   readonly #node: CloverNode;
+  readonly lost: { readonly node: number; readonly incarnation: number }[] = [];
   readonly #lostOwners = new Set<number>();
 
   constructor(node: CloverNode) {
@@ -43,7 +46,28 @@ export class NodeRecovery implements Repairer {
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {
-    if (fault.kind === 'computeLost') return yield* this.#recoverCompute(fault);
+    switch (fault.kind) {
+      case 'computeLost':
+        return yield* this.#recoverCompute(fault);
+      case 'serverLost':
+        return yield* this.#awaitSuccessor(fault);
+      default: {
+        const caller = this.#node.callers.take();
+        const report = yield* this.#tell(0, memoryRequest(operations.memory, fault), caller);
+        this.#node.callers.giveBack(caller);
+        return report;
+      }
+    }
+  }
+
+  /** Calls to the lost server end now; its successor makes itself known when it pauses this node. */
+  *#awaitSuccessor(fault: Extract<Fault, { kind: 'serverLost' }>): Program<RecoveryReport> {
+    const { servers, gate } = this.#node;
+    const server = servers.indexOf(fault.node);
+    if (server < 0 || servers.incarnation(server) !== fault.incarnation) return nothingRecovered;
+    servers.lose(server);
+    if (fault.successor === undefined) return nothingRecovered;
+    while (servers.isLost(server) || gate.isClosed) yield* sleep(pollNs);
     return nothingRecovered;
   }
 
@@ -52,10 +76,11 @@ export class NodeRecovery implements Repairer {
     for (const memory of this.#node.site.cluster.withRole('memory')) {
       yield* fence(memory.id, incarnation);
     }
+    if (!this.isLost(ownerNumber(incarnation))) this.lost.push({ node, incarnation });
     this.#lostOwners.add(ownerNumber(incarnation));
     const caller = this.#node.callers.take();
     let total = nothingRecovered;
-    for (let server = 0; server < this.#node.servers; server++) {
+    for (let server = 0; server < this.#node.servers.count; server++) {
       const request = newRequest(operations.lost, 8, incarnation);
       lostNode.set(request, requestHead.sizeBytes, node);
       total = sumOf(total, yield* this.#tell(server, request, caller));
@@ -65,14 +90,14 @@ export class NodeRecovery implements Repairer {
   }
 
   *#tell(server: number, request: Uint8Array, caller: RpcCaller): Program<RecoveryReport> {
-    const reply = yield* caller.call(this.#node.serverNode(server), requestPort, request);
+    const reply = yield* this.#node.servers.call(server, request, caller);
     const report = recoveryIn(reply);
     caller.release();
     return report;
   }
 }
 
-function sumOf(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
+export function sumOf(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
   return {
     locksBroken: a.locksBroken + b.locksBroken,
     entriesRepaired: a.entriesRepaired + b.entriesRepaired,
