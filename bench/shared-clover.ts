@@ -1,20 +1,22 @@
-import type { Program } from '../src/core/effect.ts';
+import type { Program, ProgramSeries } from '../src/core/effect.ts';
 import { type Key, keyOf } from '../src/core/key.ts';
 import { randomStream } from '../src/core/random.ts';
+import { inlineMore } from '../src/lab/tune.ts';
 import { system as clover } from '../src/systems/clover/index.ts';
 import type { StoreClient } from '../src/systems/system.ts';
 import { InThreadStore } from '../test/support/in-thread.ts';
 import { alternate } from './alternate.ts';
 
 /**
- * `node dist/bench/shared-clover.js`: what a get through the whole Clover stack costs on shared memory at
+ * `node dist/bench/shared-clover.js [entries]`: what a get through the whole Clover stack costs on shared memory at
  * 1 KiB, against the raw copies and loads that it stands for: the buffer out of the region, the shortcut
  * word, the value into the caller's buffer. Same number of entries, same random order, in turns.
  */
-const entries = 10_000;
+const entries = Number(process.argv[2] ?? 1000);
 const valueBytes = 960;
-const getsPerTurn = 400_000;
+const getsPerTurn = 1_000_000;
 
+inlineMore();
 const keys: Key[] = Array.from({ length: entries }, (_, i) => keyOf(`user${1e7 + i}`));
 const order = new Uint32Array(getsPerTurn);
 const random = randomStream(1, 'order');
@@ -32,10 +34,23 @@ store.run([
   },
 ]);
 
-function* gets(client: StoreClient): Program<void> {
-  for (const index of order) {
-    const length = yield* client.get(keys[index] as Key, into);
-    if (length !== valueBytes) throw new Error(`a value of ${length} bytes`);
+/** Gets one after another, as the lab's clients do them. */
+class Gets implements ProgramSeries {
+  readonly #client: StoreClient;
+  #done = -1;
+
+  constructor(client: StoreClient) {
+    this.#client = client;
+  }
+
+  advance(length: unknown): Program<unknown> | undefined {
+    if (this.#done >= 0 && length !== valueBytes) throw new Error(`a value of ${length} bytes`);
+    if (++this.#done === order.length) return undefined;
+    return this.#client.get(keys[order[this.#done] as number] as Key, into);
+  }
+
+  recover(error: unknown): never {
+    throw error;
   }
 }
 
@@ -58,7 +73,8 @@ function raw(): void {
   }
 }
 
-const through = (): number => perSecond(() => store.run([{ program: gets }]));
+const through = (): number =>
+  perSecond(() => store.run([{ program: (client) => new Gets(client) }]));
 through();
 perSecond(raw);
 const { ours, theirs, ratio } = await alternate(9, through, () => perSecond(raw));

@@ -79,7 +79,8 @@ export class SimCluster {
     );
     this.#transport.responder = this.#responder;
     const { scheduler } = this.#interpreter;
-    this.#setting = { cluster, seed, durability, costs, kernel, scheduler };
+    const { charge } = this.#interpreter;
+    this.#setting = { cluster, seed, durability, costs, kernel, scheduler, charge };
     this.#lastIncarnation = cluster.nodes.length - 1;
     for (const machine of this.#machines) {
       nodes.push(machine.node.role === 'memory' ? undefined : new SimNode(machine, this.#setting));

@@ -1,5 +1,6 @@
 import { nodeOf, offsetOf } from '../src/core/address.ts';
 import {
+  type ComputeKind,
   type Effect,
   effectKind,
   type Fence,
@@ -14,6 +15,7 @@ import {
 } from '../src/core/effect.ts';
 import { assert, FarsideError, unreachable } from '../src/core/errors.ts';
 import { acceptMessage, type Message, type Port } from '../src/core/message.ts';
+import { resume, throwInto } from '../src/core/running.ts';
 import { packWord } from '../src/core/word.ts';
 import type { Costs } from './costs.ts';
 import type { Flight } from './flight.ts';
@@ -49,6 +51,17 @@ export class Interpreter implements Completions {
   readonly #kernel: Kernel;
   readonly #costs: Costs;
   readonly #receivers = new Map<Port, Task[]>();
+  #running: Task | undefined = undefined;
+
+  /** CPU work of the program that runs: its clock goes on, and nothing else happens. */
+  readonly charge = (work: ComputeKind, units = 1): void => {
+    const { scheduler } = this;
+    const startPs = scheduler.localPs;
+    scheduler.localPs += this.#costs.computePs(work, units);
+    const { tracer } = this.transport;
+    if (tracer === undefined) return;
+    tracer.computed(this.#running as Task, work, units, startPs, scheduler.localPs);
+  };
 
   constructor(kernel: Kernel, costs: Costs, nodes: readonly (SimNode | undefined)[]) {
     this.#kernel = kernel;
@@ -90,12 +103,13 @@ export class Interpreter implements Completions {
     scheduler.localPs = startPs;
     const node = this.nodes[task.root.node] as SimNode;
     node.current = task.counters;
+    this.#running = task;
     let effect: Effect | undefined;
     if (task.deferred) {
       task.deferred = false;
       effect = task.effect;
     } else if (task.effect !== undefined) this.#conclude(task, task.effect);
-    effect ??= this.#next(task, task.program.next());
+    effect ??= this.#orEnd(task, resume(task));
     let outcome: Next = next.wait;
     for (let effects = 0; effect !== undefined; effects++) {
       if (effects > effectsPerStepMax) this.#spins(task);
@@ -104,22 +118,21 @@ export class Interpreter implements Completions {
       } catch (error) {
         // The program's own mistake, such as a misaligned address: it may catch it.
         if (!(error instanceof FarsideError)) throw error;
-        effect = this.#next(task, task.program.throw(error));
+        effect = this.#orEnd(task, throwInto(task, error));
         continue;
       }
       if (outcome !== next.go) break;
-      effect = this.#next(task, task.program.next());
+      effect = this.#orEnd(task, resume(task));
     }
     if (effect === undefined) outcome = next.wait;
     if (outcome === next.compute) scheduler.keep(task, startPs);
     else scheduler.leave(task.core, startPs);
   }
 
-  /** The effect that a program yielded; undefined where it has ended. */
-  #next(task: Task, result: IteratorResult<Effect, unknown>): Effect | undefined {
-    if (result.done !== true) return result.value;
-    this.scheduler.end(task);
-    return undefined;
+  /** Ends a program that has yielded nothing more. */
+  #orEnd(task: Task, effect: Effect | undefined): Effect | undefined {
+    if (effect === undefined) this.scheduler.end(task);
+    return effect;
   }
 
   #spins(task: Task): never {
@@ -159,9 +172,7 @@ export class Interpreter implements Completions {
   #perform(task: Task, effect: Effect): Next {
     const { scheduler } = this;
     if (effect.kind === effectKind.compute) {
-      const startPs = scheduler.localPs;
-      scheduler.localPs += this.#costs.computePs(effect.work, effect.units);
-      this.transport.tracer?.computed(task, effect, startPs, scheduler.localPs);
+      this.charge(effect.work, effect.units);
       if (scheduler.localPs - this.#kernel.nowPs <= aheadMaxPs) return next.go;
       task.deferred = true;
       task.effect = undefined;

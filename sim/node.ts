@@ -1,7 +1,7 @@
 import { offsetOf } from '../src/core/address.ts';
 import type { Durability, NodeContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
-import type { Program } from '../src/core/effect.ts';
+import { type ComputeKind, type Program, type ProgramSeries, sleep } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
 import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime, StartOptions } from '../src/fabric/fabric.ts';
@@ -13,6 +13,9 @@ import type { Machine } from './machine.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Root, Task } from './task.ts';
 
+/** Between attempts to tell a peer that cannot be reached how many of its messages were taken. */
+const creditRetryNs = 1_000_000;
+
 /** What all nodes of a cluster share. */
 export interface NodeSetting {
   readonly cluster: ClusterMap;
@@ -21,6 +24,8 @@ export interface NodeSetting {
   readonly costs: Costs;
   readonly kernel: Kernel;
   readonly scheduler: Scheduler;
+  /** Adds CPU work to the clock of the program that runs. */
+  readonly charge: (work: ComputeKind, units?: number) => void;
 }
 
 /** A node that runs programs: its cores, its mailboxes, and the context its programs are given. */
@@ -58,7 +63,7 @@ export class SimNode implements NodeRuntime {
     this.#credits = this.#root();
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false, thread } = options;
     this.#add(program, this.#root(), this.#coreFor(thread, background), {
       label,
@@ -87,17 +92,28 @@ export class SimNode implements NodeRuntime {
     this.hub.pollAt(address);
     if (this.#creditsRunning || !this.hub.owesCredits()) return;
     this.#creditsRunning = true;
+    this.#startCredits(this.#returnCredits());
+  }
+
+  #startCredits(program: Program): void {
     const options = { label: 'credits', daemon: true, background: true, counters: this.background };
-    this.#add(this.#returnCredits(), this.#credits, this.#coreFor(undefined, true), options);
+    this.#add(program, this.#credits, this.#coreFor(undefined, true), options);
   }
 
   *#returnCredits(): Program {
-    yield* this.hub.returnCredits();
-    this.#creditsRunning = false;
+    const isDone = yield* this.hub.returnCredits();
+    if (isDone) {
+      this.#creditsRunning = false;
+      return;
+    }
+    // A queue pair has broken: another program has new ones.
+    yield* sleep(creditRetryNs);
+    this.#credits = this.#root();
+    this.#startCredits(this.#returnCredits());
   }
 
   #add(
-    program: Program<unknown>,
+    program: Program<unknown> | ProgramSeries,
     root: Root,
     core: Core,
     options: ConstructorParameters<typeof Task>[4],
@@ -151,7 +167,7 @@ export class SimNode implements NodeRuntime {
   }
 
   #openContext(): NodeContext {
-    const { seed, durability, costs, scheduler } = this.#setting;
+    const { seed, durability, costs, scheduler, charge } = this.#setting;
     const { machine, hub } = this;
     const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.current;
@@ -166,6 +182,7 @@ export class SimNode implements NodeRuntime {
       get counters() {
         return counters();
       },
+      charge,
       nowNs: () => scheduler.localPs / 1000,
       random: (purpose) => {
         let stream = streams.get(purpose);

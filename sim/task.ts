@@ -1,5 +1,6 @@
 import type { Counters } from '../src/core/counters.ts';
-import type { Effect, Program } from '../src/core/effect.ts';
+import type { Effect, Program, ProgramSeries } from '../src/core/effect.ts';
+import { firstOf, type Running, seriesOf } from '../src/core/running.ts';
 import type { Core } from './cpu.ts';
 import type { QueuePair } from './queue-pair.ts';
 
@@ -20,9 +21,11 @@ export class Root {
 }
 
 /** A running program. */
-export class Task {
+export class Task implements Running {
   readonly index: number;
-  readonly program: Program<unknown>;
+  /** The one that runs now, where it is one of a series. */
+  program: Program<unknown>;
+  readonly series: ProgramSeries | undefined;
   readonly root: Root;
   readonly core: Core;
   readonly label: string;
@@ -46,7 +49,7 @@ export class Task {
 
   constructor(
     index: number,
-    program: Program<unknown>,
+    program: Program<unknown> | ProgramSeries,
     root: Root,
     core: Core,
     options: {
@@ -57,7 +60,8 @@ export class Task {
     },
   ) {
     this.index = index;
-    this.program = program;
+    this.series = seriesOf(program);
+    this.program = firstOf(program);
     this.root = root;
     this.core = core;
     this.label = options.label;

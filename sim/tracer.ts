@@ -1,4 +1,4 @@
-import { type Compute, type LocalAccess, type Receive, verbOp } from '../src/core/effect.ts';
+import { type ComputeKind, type LocalAccess, type Receive, verbOp } from '../src/core/effect.ts';
 import { messageFlags } from '../src/core/message.ts';
 import { storeHalf } from '../src/core/word.ts';
 import type { Flight } from './flight.ts';
@@ -91,7 +91,7 @@ export class Tracer {
     });
   }
 
-  computed(task: Task, { work, units }: Compute, startPs: number, endPs: number): void {
+  computed(task: Task, work: ComputeKind, units: number, startPs: number, endPs: number): void {
     const times = { startNs: startPs / 1000, endNs: endPs / 1000 };
     this.#sink.compute({ ...originOf(task), work, units, ...times });
   }

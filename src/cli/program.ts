@@ -2,6 +2,7 @@ import { Command, type CommanderError } from 'commander';
 import { FarsideError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { farsideVersion } from '../lab/package.ts';
+import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
@@ -21,6 +22,7 @@ export function buildProgram(): Command {
     compareCommand(),
     runCommand(),
     explainCommand(),
+    checkCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),

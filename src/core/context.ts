@@ -1,4 +1,5 @@
 import type { Counters } from './counters.ts';
+import type { ComputeKind } from './effect.ts';
 import type { MailboxHub } from './mailbox.ts';
 import type { RandomStream } from './random.ts';
 
@@ -29,6 +30,12 @@ export interface NodeContext {
    * system may deschedule a worker in the middle of a copy.
    */
   readonly verbBoundNs: number;
+  /**
+   * CPU work of the running program that is short: what `compute` is, without giving way. The time is
+   * added to the program's own clock, and what it does next happens that much later. Work of more than
+   * a microsecond, and work that others must see as under way (a lock that is held), is a `compute`.
+   */
+  charge(work: ComputeKind, units?: number): void;
   /** Nanoseconds since the run began; fractions are allowed. */
   nowNs(): number;
   /** The node's stream for that purpose: equal (seed, node, purpose), equal draws. */

@@ -1,7 +1,14 @@
 /**
  * The effects that a program may yield, one file an idea. Everybody imports them from here.
  */
-export { type Effect, effectKind, type Program } from './effect/base.ts';
+export {
+  beginning,
+  type Effect,
+  effectKind,
+  isSeries,
+  type Program,
+  type ProgramSeries,
+} from './effect/base.ts';
 export { Compute, type ComputeKind, compute, computeKinds } from './effect/compute.ts';
 export { LocalAccess, type LocalOp, local, localOp } from './effect/local.ts';
 export { Fence, fence, Reconnect, reconnect, Sleep, Spawn, sleep, spawn } from './effect/node.ts';

@@ -11,13 +11,18 @@ export class Key {
   /** The bytes as Latin-1 characters: equal texts mean equal keys. */
   readonly text: string;
   readonly bytes: Uint8Array;
-  /** 32 well-mixed bits; the same on every machine. */
-  readonly hash: number;
+  /** `hash` as a signed number: small enough for V8 to keep in the object itself. */
+  readonly signedHash: number;
 
   constructor(text: string, bytes: Uint8Array) {
     this.text = text;
     this.bytes = bytes;
-    this.hash = mix32(fnv1a32(text));
+    this.signedHash = mix32(fnv1a32(text)) | 0;
+  }
+
+  /** 32 well-mixed bits; the same on every machine. */
+  get hash(): number {
+    return this.signedHash >>> 0;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { NodeContext } from './context.ts';
-import { compute, type Program, receive } from './effect.ts';
+import { type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import { type Message, messageFlags, type Port } from './message.ts';
 
@@ -41,7 +41,7 @@ export class RpcCaller {
     isGone: () => boolean,
   ): Program<Uint8Array | undefined> {
     const request = (this.#request = (this.#request + 1) >>> 0);
-    yield* compute('rpcSend');
+    this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
     while (!isGone()) {
       try {
@@ -55,7 +55,7 @@ export class RpcCaller {
       const reply = yield* receive(this.#replies, { timeoutNs: pollNs });
       if (reply === undefined) continue;
       if (reply.request === request) {
-        yield* compute('rpcReceive');
+        this.#context.charge('rpcReceive');
         this.#last = reply;
         return reply.body;
       }
@@ -70,7 +70,7 @@ export class RpcCaller {
    */
   *callAgain(node: number, port: number, body: Uint8Array, timeoutNs: number): Program<Uint8Array> {
     const request = this.#request;
-    yield* compute('rpcSend');
+    this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
     const { counters } = this.#context;
     if (timeoutNs === forever) yield* this.#context.hub.send(envelope, body, counters);
@@ -86,7 +86,7 @@ export class RpcCaller {
         );
       }
       if (reply.request === request) {
-        yield* compute('rpcReceive');
+        this.#context.charge('rpcReceive');
         this.#last = reply;
         return reply.body;
       }
@@ -117,10 +117,10 @@ export function* serve(
   for (;;) {
     const request = yield* receive(port);
     if (request === undefined) continue;
-    yield* compute('rpcReceive');
+    context.charge('rpcReceive');
     const body = yield* handle(request);
     if (body !== undefined) {
-      yield* compute('rpcSend');
+      context.charge('rpcSend');
       yield* context.hub.send(
         {
           node: request.from,

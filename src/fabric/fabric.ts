@@ -1,6 +1,6 @@
 import type { NodeContext } from '../core/context.ts';
 import type { Counters } from '../core/counters.ts';
-import type { Program } from '../core/effect.ts';
+import type { Program, ProgramSeries } from '../core/effect.ts';
 
 /**
  * What a fabric gives to whoever starts programs on one of its nodes. `sim` hands out one of these
@@ -12,7 +12,7 @@ export interface NodeRuntime {
    * Starts a root program: it gets queue pairs of its own. `thread` says which of the node's cores
    * it runs on (modulo the cores); programs of one thread queue for it. Errors end the run.
    */
-  start(program: Program<unknown>, options?: StartOptions): void;
+  start(program: Program<unknown> | ProgramSeries, options?: StartOptions): void;
   /** All work of programs that were spawned, and of servers outside any operation. */
   readonly background: Counters;
 }

@@ -304,6 +304,53 @@ const cases: readonly BadInput[] = [
     files: { 'other/results.json': '{ "resultVersion": 99 }' },
     says: /^farside: other\/results\.json: results of version 99/,
   },
+  { what: 'nothing to check', args: 'check', says: /^farside: check: expected / },
+  {
+    what: 'a history that is not there',
+    args: 'check --history run.edn',
+    says: /^farside: run\.edn cannot be read: /,
+  },
+  {
+    what: 'a history that is malformed at a line',
+    args: 'check --history run.edn',
+    files: {
+      'run.edn':
+        ';; two events\n' +
+        '{:process 0, :type :invoke, :f :read, :value nil}\n' +
+        '{:process 1, :type :ok, :f :read, :value 3}\n',
+    },
+    says: /^farside: run\.edn:3: process 1 ends an operation that it did not begin$/,
+  },
+  {
+    what: 'a history in JSON that is malformed at a line',
+    args: 'check --history run.json',
+    files: {
+      'run.json': '[{"ClientId":0,"Input":{"op":"get"},"Call":0,"Return":1},\n{"ClientId":0}]\n',
+    },
+    says: /^farside: run\.json:2: Input is undefined: expected an object$/,
+  },
+  {
+    what: 'something else than a history',
+    args: 'check --history run.txt',
+    files: { 'run.txt': '\nhello' },
+    says: /^farside: run\.txt:2: got "hello", expected Jepsen's EDN/,
+  },
+  {
+    what: 'a promise that there is not',
+    args: 'check --history run.edn --promise linearisable',
+    says: /^farside: --promise linearisable: expected one of .*; did you mean linearizable\?$/,
+  },
+  {
+    what: 'a format that there is not',
+    args: 'check --history run.edn --to json',
+    says: /^farside: --to json: expected one of jepsen, elle, porcupine$/,
+  },
+  {
+    what: 'a history that a format cannot show',
+    args: 'check --history run.edn --to elle',
+    files: { 'run.edn': '{:process 0, :type :invoke, :f :delete, :value ["x" nil]}' },
+    says: /^farside: Elle's rw-register has no delete: write/,
+  },
   {
     what: 'an unknown subject of list',
     args: 'list profile',

@@ -1,5 +1,5 @@
 import type { Durability } from '../../src/core/context.ts';
-import type { Program } from '../../src/core/effect.ts';
+import type { Program, ProgramSeries } from '../../src/core/effect.ts';
 import { runTogether } from '../../src/fabric/shared/loop.ts';
 import { SharedNode } from '../../src/fabric/shared/node.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
@@ -99,7 +99,10 @@ export class InThreadStore {
 
   /** Runs one program per entry on that compute node, interleaved, until all have finished. */
   run(
-    programs: readonly { node?: number; program: (store: StoreClient) => Program<unknown> }[],
+    programs: readonly {
+      node?: number;
+      program: (store: StoreClient) => Program<unknown> | ProgramSeries;
+    }[],
   ): void {
     for (const { node = 0, program } of programs) {
       const store = (this.systemNodes[node] as SystemNode).openClient();

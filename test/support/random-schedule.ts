@@ -158,6 +158,7 @@ export class RandomSchedule {
       node: id,
       incarnation: id,
       fabric: 'sim',
+      charge: () => {},
       durability: options.durability ?? 'assumed',
       hub,
       verbBoundNs: 1e6,

@@ -23,6 +23,29 @@ import type { Verb } from './verb.ts';
  */
 export type Program<T = void> = Generator<Effect, T, void>;
 
+/**
+ * Programs that run one after another as one root program, on its queue pairs: the operations of a
+ * benchmark's client. A generator that ran them with `yield*` would be resumed, and left again, on the
+ * way to each of their verbs; here the interpreter resumes the operation itself. Both methods are called
+ * while the root program runs, so clock and counters are its own.
+ */
+export interface ProgramSeries {
+  /**
+   * The next program, or undefined at the end. `result` is what the one before returned; undefined at
+   * the first call.
+   */
+  advance(result: unknown): Program<unknown> | undefined;
+  /** As `advance`, where the program threw; throws what it cannot deal with. */
+  recover(error: unknown): Program<unknown> | undefined;
+}
+
+export function isSeries(program: Program<unknown> | ProgramSeries): program is ProgramSeries {
+  return 'advance' in program;
+}
+
+/** Where a series begins: with a program that is over at once. */
+export function* beginning(): Program<undefined> {}
+
 export type Effect =
   | Verb<unknown>
   | Batch

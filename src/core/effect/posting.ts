@@ -20,6 +20,12 @@ export class Batch extends EffectBase<void> {
     this.throws = throws;
   }
 
+  /** Makes the batch ready to be yielded once more, as its verbs are. */
+  again(): this {
+    this.yielded = false;
+    return this;
+  }
+
   override next(): IteratorResult<Effect, void> {
     if (!this.yielded) {
       this.yielded = true;

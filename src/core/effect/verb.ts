@@ -40,12 +40,9 @@ export class VerbError extends FarsideError {
   }
 }
 
-/** What `yield*` of a verb hands back. */
-const yields = { nothing: 0, word: 1 } as const;
-
 /**
  * One verb. It is also the ticket of that verb after `post`. The interpreter fills `status`, `low`,
- * `high` and the fields under "interpreter"; a verb object is used once.
+ * `high` and the fields under "interpreter"; a verb object is used once, or made ready again.
  *
  * | op           | buffer                | operand, compare      | `yield*` gives             |
  * |--------------|-----------------------|-----------------------|----------------------------|
@@ -60,10 +57,10 @@ export class Verb<T = void> extends EffectBase<T> {
   readonly kind = effectKind.verb;
   protected override yielded = false;
   readonly op: VerbOp;
-  readonly address: Address;
-  readonly lengthBytes: number;
+  address: Address;
+  lengthBytes: number;
   /** Read or filled at any moment between post and completion, as a NIC does. */
-  readonly buffer: Uint8Array | undefined;
+  buffer: Uint8Array | undefined;
   readonly operand: bigint;
   readonly compare: bigint;
   /** Waits, at its queue pair, for every earlier READ, atomic and FLUSH (IBV_SEND_FENCE). */
@@ -74,7 +71,7 @@ export class Verb<T = void> extends EffectBase<T> {
   /** The word read or replaced, as two unsigned halves: no bigint unless someone asks for one. */
   low = 0;
   high = 0;
-  private readonly gives: 0 | 1;
+  private readonly givesWord: boolean;
 
   // interpreter ------------------------------------------------------------------------------
   /** Length of the chain of dependent waits before this verb was posted. */
@@ -98,7 +95,23 @@ export class Verb<T = void> extends EffectBase<T> {
     this.buffer = buffer;
     this.operand = operand;
     this.compare = compare;
-    this.gives = givesWord ? yields.word : yields.nothing;
+    this.givesWord = givesWord;
+  }
+
+  /**
+   * Makes the verb ready to be posted once more, at another address and with another buffer: spares
+   * the path of a get its allocations. Only before it was posted or after it has completed; whoever
+   * still holds it as a ticket holds the new one.
+   */
+  again(address: Address, buffer: Uint8Array | undefined = this.buffer): this {
+    if (this.status === verbStatus.posted) throw stillInFlight(this as Verb<unknown>);
+    this.address = address;
+    this.buffer = buffer;
+    if (buffer !== undefined) this.lengthBytes = buffer.length;
+    this.yielded = false;
+    this.status = verbStatus.idle;
+    this.reason = '';
+    return this;
   }
 
   /** The word read or replaced. */
@@ -123,11 +136,18 @@ export class Verb<T = void> extends EffectBase<T> {
 
   override finish(): T {
     if (this.status !== verbStatus.ok) throw new VerbError(this as Verb<unknown>);
-    return (this.gives === yields.word ? this.word : undefined) as T;
+    return (this.givesWord ? this.word : undefined) as T;
   }
 }
 
 const zero = 0n;
+
+function stillInFlight({ op, address }: Verb<unknown>): FarsideError {
+  return new FarsideError(
+    'FARSIDE_USAGE',
+    `${verbNames[op]} at ${formatAddress(address)} is in flight: it cannot be used again`,
+  );
+}
 
 /** READ `into.length` bytes. `into` is 8-byte aligned in address and length. */
 export function read(address: Address, into: Uint8Array): Verb<void> {

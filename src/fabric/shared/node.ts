@@ -6,6 +6,7 @@ import {
   effectKind,
   type Fence,
   type Program,
+  type ProgramSeries,
   type Receive,
   verbStatus,
   type Wait,
@@ -14,6 +15,7 @@ import { FarsideError, unreachable } from '../../core/errors.ts';
 import { MailboxHub, type MailboxMemory } from '../../core/mailbox.ts';
 import { acceptMessage, type Message, messageFlags, type Port } from '../../core/message.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
+import { resume, throwInto } from '../../core/running.ts';
 import { loadHalf } from '../../core/word.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace, type NodeSpace } from '../../memory/space.ts';
@@ -28,6 +30,9 @@ import { type Doorbells, VerbExecutor } from './verbs.ts';
  */
 const effectsPerTurn = 64;
 
+/** The work itself takes its time. */
+const free = (): void => {};
+
 /** What a node needs of the outside where other threads run the other nodes. */
 export interface ControlPath extends Doorbells {
   /** Asks for an incarnation to be ended; `isFenced` tells when it has. */
@@ -37,6 +42,8 @@ export interface ControlPath extends Doorbells {
 
 export interface SharedNodeOptions {
   readonly node: number;
+  /** Of a node that has started anew; default: its id, as for every first start. */
+  readonly incarnation?: number;
   readonly seed: number;
   readonly durability: Durability;
   readonly clockNs: () => number;
@@ -82,7 +89,7 @@ export class SharedNode implements NodeRuntime {
     this.context = this.#makeContext(options);
   }
 
-  start(program: Program<unknown>, options: StartOptions = {}): void {
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
     const counters = options.counters ?? (background ? this.background : new Counters());
     this.#add(program, label, daemon, counters);
@@ -129,7 +136,7 @@ export class SharedNode implements NodeRuntime {
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
-      incarnation: options.node,
+      incarnation: options.incarnation ?? options.node,
       fabric: 'shared',
       durability: options.durability,
       hub: this.#hub,
@@ -137,11 +144,14 @@ export class SharedNode implements NodeRuntime {
       get counters() {
         return counters();
       },
+      charge: free,
       nowNs: options.clockNs,
       random: (purpose) => {
         let stream = streams.get(purpose);
         if (stream === undefined) {
-          stream = randomStream(options.seed, `node ${options.node} ${purpose}`);
+          const { node, incarnation = node } = options;
+          const who = incarnation === node ? `node ${node}` : `start ${incarnation}`;
+          stream = randomStream(options.seed, `${who} ${purpose}`);
           streams.set(purpose, stream);
         }
         return stream;
@@ -149,23 +159,28 @@ export class SharedNode implements NodeRuntime {
     };
   }
 
-  #add(program: Program<unknown>, label: string, daemon: boolean, counters: Counters): void {
+  #add(
+    program: Program<unknown> | ProgramSeries,
+    label: string,
+    daemon: boolean,
+    counters: Counters,
+  ): void {
     if (!daemon) this.#foreground++;
     this.#ready.push(new Task(program, label, daemon, counters));
   }
 
   #run(task: Task): void {
-    const { program, counters } = task;
+    const { counters } = task;
     this.#current = counters;
-    let step = program.next();
-    for (let budget = effectsPerTurn; step.done !== true; ) {
+    let effect = resume(task);
+    for (let budget = effectsPerTurn; effect !== undefined; ) {
       let cost = 1;
       try {
-        cost = this.#perform(task, step.value, counters);
+        cost = this.#perform(task, effect, counters);
       } catch (error) {
         // The program's own mistake, such as a misaligned address: it may catch it.
         if (!(error instanceof FarsideError)) throw error;
-        step = program.throw(error);
+        effect = throwInto(task, error);
         continue;
       }
       if (cost === 0) return;
@@ -174,7 +189,7 @@ export class SharedNode implements NodeRuntime {
         this.#ready.push(task);
         return;
       }
-      step = program.next();
+      effect = resume(task);
     }
     if (!task.daemon) this.#foreground--;
   }

@@ -1,11 +1,14 @@
 import type { Counters } from '../../core/counters.ts';
-import type { Program, Receive } from '../../core/effect.ts';
+import type { Program, ProgramSeries, Receive } from '../../core/effect.ts';
+import { firstOf, type Running, seriesOf } from '../../core/running.ts';
 
 /**
  * A program and what it waits for. It is in at most one waiting list and one timer heap at a time.
  */
-export class Task {
-  readonly program: Program<unknown>;
+export class Task implements Running {
+  /** The one that runs now, where it is one of a series. */
+  program: Program<unknown>;
+  readonly series: ProgramSeries | undefined;
   readonly label: string;
   readonly daemon: boolean;
   readonly counters: Counters;
@@ -17,8 +20,14 @@ export class Task {
   previous: Task | undefined = undefined;
   next: Task | undefined = undefined;
 
-  constructor(program: Program<unknown>, label: string, daemon: boolean, counters: Counters) {
-    this.program = program;
+  constructor(
+    program: Program<unknown> | ProgramSeries,
+    label: string,
+    daemon: boolean,
+    counters: Counters,
+  ) {
+    this.series = seriesOf(program);
+    this.program = firstOf(program);
     this.label = label;
     this.daemon = daemon;
     this.counters = counters;

@@ -1,10 +1,10 @@
 import type { NodeContext } from '../../core/context.ts';
-import { compute, type Program, sleep } from '../../core/effect.ts';
+import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../../systems/system.ts';
 import type { Operation, OperationSource } from '../../workload/workload.ts';
-import { failedUnlessFatal, type Outcome, perform } from './perform.ts';
+import { failedUnlessFatal, type Outcome, outcomeOf, perform } from './perform.ts';
 import type { Recorder } from './recorder.ts';
 import type { Values } from './values.ts';
 import type { MeasuringWindow } from './window.ts';
@@ -62,46 +62,76 @@ export function* loader(
  * That is a FIFO queue before as many servers as there are seats, without a queue; the time that an
  * operation waited for a seat counts, because latency is measured from the intended start as well.
  *
- * Reads stay in this one generator: each level of `yield*` costs on every resumption, and most of what
- * a simulation does is resuming reads.
+ * A series, not a generator: each level of `yield*` costs on every resumption, and most of what a
+ * simulation does is resuming the operations themselves.
  */
-export function* clientLoop(
-  seat: ClientSeat,
-  source: OperationSource,
-  measuring: Measuring,
-  starts: IntendedStarts | undefined,
-): Program<void> {
-  const { context, store, values } = seat;
-  const { window } = measuring;
-  const { counters } = context;
-  const operation = newOperation();
-  while (window.wanted && source.next(operation)) {
-    const intendedNs = starts === undefined ? -1 : starts.next(operation);
-    if (intendedNs >= 0) {
-      yield* sleepUntil(context, intendedNs, window);
-      if (!window.wanted) return;
+export class ClientLoop implements ProgramSeries {
+  readonly #seat: ClientSeat;
+  readonly #source: OperationSource;
+  readonly #measuring: Measuring;
+  readonly #starts: IntendedStarts | undefined;
+  readonly #operation = newOperation();
+  #underWay = false;
+  #startNs = 0;
+  #intendedNs = -1;
+
+  constructor(
+    seat: ClientSeat,
+    source: OperationSource,
+    measuring: Measuring,
+    starts: IntendedStarts | undefined,
+  ) {
+    this.#seat = seat;
+    this.#source = source;
+    this.#measuring = measuring;
+    this.#starts = starts;
+  }
+
+  advance(result: unknown): Program<unknown> | undefined {
+    if (this.#underWay) {
+      this.#ended(outcomeOf(this.#operation, result, this.#seat.values));
+    } else if (this.#intendedNs >= 0) {
+      // It slept until its intended start; the window may have closed in the meantime.
+      return this.#measuring.window.wanted ? this.#begin() : undefined;
     }
-    yield* compute('request');
-    counters.reset(measuring.nextOperation());
-    const startNs = context.nowNs();
-    let outcome: Outcome;
-    if (operation.kind === 'read') {
-      try {
-        const length = yield* store.get(operation.key, values.into);
-        outcome = length === undefined ? 'notFound' : values.judge(operation.key, length);
-      } catch (error) {
-        outcome = failedUnlessFatal(error);
-      }
-    } else {
-      outcome = yield* perform(store, operation, values);
-    }
+    return this.#draw();
+  }
+
+  recover(error: unknown): Program<unknown> | undefined {
+    if (!this.#underWay) throw error;
+    this.#ended(failedUnlessFatal(error));
+    return this.#draw();
+  }
+
+  #draw(): Program<unknown> | undefined {
+    const { window } = this.#measuring;
+    if (!window.wanted || !this.#source.next(this.#operation)) return undefined;
+    if (this.#starts === undefined) return this.#begin();
+    this.#intendedNs = this.#starts.next(this.#operation);
+    return sleepUntil(this.#seat.context, this.#intendedNs, window);
+  }
+
+  #begin(): Program<unknown> {
+    const { context, store, values } = this.#seat;
+    context.charge('request');
+    context.counters.reset(this.#measuring.nextOperation());
+    this.#underWay = true;
+    this.#startNs = context.nowNs();
+    return perform(store, this.#operation, values);
+  }
+
+  #ended(outcome: Outcome): void {
+    const { context } = this.#seat;
+    const { window, recorder } = this.#measuring;
+    this.#underWay = false;
     const endNs = context.nowNs();
-    source.done?.(operation);
-    if (window.ended(endNs)) {
-      const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
-      const record = measuring.recorder.of(operation.kind);
-      record.record(endNs - startNs, fromIntendedNs, counters, outcome);
-    }
+    this.#source.done?.(this.#operation);
+    const intendedNs = this.#intendedNs;
+    this.#intendedNs = -1;
+    if (!window.ended(endNs)) return;
+    const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
+    const record = recorder.of(this.#operation.kind);
+    record.record(endNs - this.#startNs, fromIntendedNs, context.counters, outcome);
   }
 }
 

@@ -18,48 +18,52 @@ export const needs: Readonly<Record<OperationKind, readonly StoreOperation[]>> =
   delete: ['delete'],
 };
 
-/**
- * Performs one operation. Errors that a run is meant to survive (a retry bound reached, an unconfirmed
- * verb, a server that is silent) make it `failed`; anything else ends the run.
- */
-export function* perform(
+/** The program of one operation; `outcomeOf` judges what it gives. */
+export function perform(
   store: StoreClient,
   operation: Operation,
   values: Values,
-): Program<Outcome> {
-  try {
-    switch (operation.kind) {
-      case 'read': {
-        const length = yield* store.get(operation.key, values.into);
-        return length === undefined ? 'notFound' : values.judge(operation.key, length);
-      }
-      case 'update': {
-        const value = values.next(operation.key, operation.valueBytes);
-        return (yield* store.put(operation.key, value)) ? 'ok' : 'notFound';
-      }
-      case 'insert': {
-        const value = values.next(operation.key, operation.valueBytes);
-        return (yield* store.insert(operation.key, value)) ? 'ok' : 'failed';
-      }
-      case 'readmodifywrite': {
-        const length = yield* store.get(operation.key, values.into);
-        if (length === undefined) return 'notFound';
-        const judged = values.judge(operation.key, length);
-        if (judged !== 'ok') return judged;
-        const value = values.next(operation.key, operation.valueBytes);
-        return (yield* store.put(operation.key, value)) ? 'ok' : 'notFound';
-      }
-      case 'delete':
-        return (yield* store.delete(operation.key)) ? 'ok' : 'notFound';
-      case 'scan':
-        throw new FarsideError('FARSIDE_UNSUPPORTED', 'scan: no system here keeps keys in order');
-    }
-  } catch (error) {
-    return failedUnlessFatal(error);
+): Program<number | boolean | undefined> {
+  const { key } = operation;
+  switch (operation.kind) {
+    case 'read':
+      return store.get(key, values.into);
+    case 'update':
+      return store.put(key, values.next(key, operation.valueBytes));
+    case 'insert':
+      return store.insert(key, values.next(key, operation.valueBytes));
+    case 'readmodifywrite':
+      return readModifyWrite(store, operation, values);
+    case 'delete':
+      return store.delete(key);
+    case 'scan':
+      throw new FarsideError('FARSIDE_UNSUPPORTED', 'scan: no system here keeps keys in order');
   }
 }
 
-/** What a run is meant to survive makes its operation `failed`; anything else is thrown on. */
+/** False where there is no such key; the length read where what was read is not to be replaced. */
+function* readModifyWrite(
+  store: StoreClient,
+  { key, valueBytes }: Operation,
+  values: Values,
+): Program<number | boolean> {
+  const length = yield* store.get(key, values.into);
+  if (length === undefined) return false;
+  if (values.judge(key, length) !== 'ok') return length;
+  return yield* store.put(key, values.next(key, valueBytes));
+}
+
+/** How the operation ended whose program gave `result`. */
+export function outcomeOf({ kind, key }: Operation, result: unknown, values: Values): Outcome {
+  if (typeof result === 'number') return values.judge(key, result);
+  if (result === true) return 'ok';
+  return kind === 'insert' ? 'failed' : 'notFound';
+}
+
+/**
+ * Errors that a run is meant to survive (a retry bound reached, an unconfirmed verb, a server that is
+ * silent) make their operation `failed`; anything else is thrown on, and ends the run.
+ */
 export function failedUnlessFatal(error: unknown): Outcome {
   if (isSurvivable(error)) return 'failed';
   throw error;

@@ -1,13 +1,13 @@
 import type { NodeContext } from '../../core/context.ts';
-import type { Program } from '../../core/effect.ts';
+import type { Program, ProgramSeries } from '../../core/effect.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Site, StoreClient, SystemNode } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
 import {
+  ClientLoop,
   type ClientSeat,
-  clientLoop,
   type IntendedStarts,
   loader,
   type Measuring,
@@ -45,7 +45,6 @@ export class NodeJob {
   readonly starts = new Starts('compute');
   #runtime!: NodeRuntime;
   #node!: SystemNode;
-  #startCount = 0;
 
   constructor(
     prepared: Prepared,
@@ -70,7 +69,7 @@ export class NodeJob {
 
   /** Opens the system's node on `runtime`: once, and again where the node has started anew. */
   open(runtime: NodeRuntime): void {
-    const { spec, system, config, workload, shape } = this.#prepared;
+    const { spec, system, config, workload, shape, cluster } = this.#prepared;
     this.#runtime = runtime;
     this.#node = system.openNode(siteOf(this.#prepared, runtime), config);
     const node = this.#node;
@@ -79,6 +78,10 @@ export class NodeJob {
       runtime.start(program, { daemon: true, background: true, label: 'background' });
     }
     const { clients, outstanding } = spec.cluster;
+    const { context } = runtime;
+    // Restarts are numbered over the whole cluster, from above the nodes' ids.
+    const startNumber =
+      context.incarnation === context.node ? 0 : context.incarnation - cluster.nodes.length + 1;
     const seatsOfAll = shape.computeNodes * clients * outstanding;
     const before = this.#clients.splice(0);
     for (let client = 0; client < clients; client++) {
@@ -89,19 +92,21 @@ export class NodeJob {
         // Stamps go on where the earlier start left off: no two writes of a run have the same.
         const values =
           before[client]?.[seat]?.values ??
-          new Values(workload.valueBytesMax, dataIntegrity, number * 2 ** 32);
-        const { context } = runtime;
-        const process = number + this.#startCount * seatsOfAll;
+          new Values(
+            workload.valueBytesMax,
+            dataIntegrity,
+            number * 2 ** 32 + startNumber * 2 ** 24,
+          );
+        const process = number + startNumber * seatsOfAll;
         const dressed = { node: context.node, process, values, context };
         seats.push({ context, store: this.#dress(node.openClient(), dressed), values });
       }
       this.#clients.push(seats);
     }
-    this.#startCount++;
   }
 
   /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */
-  loadPrograms(onLoaded: () => void): SeatProgram[] {
+  loadPrograms(onLoaded: () => void): SeatProgram<Program<void>>[] {
     const { spec, workload } = this.#prepared;
     const seats = this.#clients.flat();
     const of = spec.cluster.computeNodes * seats.length;
@@ -113,7 +118,7 @@ export class NodeJob {
   }
 
   /** The run phase, a program a seat in the same order; seats of one client share its source. */
-  runPrograms(measuring: Measuring): SeatProgram[] {
+  runPrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
     for (let client = 0; client < this.#clients.length; client++) {
@@ -125,10 +130,10 @@ export class NodeJob {
   }
 
   /** The run phase goes on, for the clients of a new start. */
-  continuePrograms(measuring: Measuring): SeatProgram[] {
+  continuePrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
     const programs = this.#clients.flatMap((seats, client) => {
       const source = this.#sources[client] as OperationSource;
-      return seats.map((seat) => clientLoop(seat, source, measuring, this.#starts[client]));
+      return seats.map((seat) => new ClientLoop(seat, source, measuring, this.#starts[client]));
     });
     return programs.map((program, i) => this.#seatProgram(i, program));
   }
@@ -145,7 +150,7 @@ export class NodeJob {
     });
   }
 
-  #seatProgram(seat: number, program: Program<void>): SeatProgram {
+  #seatProgram<P>(seat: number, program: P): SeatProgram<P> {
     const { outstanding } = this.#prepared.spec.cluster;
     const thread = Math.floor(seat / outstanding);
     return { program, label: `client ${thread}.${seat % outstanding}`, thread };
@@ -157,8 +162,8 @@ export class NodeJob {
 }
 
 /** A program with what `NodeRuntime.start` wants to know of it. */
-export interface SeatProgram {
-  readonly program: Program<void>;
+export interface SeatProgram<P> {
+  readonly program: P;
   readonly label: string;
   readonly thread: number;
 }

@@ -3,7 +3,8 @@ import type { CpuResult, RunResult } from '../result.ts';
 import { collect } from './collect.ts';
 import { RunAborted, type RunHooks } from './hooks.ts';
 import type { Prepared } from './prepare.ts';
-import { type SharedPart, slots } from './shared-job.ts';
+import { SharedFaults } from './shared-faults.ts';
+import { type SharedJobData, type SharedPart, slots } from './shared-job.ts';
 
 const watchIntervalMs = 50;
 
@@ -12,6 +13,7 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
   const { spec, cluster, workload } = prepared;
   const begunNs = process.hrtime.bigint();
   const shared = new SharedCluster(cluster, { seed: spec.seed, durability: spec.durability });
+  const faults = spec.faults === undefined ? undefined : new SharedFaults(prepared, spec.faults);
   const clients = cluster.withRole('compute').map((node) => node.id);
   const sum = (slot: number): number =>
     clients.reduce((total, node) => total + shared.progress(node, slot), 0);
@@ -30,21 +32,26 @@ export async function runShared(prepared: Prepared, hooks: RunHooks): Promise<Ru
     }
   }, watchIntervalMs);
   try {
-    const results = await shared.run({
+    const data: SharedJobData = { spec, board: faults?.board.buffer, start: undefined };
+    shared.start({
       module: new URL('./shared-job.js', import.meta.url).href,
       name: 'job',
-      dataOf: () => spec,
+      dataOf: () => data,
     });
+    faults?.begin(shared);
+    const results = await shared.finished;
     if (aborted) throw new RunAborted();
-    const parts = [...results.values()] as SharedPart[];
+    // A standby that never took over has nothing to say.
+    const parts = [...results.values()].filter((part) => part !== undefined) as SharedPart[];
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       eventHash: undefined,
-      faults: undefined,
+      faults: faults?.result(parts.flatMap((part) => part.faults ?? [])),
       verbs: parts.reduce((total, part) => total + part.verbs, 0),
       wallClockNs: Number(process.hrtime.bigint() - begunNs),
     });
   } finally {
+    faults?.end();
     clearInterval(watch);
   }
 }

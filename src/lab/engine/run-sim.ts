@@ -1,4 +1,5 @@
 import { SimCluster } from '../../../sim/index.ts';
+import type { Program, ProgramSeries } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
@@ -108,7 +109,10 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   return { parts, cpu: cpu.byRole(window.durationNs) };
 }
 
-function startAll(runtime: NodeRuntime, programs: readonly SeatProgram[]): void {
+function startAll(
+  runtime: NodeRuntime,
+  programs: readonly SeatProgram<Program<void> | ProgramSeries>[],
+): void {
   for (const { program, label, thread } of programs) runtime.start(program, { label, thread });
 }
 

@@ -1,95 +1,190 @@
 import { readFileSync } from 'node:fs';
-import { type Program, sleep } from '../../core/effect.ts';
-import type { JobEnd, JobSite } from '../../fabric/job.ts';
+import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
+import type { NodeRuntime } from '../../fabric/fabric.ts';
+import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
+import type { Fault } from '../../systems/recovery.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import type { RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
+import { FaultBoard } from './fault-board.ts';
+import type { FaultPart } from './fault-book.ts';
 import { type Member, Meter } from './meter.ts';
-import { NodeJob } from './node-job.ts';
+import { NodeFaults } from './node-faults.ts';
+import { type Dress, NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 
-/** Progress slots: records loaded, operations ended. */
-export const slots = { loaded: 0, completed: 1 } as const;
+/** Progress slots: records loaded, operations ended, faults of the plan whose verb has been posted. */
+export const slots = { loaded: 0, completed: 1, due: 2 } as const;
 /**
  * Where the run meets: all seats between loading and running; at the other two each compute node only
  * shows that its measuring has begun and ended, for servers to see.
  */
-const meetings = { loaded: 0, measuring: 1, measured: 2 } as const;
+export const meetings = { loaded: 0, measuring: 1, measured: 2 } as const;
 const progressEvery = 256;
 /** How often a server looks whether measuring has begun or ended. */
 const serverLooksNs = 2_000_000;
 
+/** What each thread is given. */
+export interface SharedJobData {
+  readonly spec: RunSpec;
+  /** Of a run with faults: where its watchman writes. */
+  readonly board: SharedArrayBuffer | undefined;
+  /** Of a node that starts anew: why, and the notes on the board that were written before. */
+  readonly start: NewStart | undefined;
+}
+
+export type NewStart =
+  /** A compute node: its earlier start had ended so many operations. */
+  | { readonly kind: 'again'; readonly done: number; readonly notesBefore: number }
+  | { readonly kind: 'takeOver'; readonly fault: Fault; readonly notesBefore: number };
+
 export interface SharedPart extends Part {
   readonly cpuNs: number;
   readonly verbs: number;
+  readonly faults: FaultPart | undefined;
+}
+
+/** One node of a run: what it was given, and what it does about faults where there is a plan. */
+interface Place {
+  readonly site: JobSite;
+  readonly prepared: Prepared;
+  readonly runtime: NodeRuntime;
+  readonly faults: NodeFaults | undefined;
+  readonly start: NewStart | undefined;
 }
 
 /** What one thread of a run on shared memory does; loaded by path in each worker. */
 export async function job(site: JobSite): Promise<JobEnd> {
-  const prepared = await prepare(site.data as RunSpec);
+  const { spec, board, start } = site.data as SharedJobData;
+  const prepared = await prepare(spec);
+  const faults =
+    board === undefined
+      ? undefined
+      : new NodeFaults({
+          site,
+          seed: spec.seed,
+          plan: spec.faults ?? [],
+          board: new FaultBoard(site.cluster.nodes.length, board),
+          notesBefore: start?.notesBefore ?? 0,
+          slot: slots.due,
+        });
+  const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start };
   const { role } = site.cluster.node(site.runtime.context.node);
-  return role === 'compute' ? clientNode(site, prepared) : serverNode(site, prepared);
+  if (role === 'compute') return clientNode(place);
+  return role === 'standby' ? standbyNode(place) : serverNode(place);
 }
 
 /** A server measures while all compute nodes do: from when the last begins to when the last ends. */
-function serverNode(site: JobSite, prepared: Prepared): JobEnd {
-  const { runtime } = site;
-  const serving = new ServingNode(prepared, runtime);
-  const meter = new ThreadMeter(serving.starts);
+function serverNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
   const nodes = site.cluster.withRole('compute').length;
+  const lost = start?.kind === 'takeOver' ? start.fault : undefined;
+  const serving = new ServingNode(prepared, runtime, lost);
+  faults?.listen(() => serving.server);
+  if (faults !== undefined) {
+    const { clients, outstanding } = prepared.spec.cluster;
+    const begin = beginning(site, faults, nodes * clients * outstanding);
+    site.runtime.start(begin, { daemon: true, label: 'fault plan' });
+  }
+  const meter = new ThreadMeter(serving.starts);
   const watch = function* (): Program<void> {
     while (site.arrivals(meetings.measuring) < nodes) yield* sleep(serverLooksNs);
     meter.start();
     while (site.arrivals(meetings.measured) < nodes) yield* sleep(serverLooksNs);
     meter.end();
   };
-  runtime.start(watch(), { daemon: true, label: 'meter' });
-  return (): SharedPart => {
-    meter.end();
-    const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
-    return { ...part, cpuNs: meter.cpuNs, verbs: part.background.verbs };
+  site.runtime.start(watch(), { daemon: true, label: 'meter' });
+  return () => serverPart(meter, faults);
+}
+
+/** Verbs of a server count from when all clients have begun, as those of the clients do. */
+function* beginning(site: JobSite, faults: NodeFaults, seats: number): Program<void> {
+  while (site.arrivals(meetings.loaded) < seats) yield* sleep(meetingPollNs);
+  faults.begin();
+}
+
+/** Runs nothing, until a note says that it is the server now. */
+function standbyNode({ prepared, runtime, faults }: Place): JobEnd {
+  let serving: ServingNode | undefined;
+  let meter: ThreadMeter | undefined;
+  faults?.listen(
+    () => serving?.server,
+    (fault) => {
+      serving = new ServingNode(prepared, runtime, fault);
+      meter = new ThreadMeter(serving.starts);
+      meter.start();
+    },
+  );
+  return () => (meter === undefined ? undefined : serverPart(meter, faults));
+}
+
+function serverPart(meter: ThreadMeter, faults: NodeFaults | undefined): SharedPart {
+  meter.end();
+  const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
+  return {
+    ...part,
+    cpuNs: meter.cpuNs,
+    verbs: part.background.verbs,
+    faults: faults?.part(),
   };
 }
 
-function clientNode(site: JobSite, prepared: Prepared): JobEnd {
-  const { runtime } = site;
+function clientNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
   const { spec, cluster, workload } = prepared;
   const compute = cluster.withRole('compute');
   const index = compute.findIndex((node) => node.id === runtime.context.node);
   const share = { index, of: compute.length };
-  const node = new NodeJob(prepared, runtime, index);
+  const dress: Dress | undefined =
+    faults && ((store, { node }) => faults.outages.watch(store, node));
+  const node = new NodeJob(prepared, runtime, index, dress);
+  faults?.listen(() => node.node);
   const meter = new ThreadMeter(node.starts);
   const recorder = new Recorder();
-  const window = new MeasuringWindow(spec.phases, share, {
-    onStart(endNs) {
-      meter.start();
-      site.arrive(meetings.measuring);
-      if (endNs === Number.POSITIVE_INFINITY) return;
-      runtime.start(closeAt(runtime, window, endNs), { daemon: true, label: 'end of measuring' });
+  const done = start?.kind === 'again' ? start.done : 0;
+  const window = new MeasuringWindow(
+    spec.phases,
+    share,
+    {
+      onStart(endNs) {
+        meter.start();
+        site.arrive(meetings.measuring);
+        if (endNs === Number.POSITIVE_INFINITY) return;
+        const close = closeAt(site.runtime, window, endNs);
+        site.runtime.start(close, { daemon: true, label: 'end of measuring' });
+      },
+      onEnd() {
+        meter.end();
+        site.arrive(meetings.measured);
+      },
     },
-    onEnd() {
-      meter.end();
-      site.arrive(meetings.measured);
-    },
-  });
+    done,
+  );
   const nextNumber = operationNumbers(share);
   const nextOperation = (): number => {
     if (window.completed % progressEvery === 0) {
-      site.progress(slots.completed, window.completed);
+      site.progress(slots.completed, done + window.completed);
       if (site.stopRequested()) window.close(runtime.context.nowNs());
     }
     return nextNumber();
   };
-  startSeats(site, node, { window, recorder, nextOperation }, compute.length);
+  const measuring = { window, recorder, nextOperation };
+  if (start === undefined) startSeats({ site, runtime, faults }, node, measuring, compute.length);
+  else {
+    window.open(runtime.context.nowNs());
+    for (const { program, label, thread } of node.runPrograms(measuring)) {
+      runtime.start(program, { label, thread });
+    }
+  }
+  faults?.keep();
   return (): SharedPart => {
     window.close(runtime.context.nowNs());
     const part = meter.counts.part(window, recorder.toSums(), workload.skippedLines ?? 0);
     recorder.destroy();
     const counted = part.kinds.reduce((sum, kind) => sum + kind.sums.verbs, 0);
-    return { ...part, cpuNs: meter.cpuNs, verbs: counted + part.background.verbs };
+    const verbs = counted + part.background.verbs;
+    return { ...part, cpuNs: meter.cpuNs, verbs, faults: faults?.part() };
   };
 }
 
@@ -104,28 +199,59 @@ function* closeAt(
 
 /** A seat loads, meets all seats of the run, then runs: the clock of the window starts loaded. */
 function startSeats(
-  site: JobSite,
+  { site, runtime, faults }: Pick<Place, 'site' | 'runtime' | 'faults'>,
   node: NodeJob,
   measuring: Parameters<NodeJob['runPrograms']>[0],
   nodes: number,
 ): void {
-  const { runtime } = site;
   let loaded = 0;
   const loading = node.loadPrograms(() => {
     if (++loaded % progressEvery === 0) site.progress(slots.loaded, loaded);
   });
-  let running: ReturnType<NodeJob['runPrograms']> | undefined;
-  const seat = function* (index: number, load: Program<void>): Program<void> {
+  let running: ProgramSeries[] | undefined;
+  const meetOthers = function* (load: Program<void>): Program<void> {
     yield* load;
     yield* site.meet(meetings.loaded, loading.length * nodes);
+  };
+  const clientLoop = (seat: number): ProgramSeries => {
     if (running === undefined) {
       measuring.window.open(runtime.context.nowNs());
-      running = node.runPrograms(measuring);
+      faults?.begin();
+      running = node.runPrograms(measuring).map(({ program }) => program);
     }
-    yield* (running[index] as { program: Program<void> }).program;
+    return running[seat] as ProgramSeries;
   };
   for (const [i, { program, label, thread }] of loading.entries()) {
-    runtime.start(seat(i, program), { label, thread });
+    const series = new Followed(meetOthers(program), () => clientLoop(i));
+    runtime.start(series, { label, thread });
+  }
+}
+
+/** A program, and then a series that is made when it has ended. */
+class Followed implements ProgramSeries {
+  readonly #first: Program<void>;
+  readonly #makeRest: () => ProgramSeries;
+  #begun = false;
+  #rest: ProgramSeries | undefined = undefined;
+
+  constructor(first: Program<void>, makeRest: () => ProgramSeries) {
+    this.#first = first;
+    this.#makeRest = makeRest;
+  }
+
+  advance(result: unknown): Program<unknown> | undefined {
+    if (this.#rest !== undefined) return this.#rest.advance(result);
+    if (this.#begun) {
+      this.#rest = this.#makeRest();
+      return this.#rest.advance(undefined);
+    }
+    this.#begun = true;
+    return this.#first;
+  }
+
+  recover(error: unknown): Program<unknown> | undefined {
+    if (this.#rest === undefined) throw error;
+    return this.#rest.recover(error);
   }
 }
 

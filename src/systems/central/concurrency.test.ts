@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rebuiltFromMap, rebuiltFromMemoryNodes } from '../../../test/support/central-memory.ts';
-import { isLinearizable, type KeyOperation } from '../../../test/support/linearizable.ts';
+import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import type { Durability } from '../../core/context.ts';
 import type { Program } from '../../core/effect.ts';

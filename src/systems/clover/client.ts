@@ -1,6 +1,5 @@
 import { nodeOf } from '../../core/address.ts';
 import {
-  batch,
   compute,
   type Program,
   post,
@@ -13,10 +12,11 @@ import {
 } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import { copyValue, recordHead } from '../../core/record.ts';
+import { recordHead } from '../../core/record.ts';
 import { RpcCaller } from '../../core/rpc.ts';
 import type { StoreClient } from '../system.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
+import { GetReads } from './get-reads.ts';
 import {
   newKeyRequest,
   operations,
@@ -50,6 +50,8 @@ export class CloverClient implements StoreClient {
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
   #restartsSeen = 0;
+  /** The READs of the usual get, used again and again, always with the first scratch. */
+  readonly #reads: GetReads;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
@@ -60,6 +62,7 @@ export class CloverClient implements StoreClient {
     );
     this.#walker = new Walker(node, this.#caller, this.#newScratch());
     this.#writer = new Writer(node, this.#walker, this.#classMax);
+    this.#reads = new GetReads(this.#walker.scratch);
   }
 
   get isBusy(): boolean {
@@ -77,24 +80,31 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     this.serial++;
     try {
-      yield* compute('lookup');
-      const cursor = node.findCursor(key);
-      if (cursor === undefined || !node.isPlain) return yield* this.#getWith(cursor, key, into);
-      const walker = this.#walker;
-      const { refs, sequence, version } = cursor;
-      const epoch = node.epochs[cursor.server] as number;
-      const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
-      const shortcut = walker.readShortcut(cursor);
       const { context } = node.site;
+      context.charge('lookup');
+      const row = node.findRow(key);
+      if (row < 0 || !node.isPlain) return yield* this.#getWith(row, key, into);
+      const { cursors, epochs } = node;
+      const { rows } = cursors;
+      const walker = this.#walker;
+      const primary = rows.primary(row);
+      const version = rows.version(row);
+      const epoch = epochs[rows.server(row)] as number;
+      const { views } = walker.scratch;
+      const bytes = views[rows.sizeClass(row)] as Uint8Array;
+      const reads = this.#reads;
       const startNs = context.nowNs();
-      yield* batch(read(cursor.address, bytes), shortcut);
+      yield* reads.at(rows.address(row), bytes, rows.shortcut(row));
       const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
       if (seen !== verdict.current) {
-        walker.startAt(cursor, refs, sequence);
-        walker.takeShortcut(shortcut);
+        const cursor = cursors.find(key);
+        // Another program has moved or dropped the cursor since: what was read says nothing of it.
+        if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
+        walker.start(cursor);
+        walker.takeShortcut(reads.shortcut);
         return yield* this.#walkOn(seen, key, epoch, into);
       }
-      if (cursor.refs === refs && cursor.epoch < epoch) cursor.epoch = epoch;
+      cursors.validate(row, key, primary, epoch);
       return this.#copyOut(bytes, into);
     } catch (error) {
       if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
@@ -105,19 +115,22 @@ export class CloverClient implements StoreClient {
   }
 
   /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
-  *#getWith(known: Cursor | undefined, key: Key, into: Uint8Array): Program<number | undefined> {
+  *#getWith(known: number, key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
-    let found = known;
+    let row = known;
     if (node.gate.isClosed) {
       // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
       this.serial++;
       yield* node.gate.pass();
       this.serial++;
-      found = node.findCursor(key);
+      row = node.findRow(key);
     }
-    yield* this.#renewQueuePairs();
+    if (this.#restartsSeen < node.restarts.length) {
+      yield* this.#renewQueuePairs();
+      row = node.findRow(key);
+    }
     const epoch = node.epochs[node.serverOf(key)] as number;
-    const cursor = found ?? (yield* node.query(key, epoch, this.#caller));
+    const cursor = row < 0 ? yield* node.query(key, epoch, this.#caller) : node.cursors.at(row);
     if (cursor === undefined) return undefined;
     this.#walker.start(cursor);
     const seen =
@@ -152,7 +165,7 @@ export class CloverClient implements StoreClient {
       () => `a record of ${end} B in a buffer of ${bytes.length} B`,
       'FARSIDE_CORRUPT',
     );
-    return copyValue(bytes, at, into);
+    return this.#walker.scratch.copyValue(bytes, at, into);
   }
 
   /**
@@ -167,7 +180,7 @@ export class CloverClient implements StoreClient {
     const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
     const { version } = cursor;
     const data = read(cursor.address, bytes);
-    const shortcut = walker.readShortcut(cursor);
+    const shortcut = walker.readShortcut(cursor.shortcut);
     const tickets = [data, shortcut];
     walker.scratch.leave(data, shortcut);
     const startNs = context.nowNs();
@@ -217,7 +230,7 @@ export class CloverClient implements StoreClient {
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
-    if (this.#node.cursors.find(key.text) === cursor) this.#node.cursors.remove(key.text);
+    if (this.#node.cursors.find(key) === cursor) this.#node.cursors.remove(key);
     yield* this.#remove(key, cursor.chain, linked.next);
     return true;
   }
@@ -236,14 +249,14 @@ export class CloverClient implements StoreClient {
     try {
       yield* this.#renewQueuePairs();
       const epoch = node.epochs[server] as number;
-      const startedFrom = node.cursors.find(key.text)?.refs[0] ?? noReference;
+      const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
       if (linked === undefined) {
         node.free.giveBack(server, sizeClass, writer.refs);
         return undefined;
       }
       const { cursor, old, sequence } = linked;
-      yield* compute('update');
+      this.#node.site.context.charge('update');
       const refs = writer.refs.slice();
       if (!isTombstone) cursor.advance(startedFrom, refs, sequence, epoch, node.layout);
       const drain = node.retire.add(cursor, old, refs, sequence);
@@ -263,7 +276,7 @@ export class CloverClient implements StoreClient {
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
     yield* this.#renewQueuePairs();
-    yield* compute('allocate', refs.length);
+    node.site.context.charge('allocate', refs.length);
     const renew = (): Program<void> => this.#renewQueuePairs();
     yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller, renew);
     return sizeClass;
@@ -314,7 +327,7 @@ export class CloverClient implements StoreClient {
     this.serial++;
     try {
       yield* this.#renewQueuePairs();
-      yield* compute('lookup');
+      this.#node.site.context.charge('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
       const epoch = this.#node.epochs[cursor.server] as number;
@@ -354,7 +367,7 @@ export class CloverClient implements StoreClient {
           `${node.site.shape.keysMax} keys; raise keysMax`,
         'FARSIDE_CAPACITY',
       );
-      yield* compute('update');
+      this.#node.site.context.charge('update');
       const cursor = node.learn(key, reply, epoch, noReference);
       this.#caller.release();
       if (status === statuses.ok) return true;

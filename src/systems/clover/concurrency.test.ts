@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FoundVersion, walkChain } from '../../../test/support/clover-memory.ts';
 import { watchedClover } from '../../../test/support/clover-store.ts';
-import { isLinearizable, type KeyOperation } from '../../../test/support/linearizable.ts';
+import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import { offsetOf } from '../../core/address.ts';
 import type { Durability } from '../../core/context.ts';

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { smallShape } from '../../../test/support/in-thread.ts';
+import { keyOf } from '../../core/key.ts';
 import { assembleCluster } from '../assemble.ts';
-import { Cursor, CursorTable, type EvictBy } from './cursor-table.ts';
+import { Cursor } from './cursor.ts';
+import { CursorTable, type EvictBy } from './cursor-table.ts';
 import { system } from './index.ts';
 import { CloverLayout } from './layout.ts';
 import { type Reference, reference } from './pointer.ts';
@@ -11,7 +13,7 @@ const config = system.configure({}, smallShape);
 const layout = new CloverLayout(assembleCluster(system, smallShape, config), smallShape, config);
 const refs = (handle: number, version = 1): Reference[] => [reference(handle, version)];
 const cursor = (text: string, sequence = 1, epoch = 0): Cursor =>
-  new Cursor(text, 0, layout.slots, refs(1), sequence, epoch, layout);
+  new Cursor(keyOf(text), 0, layout.slots, refs(1), sequence, epoch, layout);
 
 test.each<EvictBy>(['fifo', 'lru'])('%s keeps what a list of that order would keep', (evictBy) => {
   fc.assert(
@@ -24,11 +26,11 @@ test.each<EvictBy>(['fifo', 'lru'])('%s keeps what a list of that order would ke
         for (const [step, text] of steps) {
           const present = order.includes(text);
           if (step === 'find') {
-            expect(table.find(text) !== undefined).toBe(present);
+            expect(table.find(keyOf(text)) !== undefined).toBe(present);
             if (present && evictBy === 'lru') order = [...order.filter((t) => t !== text), text];
           } else {
             order = order.filter((t) => t !== text);
-            if (step === 'remove') table.remove(text);
+            if (step === 'remove') table.remove(keyOf(text));
             else {
               table.add(cursor(text));
               order = [...order, text].slice(-max);
@@ -37,7 +39,7 @@ test.each<EvictBy>(['fifo', 'lru'])('%s keeps what a list of that order would ke
           expect(table.size).toBe(order.length);
         }
         for (const text of 'abcdefg') {
-          expect(table.find(text) !== undefined).toBe(order.includes(text));
+          expect(table.find(keyOf(text)) !== undefined).toBe(order.includes(text));
         }
       },
     ),
@@ -92,6 +94,6 @@ test('cursors of one server that went unused are dropped together', () => {
   }
   expect(table.removeUnusedSince(1, 3)).toBe(0);
   expect(table.removeUnusedSince(0, 3)).toBe(2);
-  expect(table.find('c')).toBeDefined();
+  expect(table.find(keyOf('c'))).toBeDefined();
   expect(table.size).toBe(1);
 });

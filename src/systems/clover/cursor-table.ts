@@ -1,100 +1,8 @@
-import { type Address, nodeOf, nodeSpaceBytes, offsetOf } from '../../core/address.ts';
-import type { CloverLayout } from './layout.ts';
-import { type Reference, sequenceDistance, versionOf } from './pointer.ts';
-
-/**
- * What a compute node remembers of one key: the newest version that it has seen, and where the
- * shortcut lies. Shared by all programs of the node.
- */
-export class Cursor {
-  readonly text: string;
-  readonly server: number;
-  readonly chain: number;
-  /** R references to the version's copies; the first is the primary. */
-  refs: readonly Reference[];
-  sequence: number;
-  /** Of the primary copy, derived from `refs[0]` when it changes. */
-  version = 0;
-  sizeClass = 0;
-  /** The server's epoch when an operation that found this to be the newest version began. */
-  epoch: number;
-  /** Sequence of the last shortcut update that this node has WRITTEN for the chain. */
-  shortcutSequence: number;
-  /** Neighbours in order of eviction; maintained only where the table has a limit. */
-  older: Cursor | undefined = undefined;
-  newer: Cursor | undefined = undefined;
-  // Addresses as small integers: a double in an object's field is an object of its own, and so one more
-  // cache miss in every get of a cold cursor. Buffers lie on multiples of 64 bytes, shortcuts of 8.
-  readonly #shortcutNode: number;
-  readonly #shortcutWord: number;
-  #bufferNode = 0;
-  #bufferLine = 0;
-
-  constructor(
-    text: string,
-    server: number,
-    chain: number,
-    refs: Reference[],
-    sequence: number,
-    epoch: number,
-    layout: CloverLayout,
-  ) {
-    const shortcut = layout.shortcutAddressOf(chain);
-    this.text = text;
-    this.server = server;
-    this.chain = chain;
-    this.#shortcutNode = nodeOf(shortcut);
-    this.#shortcutWord = offsetOf(shortcut) / 8;
-    this.refs = refs;
-    this.sequence = sequence;
-    this.epoch = epoch;
-    this.shortcutSequence = sequence;
-    this.#standAt(refs[0] as Reference, layout);
-  }
-
-  /** Of the primary copy. */
-  get address(): Address {
-    return this.#bufferNode * nodeSpaceBytes + this.#bufferLine * 64;
-  }
-
-  /** Of the chain's shortcut. */
-  get shortcut(): Address {
-    return this.#shortcutNode * nodeSpaceBytes + this.#shortcutWord * 8;
-  }
-
-  #standAt(primary: Reference, layout: CloverLayout): void {
-    const address = layout.addressOf(primary);
-    this.#bufferNode = nodeOf(address);
-    this.#bufferLine = offsetOf(address) / 64;
-    this.version = versionOf(primary);
-    this.sizeClass = layout.sizeClassOf(primary);
-  }
-
-  /**
-   * Moves to a version that an operation found to be the newest. `startedFrom` is where the cursor
-   * stood when that operation began. Where another program has moved it since, only a later sequence
-   * replaces what that one found; otherwise the answer is taken as it is, because sequences more than
-   * 511 versions apart compare wrongly, and a cursor left alone for that long would never catch up.
-   */
-  advance(
-    startedFrom: Reference,
-    refs: readonly Reference[],
-    sequence: number,
-    epoch: number,
-    layout: CloverLayout,
-  ): void {
-    const primary = refs[0] as Reference;
-    if (primary === this.refs[0]) {
-      this.epoch = Math.max(this.epoch, epoch);
-      return;
-    }
-    if (this.refs[0] !== startedFrom && sequenceDistance(this.sequence, sequence) < 0) return;
-    this.refs = refs.slice();
-    this.sequence = sequence;
-    this.epoch = epoch;
-    this.#standAt(primary, layout);
-  }
-}
+import type { Key } from '../../core/key.ts';
+import type { Cursor } from './cursor.ts';
+import { CursorRows } from './cursor-rows.ts';
+import type { Reference } from './pointer.ts';
+import { RowIndex } from './row-index.ts';
 
 export type EvictBy = 'fifo' | 'lru';
 
@@ -103,7 +11,11 @@ export class CursorTable {
   evictions = 0;
   /** Bytes of the keys in the table; for statistics. */
   keyBytes = 0;
-  readonly #byKey = new Map<string, Cursor>();
+  readonly rows = new CursorRows(16);
+  readonly #index = new RowIndex();
+  /** By row. */
+  readonly #cursors: (Cursor | undefined)[] = [];
+  readonly #freeRows: number[] = [];
   readonly #max: number;
   readonly #touches: boolean;
   #oldest: Cursor | undefined = undefined;
@@ -116,48 +28,78 @@ export class CursorTable {
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#index.size;
   }
 
-  find(text: string): Cursor | undefined {
-    const cursor = this.#byKey.get(text);
-    if (this.#touches && cursor !== undefined && cursor !== this.#newest) {
-      this.#unlink(cursor);
-      this.#link(cursor);
-    }
-    return cursor;
+  /** The row of the key's cursor; -1 where there is none. */
+  findRow(key: Key): number {
+    const row = this.#index.find(key);
+    if (this.#touches && row >= 0) this.#touch(this.#cursors[row] as Cursor);
+    return row;
+  }
+
+  at(row: number): Cursor {
+    return this.#cursors[row] as Cursor;
+  }
+
+  find(key: Key): Cursor | undefined {
+    const row = this.findRow(key);
+    return row < 0 ? undefined : this.#cursors[row];
+  }
+
+  /** An operation that began in `epoch` found that version to be the newest. */
+  validate(row: number, key: Key, primary: Reference, epoch: number): void {
+    const { rows } = this;
+    if (rows.epoch(row) >= epoch) return;
+    if (this.#index.holds(row, key) && rows.primary(row) === primary) rows.setEpoch(row, epoch);
   }
 
   /** Adds a cursor, or replaces the one of its key. */
   add(cursor: Cursor): void {
-    this.remove(cursor.text);
-    this.#byKey.set(cursor.text, cursor);
-    this.keyBytes += cursor.text.length;
+    const { key } = cursor;
+    this.remove(key);
+    const row = this.#freeRows.pop() ?? this.#index.size;
+    if (row === this.rows.capacity) this.rows.grow();
+    cursor.moveTo(this.rows, row);
+    this.#cursors[row] = cursor;
+    this.#index.add(key, row);
+    this.keyBytes += key.text.length;
     if (this.#max === 0) return;
     this.#link(cursor);
-    if (this.#byKey.size > this.#max) {
-      this.remove((this.#oldest as Cursor).text);
+    if (this.size > this.#max) {
+      this.remove((this.#oldest as Cursor).key);
       this.evictions++;
     }
   }
 
-  remove(text: string): void {
-    const cursor = this.#byKey.get(text);
-    if (cursor === undefined) return;
-    this.#byKey.delete(text);
-    this.keyBytes -= text.length;
+  /** Operations that hold the cursor keep it, with a row of its own. */
+  remove(key: Key): void {
+    const row = this.#index.find(key);
+    if (row < 0) return;
+    const cursor = this.#cursors[row] as Cursor;
+    this.#index.remove(key);
+    cursor.moveTo(new CursorRows(1), 0);
+    this.#cursors[row] = undefined;
+    this.#freeRows.push(row);
+    this.keyBytes -= key.text.length;
     if (this.#max > 0) this.#unlink(cursor);
   }
 
   /** Removes cursors of `server` last validated before `epoch`; gives how many. */
   removeUnusedSince(server: number, epoch: number): number {
     let count = 0;
-    for (const cursor of this.#byKey.values()) {
-      if (cursor.server !== server || cursor.epoch >= epoch) continue;
-      this.remove(cursor.text);
+    for (const cursor of this.#cursors) {
+      if (cursor === undefined || cursor.server !== server || cursor.epoch >= epoch) continue;
+      this.remove(cursor.key);
       count++;
     }
     return count;
+  }
+
+  #touch(cursor: Cursor): void {
+    if (cursor === this.#newest) return;
+    this.#unlink(cursor);
+    this.#link(cursor);
   }
 
   #link(cursor: Cursor): void {

@@ -1,5 +1,5 @@
 import type { Address } from '../../core/address.ts';
-import { compute, type Program } from '../../core/effect.ts';
+import type { Program } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
@@ -8,7 +8,8 @@ import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
 import type { CloverConfig } from './config.ts';
-import { Cursor, CursorTable } from './cursor-table.ts';
+import { Cursor } from './cursor.ts';
+import { CursorTable } from './cursor-table.ts';
 import { FreeBuffers } from './free-buffers.ts';
 import { CloverLayout } from './layout.ts';
 import { LoadMeter } from './load-meter.ts';
@@ -154,19 +155,23 @@ export class CloverNode implements SystemNode {
   }
 
   /**
-   * The key's cursor. One that has gone unused for so long that its buffer may have started again at
-   * version 1 is a miss.
+   * The row of the key's cursor, -1 where there is none. One that has gone unused for so long that its
+   * buffer may have started again at version 1 is a miss.
    */
-  findCursor(key: Key): Cursor | undefined {
-    const cursor = this.cursors.find(key.text);
-    if (
-      cursor !== undefined &&
-      (this.epochs[cursor.server] as number) - cursor.epoch < epochsUnusedMax
-    ) {
-      return cursor;
+  findRow(key: Key): number {
+    const { rows } = this.cursors;
+    const row = this.cursors.findRow(key);
+    if (row >= 0) {
+      const unusedEpochs = (this.epochs[rows.server(row)] as number) - rows.epoch(row);
+      if (unusedEpochs < epochsUnusedMax) return row;
     }
     this.events.cursorMisses++;
-    return undefined;
+    return -1;
+  }
+
+  findCursor(key: Key): Cursor | undefined {
+    const row = this.findRow(key);
+    return row < 0 ? undefined : this.cursors.at(row);
   }
 
   /**
@@ -192,9 +197,9 @@ export class CloverNode implements SystemNode {
     const status = replyHead.field.status.get(reply, 0);
     if (status === statuses.refused) throw givenUp(this.site.context.node);
     const isKnown = status === statuses.ok;
-    if (isKnown) yield* compute('update');
+    if (isKnown) this.site.context.charge('update');
     const cursor = isKnown ? this.learn(key, reply, epoch, startedFrom) : undefined;
-    if (!isKnown) this.cursors.remove(key.text);
+    if (!isKnown) this.cursors.remove(key);
     caller.release();
     return cursor;
   }
@@ -204,13 +209,13 @@ export class CloverNode implements SystemNode {
     const chain = replyHead.field.chain.get(reply, 0);
     const refs = entriesAt(reply, replyHead.sizeBytes, this.layout.replicas);
     const sequence = sequenceAt(reply, replyHead.sizeBytes);
-    const known = this.cursors.find(key.text);
+    const known = this.cursors.find(key);
     if (known !== undefined && known.chain === chain) {
       known.advance(startedFrom, refs, sequence, epoch, this.layout);
       return known;
     }
     const server = this.serverOf(key);
-    const cursor = new Cursor(key.text, server, chain, refs, sequence, epoch, this.layout);
+    const cursor = new Cursor(key, server, chain, refs, sequence, epoch, this.layout);
     this.cursors.add(cursor);
     return cursor;
   }

@@ -12,7 +12,7 @@ test('one shortcut WRITE a chain and batch, of the newest version whatever order
   const store = new CloverStore({}, { retireBatch: 4, retireIntervalNs: 10 ** 9 });
   const node = store.node();
   store.once((client) => client.insert(key, Uint8Array.of(0)));
-  const cursor = node.cursors.find(key.text)!;
+  const cursor = node.cursors.find(key)!;
   const retired: Reference[] = [];
   const version = (n: number): Reference[] => [cursor.refs[0]! + 256 * n];
   // The server is not asked: only what the node WRITEs is of interest here.
@@ -37,7 +37,7 @@ test('an update older than one already WRITTEN is left out', () => {
     for (let i = 1; i <= 5; i++) yield* client.put(key, Uint8Array.of(i));
     while (node.retire.linksRetired < 5) yield* client.get(key, into);
   });
-  const cursor = node.cursors.find(key.text)!;
+  const cursor = node.cursors.find(key)!;
   expect(cursor.shortcutSequence).toBe(cursor.sequence);
   const writes = node.retire.shortcutWrites;
   const drain = node.retire.add(cursor, cursor.refs[0]!, cursor.refs, cursor.sequence - 2)!;
@@ -59,7 +59,7 @@ test('every superseded version is reported and comes back, however few there are
   });
   expect(node.retire.waiting).toBe(0);
   const chain = store.servers[0]!.namer.find(key.text)!;
-  expect(chain.refs).toEqual(node.cursors.find(key.text)!.refs);
+  expect(chain.refs).toEqual(node.cursors.find(key)!.refs);
 });
 
 test('deleting a key gives all its buffers and its shortcut back', () => {

@@ -14,7 +14,7 @@ import type { RpcCaller } from '../../core/rpc.ts';
 import { packWord } from '../../core/word.ts';
 import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
 import {
   newRequest,
   operations,

@@ -1,4 +1,5 @@
 import { type Ticket, type Verb, verbStatus } from '../../core/effect.ts';
+import { copyValue, recordHead, recordValueOffset } from '../../core/record.ts';
 import { classBytes, sizeClassCount } from './pools.ts';
 
 /**
@@ -12,6 +13,8 @@ export class Scratch {
   /** A READ that may still land here although nobody waits for it. */
   #pendingData: Ticket | undefined = undefined;
   #pendingShortcut: Ticket | undefined = undefined;
+  #valueStart = 0;
+  #value: Uint8Array = new Uint8Array(0);
 
   constructor(classMax: number, replicas: number) {
     this.bytes = new Uint8Array(classBytes(classMax));
@@ -19,6 +22,22 @@ export class Scratch {
       this.bytes.subarray(0, classBytes(c)),
     );
     this.shortcut = new Uint8Array(8 * replicas);
+  }
+
+  /**
+   * Copies the value of the record at `at` of one of the views into `into`, and gives its length. The
+   * view of the last value is kept: values of one length make no view of their own.
+   */
+  copyValue(bytes: Uint8Array, at: number, into: Uint8Array): number {
+    const length = recordHead.field.valueBytes.get(bytes, at);
+    const start = at + recordValueOffset(bytes, at);
+    if (length > into.length) return copyValue(bytes, at, into);
+    if (start !== this.#valueStart || length !== this.#value.length) {
+      this.#valueStart = start;
+      this.#value = this.bytes.subarray(start, start + length);
+    }
+    into.set(this.#value);
+    return length;
   }
 
   /** Remembers what was not waited for. */

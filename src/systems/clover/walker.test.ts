@@ -29,7 +29,7 @@ function behindBy(ahead: number, settings: Readonly<Record<string, unknown>> = {
 }
 
 function setShortcut(store: CloverStore, target: Reference, sequence: number): void {
-  const { shortcut } = store.node().cursors.find(key.text)!;
+  const { shortcut } = store.node().cursors.find(key)!;
   const word = packWord(highHalfFor(handleOf(target)), entryLow(target, sequence));
   store.once(function* () {
     yield* writeWord(shortcut, word);
@@ -63,7 +63,7 @@ describe('a reader behind its cursor', () => {
 
   test('jumps by a shortcut that is ahead', () => {
     const store = behindBy(12);
-    const { refs, sequence } = store.node().cursors.find(key.text)!;
+    const { refs, sequence } = store.node().cursors.find(key)!;
     setShortcut(store, refs[0]!, sequence);
     const cost = store.cost((client) => client.get(key, into), 1);
     expect([cost.roundTrips, into[0]]).toEqual([2, 12]);
@@ -96,14 +96,14 @@ describe('a reader behind its cursor', () => {
     const store = behindBy(1);
     const other = keyOf('other');
     store.once((client) => client.insert(other, Uint8Array.of(99)), 0);
-    const foreign = store.node().cursors.find(other.text)!;
+    const foreign = store.node().cursors.find(other)!;
     setShortcut(store, foreign.refs[0]!, 300);
-    const cursor = store.node(1).cursors.find(key.text)!;
+    const cursor = store.node(1).cursors.find(key)!;
     store.once(function* () {
       yield* writeWord(cursor.address, packWord(0, tailLow(77)));
     });
     // The server's head is the buffer just spoilt, so stand it on the good one.
-    store.servers[0]!.namer.find(key.text)!.refs = [...store.node().cursors.find(key.text)!.refs];
+    store.servers[0]!.namer.find(key.text)!.refs = [...store.node().cursors.find(key)!.refs];
     expect(store.once((client) => client.get(key, into), 1)).toBe(40);
     expect(into[0]).toBe(1);
   });
@@ -114,7 +114,7 @@ test('a shortcut that serves a new chain of the same key does not show what is n
   const [server] = store.servers as [MetadataServer];
   store.once((client) => client.insert(key, new Uint8Array(40)), 0);
   store.once((client) => client.get(key, into), 1);
-  const stale = store.node(1).cursors.find(key.text)!;
+  const stale = store.node(1).cursors.find(key)!;
   store.once(function* (client) {
     yield* client.delete(key);
     while (server.namer.chains > 0) yield* client.get(keyOf('other'), into);
@@ -135,7 +135,7 @@ describe('B_w left standing by a writer that died', () => {
   const held = (): CloverStore => {
     const store = new CloverStore({ memoryNodes: 3, replicas: 2 }, quiet);
     store.once((client) => client.insert(key, new Uint8Array(40).fill(5)));
-    const { address, version } = store.node().cursors.find(key.text)!;
+    const { address, version } = store.node().cursors.find(key)!;
     store.once(function* () {
       yield* writeWord(address, packWord(0, tailLow(version, 17 + 1, true)));
     });
@@ -225,7 +225,7 @@ describe('READs and recycled buffers', () => {
   test('with verifyReads a record that is not whole is never answered', () => {
     const store = new CloverStore({}, { ...quiet, verifyReads: true });
     store.once((client) => client.insert(key, new Uint8Array(40).fill(1)));
-    const { address } = store.node().cursors.find(key.text)!;
+    const { address } = store.node().cursors.find(key)!;
     store.once(function* () {
       yield* writeWord(address + 32, 0xdeadn);
     });
@@ -244,7 +244,7 @@ describe('balancing load', () => {
       for (let i = 0; i < 20; i++) {
         yield* client.put(key, new Uint8Array(900));
         const { layout, cursors } = store.node();
-        expect(layout.bucketOf(cursors.find(key.text)!.refs[0]!)).not.toBe(1);
+        expect(layout.bucketOf(cursors.find(key)!.refs[0]!)).not.toBe(1);
       }
     });
     const moved = [0, 2].map((bucket) => store.node().loads!.bytes(bucket));
@@ -255,7 +255,7 @@ describe('balancing load', () => {
     const store = new CloverStore({ memoryNodes: 2, replicas: 2 }, settings);
     store.once((client) => client.insert(key, new Uint8Array(900).fill(7)));
     const { layout, cursors, loads } = store.node();
-    const primary = layout.bucketOf(cursors.find(key.text)!.refs[0]!);
+    const primary = layout.bucketOf(cursors.find(key)!.refs[0]!);
     loads!.add(primary, 10 ** 6);
     const before = loads!.bytes(primary);
     expect(store.once((client) => client.get(key, into))).toBe(900);
@@ -270,7 +270,7 @@ describe('balancing load', () => {
       for (let i = 0; i < 30; i++) {
         yield* client.put(key, new Uint8Array(9));
         const { layout, cursors } = store.node();
-        const buckets = cursors.find(key.text)!.refs.map((ref) => layout.bucketOf(ref));
+        const buckets = cursors.find(key)!.refs.map((ref) => layout.bucketOf(ref));
         expect(new Set(buckets).size).toBe(2);
         for (const bucket of buckets) counts[bucket]!++;
       }

@@ -1,3 +1,4 @@
+import type { Address } from '../../core/address.ts';
 import {
   batch,
   compute,
@@ -13,7 +14,7 @@ import type { Key } from '../../core/key.ts';
 import { recordBytes, recordHead, recordIsWhole } from '../../core/record.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
 import type { CloverLayout } from './layout.ts';
 import type { CloverNode } from './node.ts';
 import {
@@ -96,17 +97,12 @@ export class Walker {
 
   /** Stands at the cursor's version. */
   start(cursor: Cursor): void {
-    this.startAt(cursor, cursor.refs, cursor.sequence);
-  }
-
-  /** Stands where the cursor stood a moment ago. */
-  startAt(cursor: Cursor, refs: readonly Reference[], sequence: number): void {
     this.cursor = cursor;
-    this.refs = refs;
-    this.sequence = sequence;
+    this.refs = cursor.refs;
+    this.sequence = cursor.sequence;
     this.replica = 0;
     this.tombstone = undefined;
-    this.startedFrom = refs[0] as Reference;
+    this.startedFrom = cursor.primary;
     this.#hasJumped = false;
     this.#shortcut = noReferences;
     this.#linkAddress = 0;
@@ -203,7 +199,7 @@ export class Walker {
     const bytes = forWriter ? whole.subarray(0, headerAndKeyBytes(key, whole, layout)) : whole;
     const verbs: Verb<unknown>[] = [read(layout.addressOf(target), bytes)];
     const cursor = this.cursor as Cursor;
-    if (withShortcut) verbs.push(this.readShortcut(cursor));
+    if (withShortcut) verbs.push(this.readShortcut(cursor.shortcut));
     if (this.#linkAddress !== 0) {
       verbs.push(flush(this.#linkAddress, 8));
       this.#linkAddress = 0;
@@ -233,11 +229,8 @@ export class Walker {
     return Math.floor(recordHead.field.version.get(bytes, at) / 256);
   }
 
-  /** One word needs no buffer; more are read into the scratch. */
-  readShortcut(cursor: Cursor): Verb<unknown> {
-    return this.node.layout.replicas === 1
-      ? readWord(cursor.shortcut)
-      : read(cursor.shortcut, this.scratch.shortcut);
+  readShortcut(address: Address): Verb<unknown> {
+    return shortcutRead(address, this.scratch);
   }
 
   /**
@@ -314,7 +307,7 @@ export class Walker {
     if (seen === verdict.tombstone && isSameChain) {
       node.events.tombstonesMet++;
       this.tombstone = { chain: cursor.chain, target: this.refs[0] as Reference };
-      node.cursors.remove(key.text);
+      node.cursors.remove(key);
       return false;
     }
     if (seen === verdict.moved && isSameChain) {
@@ -356,6 +349,11 @@ export class Walker {
 }
 
 /** Whether a record of that key lies at `at`. By its text, which finding the cursor has just touched. */
+/** One word needs no buffer; more are read into the scratch. */
+export function shortcutRead(address: Address, { shortcut }: Scratch): Verb<unknown> {
+  return shortcut.length === 8 ? readWord(address) : read(address, shortcut);
+}
+
 function hasKey(bytes: Uint8Array, at: number, key: Key): boolean {
   const { text } = key;
   if (recordHead.field.keyBytes.get(bytes, at) !== text.length) return false;

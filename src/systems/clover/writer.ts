@@ -13,7 +13,7 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { encodeRecord, recordFlags } from '../../core/record.ts';
 import { packWord, storeHalf } from '../../core/word.ts';
-import type { Cursor } from './cursor-table.ts';
+import type { Cursor } from './cursor.ts';
 import type { CloverNode } from './node.ts';
 import {
   handleOf,
@@ -121,7 +121,7 @@ export class Writer {
     epoch: number,
   ): Program<Linked | undefined> {
     const { node, walker } = this;
-    yield* compute('lookup');
+    node.site.context.charge('lookup');
     let cursor: Cursor | undefined =
       node.findCursor(key) ?? (yield* node.query(key, epoch, walker.caller));
     for (let chains = 0; chains < attemptsMax; chains++) {

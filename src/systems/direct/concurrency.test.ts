@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
 import { interleaved } from '../../../test/support/interleave.ts';
-import { isLinearizable, type KeyOperation } from '../../../test/support/linearizable.ts';
+import { isLinearizable, type KeyOperation } from '../../../test/support/key-operations.ts';
 import { RandomSchedule } from '../../../test/support/random-schedule.ts';
 import { once, patterned } from '../../../test/support/values.ts';
 import type { Program } from '../../core/effect.ts';
