@@ -1,7 +1,7 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
-import { fence, type Program, reconnect, sleep, VerbError } from '../../../core/effect.ts';
+import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
 import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
-import type { Message, Port } from '../../../core/message.ts';
+import { type Message, messageFlags, type Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
@@ -33,6 +33,20 @@ const takeOverTriesMax = 50;
 const takeOverPauseNs = 100_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
+
+/** Requests whose answer waits for others. */
+const takeLong: ReadonlySet<number> = new Set([
+  operations.lost,
+  operations.memory,
+  operations.rebuild,
+]);
+
+interface LongRequest {
+  readonly node: number;
+  readonly replyPort: number;
+  readonly request: number;
+  readonly body: Uint8Array;
+}
 
 type ComputeLost = Extract<Fault, { kind: 'computeLost' }>;
 type ServerLost = Extract<Fault, { kind: 'serverLost' }>;
@@ -114,9 +128,34 @@ export class MetadataServer implements SystemServer {
    * What a peer sends must not end this server, which all the others need: a message that makes no
    * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
    */
-  *#answer(request: Message): Program<Uint8Array> {
+  *#answer(request: Message): Program<Uint8Array | undefined> {
+    const { body, from, replyPort } = request;
+    if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
+      return yield* this.#surviving(() => this.#requests.perform(request));
+    }
+    // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
+    const copy = { node: from, replyPort, request: request.request, body: body.slice() };
+    yield* spawn(this.#answerLater(copy), 'recovery');
+    return undefined;
+  }
+
+  *#answerLater(request: LongRequest): Program<void> {
+    const { context } = this.state;
+    const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
+    context.charge('rpcSend');
+    const envelope = {
+      node: request.node,
+      port: request.replyPort,
+      replyPort: requestPort,
+      request: request.request,
+      flags: messageFlags.reply,
+    };
+    yield* context.hub.send(envelope, reply, context.counters);
+  }
+
+  *#surviving(work: () => Program<Uint8Array>): Program<Uint8Array> {
     try {
-      return yield* this.#perform(request);
+      return yield* work();
     } catch (error) {
       const { events } = this.state;
       if (error instanceof VerbError || error instanceof LostError) {
@@ -130,9 +169,8 @@ export class MetadataServer implements SystemServer {
     }
   }
 
-  *#perform(request: Message): Program<Uint8Array> {
-    const { body } = request;
-    switch (body.length < requestHead.sizeBytes ? 0 : body[0]) {
+  *#recoverFor(body: Uint8Array): Program<Uint8Array> {
+    switch (body[0]) {
       case operations.lost: {
         assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
         const incarnation = requestHead.field.number.get(body, 0);
@@ -141,10 +179,8 @@ export class MetadataServer implements SystemServer {
       }
       case operations.memory:
         return recoveryReply(yield* this.recover(memoryFaultIn(body)));
-      case operations.rebuild:
-        return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body)));
       default:
-        return yield* this.#requests.perform(request);
+        return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body)));
     }
   }
 
