@@ -29,8 +29,9 @@ import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
 import { inDoubt } from './recovery/doubt.ts';
-import { givenUp, ignoreLoss, LostError } from './recovery/servers.ts';
+import { givenUp, ignoreLoss, LostError, unavailable } from './recovery/servers.ts';
 import { Scratch } from './scratch.ts';
+import { checkKey, checkSizes } from './sizes.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
 import { Writer } from './writer.ts';
 
@@ -213,7 +214,7 @@ export class CloverClient implements StoreClient {
   }
 
   *put(key: Key, value: Uint8Array): Program<boolean> {
-    this.#checkSizes(key, value);
+    checkSizes(this.#node.site.shape, key, value);
     return (yield* this.#append(key, value, false)) !== undefined;
   }
 
@@ -226,7 +227,7 @@ export class CloverClient implements StoreClient {
    * leads to the tombstone, or to a recycled buffer, and so to the server as well.
    */
   *delete(key: Key): Program<boolean> {
-    this.#checkKey(key);
+    checkKey(this.#node.site.shape, key);
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
@@ -301,7 +302,7 @@ export class CloverClient implements StoreClient {
    * shortcut (1 + 1). A key whose cursor is known is looked at first, which costs 1 where it exists.
    */
   *insert(key: Key, value: Uint8Array): Program<boolean> {
-    this.#checkSizes(key, value);
+    checkSizes(this.#node.site.shape, key, value);
     const node = this.#node;
     const server = node.serverOf(key);
     if (yield* this.#isKnown(key)) return false;
@@ -389,30 +390,4 @@ export class CloverClient implements StoreClient {
     yield* ignoreLoss(node.servers.call(node.serverOf(key), request, this.#caller));
     this.#caller.release();
   }
-
-  #checkKey(key: Key): void {
-    const { keyBytesMax } = this.#node.site.shape;
-    assert(
-      key.bytes.length <= keyBytesMax,
-      () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
-      'FARSIDE_KEY',
-    );
-  }
-
-  #checkSizes(key: Key, value: Uint8Array): void {
-    this.#checkKey(key);
-    const { valueBytesMax } = this.#node.site.shape;
-    assert(
-      value.length >= 1 && value.length <= valueBytesMax,
-      () => `a value of ${value.length} bytes: this store takes 1 to ${valueBytesMax}`,
-      'FARSIDE_VALUE',
-    );
-  }
-}
-
-function unavailable(key: Key): LostError {
-  return new LostError(
-    `insert of key ${JSON.stringify(key.text)}: the memory node of its shortcut does not answer, so ` +
-      'whether the key exists is unknown',
-  );
 }

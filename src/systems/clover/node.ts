@@ -28,6 +28,7 @@ import { Gate } from './recovery/gate.ts';
 import { NodeRecovery } from './recovery/node-recovery.ts';
 import { givenUp, Servers } from './recovery/servers.ts';
 import { RetireQueue } from './retire-queue.ts';
+import { checkKey } from './sizes.ts';
 import { restNs } from './timing.ts';
 
 /** What happened on this node; one object, so that counting costs one store. */
@@ -185,12 +186,7 @@ export class CloverNode implements SystemNode {
     startedFrom: Reference = noReference,
   ): Program<Cursor | undefined> {
     this.events.queries++;
-    const { keyBytesMax } = this.site.shape;
-    assert(
-      key.bytes.length <= keyBytesMax,
-      () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
-      'FARSIDE_KEY',
-    );
+    checkKey(this.site.shape, key);
     const server = this.serverOf(key);
     const request = newKeyRequest(operations.query, key, 0, this.site.context.incarnation);
     const reply = yield* this.servers.call(server, request, caller);

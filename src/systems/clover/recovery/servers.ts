@@ -1,5 +1,6 @@
 import type { Program } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
+import type { Key } from '../../../core/key.ts';
 import type { RpcCaller } from '../../../core/rpc.ts';
 import { requestPort } from '../messages.ts';
 
@@ -8,6 +9,14 @@ export class LostError extends FarsideError {
   constructor(message: string) {
     super('FARSIDE_TIMEOUT', message);
   }
+}
+
+/** What becomes of an insert whose shortcut, or whose entry at a standby, cannot be WRITTEN. */
+export function unavailable(key: Key): LostError {
+  return new LostError(
+    `insert of key ${JSON.stringify(key.text)}: the memory node of its shortcut, or a standby, does ` +
+      'not answer, so whether the key exists is unknown',
+  );
 }
 
 /** What becomes of the operations of a node that the servers have given up. */
