@@ -69,7 +69,7 @@ function promises(): SystemPromise[] {
       holds: 'needs timing bounds',
       because:
         'a READ is trusted without a checksum while it took less than the time that retired buffers ' +
-        'rest, so a verb bound that is too small, or clocks of unlike rates, let torn data through',
+        'rest, so clocks of unlike rates let torn data through; with reuse=epochs no clock matters',
     },
     {
       promise: 'atomic write',
