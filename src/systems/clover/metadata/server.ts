@@ -202,8 +202,10 @@ export class MetadataServer implements SystemServer {
     const server = servers.indexOf(node);
     if (server < 0 || servers.incarnation(server) !== incarnation) return nothingRecovered;
     // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
-    if (successor === undefined) servers.lose(server);
-    else servers.move(server, successor, successor === node ? -1 : successor);
+    servers.lose(server);
+    if (successor === undefined) return nothingRecovered;
+    servers.move(server, successor, successor === node ? -1 : successor);
+    servers.serve(server);
     return nothingRecovered;
   }
 
@@ -270,6 +272,7 @@ export class MetadataServer implements SystemServer {
     const { state } = this;
     const sinceNs = state.nowNs();
     state.servers.move(state.index, state.context.node, state.context.incarnation);
+    state.servers.serve(state.index);
     for (let tries = 0; !this.#isReady; tries++) {
       try {
         for (const { id, role } of state.site.cluster.nodes) {

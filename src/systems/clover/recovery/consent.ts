@@ -145,6 +145,7 @@ export class Consent {
       for (const [bucket, memory] of placements.entries()) node.layout.place(bucket, memory);
     }
     node.epochs[server] = f.epoch.get(body, bodyAt);
+    node.servers.serve(server);
     node.resume(node.servers.node(server));
     return newReply(statuses.ok);
   }

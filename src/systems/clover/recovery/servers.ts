@@ -87,11 +87,18 @@ export class Servers {
     this.#moves[server] = (this.#moves[server] as number) + 1;
   }
 
-  /** It runs on `node` now, perhaps the same one, started anew. */
+  /**
+   * It runs on `node` now, perhaps the same one, started anew, and will serve. Until it does, calls end
+   * as before: a report or a walk that is under way would wait for a server that waits for its end.
+   */
   move(server: number, node: number, incarnation: number): void {
     this.lose(server);
     this.#nodes[server] = node;
     this.#incarnations[server] = incarnation;
+  }
+
+  /** It answers again. */
+  serve(server: number): void {
     this.#isLost[server] = false;
   }
 
