@@ -1,15 +1,19 @@
 import { globalAddress, nodeOf, offsetOf } from '../src/core/address.ts';
 import type { Durability } from '../src/core/context.ts';
 import { FarsideError } from '../src/core/errors.ts';
+import { ringBytes } from '../src/core/mailbox.ts';
 import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime } from '../src/fabric/fabric.ts';
 import type { ClusterMap } from '../src/memory/cluster.ts';
 import { Costs } from './costs.ts';
-import { crashPrograms, losePower, restart } from './faults.ts';
+import { flipBits } from './fault-bits.ts';
+import { LinkFault } from './fault-link.ts';
+import { crashPrograms, type Landing, losePower, restart } from './faults.ts';
 import { Interpreter } from './interpreter.ts';
 import { eventKind, Kernel } from './kernel.ts';
 import { Machine } from './machine.ts';
-import { SimNode } from './node.ts';
+import { type NodeSetting, SimNode } from './node.ts';
+import type { Keeping } from './node-memory.ts';
 import type { Hop } from './path.ts';
 import type { Profile } from './profile.ts';
 import { Responder } from './responder.ts';
@@ -41,6 +45,10 @@ export class SimCluster {
   readonly #transport: Transport;
   readonly #responder: Responder;
   readonly #dice: RandomStream;
+  readonly #setting: NodeSetting;
+  readonly #links = new Map<string, LinkFault>();
+  /** The last one given: ids of nodes name their first starts. */
+  #lastIncarnation: number;
   #failure: unknown = undefined;
 
   constructor(cluster: ClusterMap, options: SimOptions) {
@@ -71,10 +79,11 @@ export class SimCluster {
     );
     this.#transport.responder = this.#responder;
     const { scheduler } = this.#interpreter;
+    const { charge } = this.#interpreter;
+    this.#setting = { cluster, seed, durability, costs, kernel, scheduler, charge };
+    this.#lastIncarnation = cluster.nodes.length - 1;
     for (const machine of this.#machines) {
-      const { charge } = this.#interpreter;
-      const setting = { cluster, seed, durability, costs, kernel, scheduler, charge };
-      nodes.push(machine.node.role === 'memory' ? undefined : new SimNode(machine, setting));
+      nodes.push(machine.node.role === 'memory' ? undefined : new SimNode(machine, this.#setting));
     }
   }
 
@@ -195,6 +204,13 @@ export class SimCluster {
     this.#kernel.call(Math.round(timeNs * 1000), action);
   }
 
+  /** The run does not end before this is taken back by calling what it gives. */
+  hold(): () => void {
+    const { scheduler } = this.#interpreter;
+    scheduler.foreground++;
+    return () => scheduler.foreground--;
+  }
+
   /** Puts a hop into the path of requests; without `from` or `to`, of all of them. */
   addHop(hop: Hop, { from, to }: { readonly from?: number; readonly to?: number } = {}): void {
     const { hops } = this.#transport;
@@ -208,6 +224,10 @@ export class SimCluster {
     }
   }
 
+  isUp(nodeId: number): boolean {
+    return this.#machine(globalAddress(nodeId, 0)).up;
+  }
+
   /** Names the present start of a compute node, for `fence`. */
   incarnation(nodeId: number): number {
     return this.#machine(globalAddress(nodeId, 0)).computeIncarnation;
@@ -217,20 +237,66 @@ export class SimCluster {
    * The node stops now: its programs are never resumed, a prefix of what they posted lands, and its
    * own regions lose power.
    */
-  crashCompute(nodeId: number): void {
+  crashCompute(
+    nodeId: number,
+    { landing = 'random', keeping = 'random' }: { landing?: Landing; keeping?: Keeping } = {},
+  ): void {
     const machine = this.#machine(globalAddress(nodeId, 0));
-    crashPrograms(machine, this.#interpreter.scheduler, this.#transport.queuePairs, this.#dice);
-    losePower(machine, this.#kernel.nowPs);
+    const { queuePairs } = this.#transport;
+    crashPrograms(machine, this.#interpreter.scheduler, queuePairs, this.#dice, landing);
+    losePower(machine, this.#kernel.nowPs, keeping);
+  }
+
+  /**
+   * A crashed compute node or server is there again under a new incarnation, with nothing running and
+   * what its media kept. `runtime` gives the new node; peers have empty rings with it. Its old
+   * incarnation can do nothing more to those peers: they live, and have destroyed its queue pairs.
+   * At memory nodes only a fence ends it.
+   */
+  restartCompute(nodeId: number): void {
+    const machine = this.#machine(globalAddress(nodeId, 0));
+    const before = this.runtime(nodeId) as SimNode;
+    const old = machine.computeIncarnation;
+    restart(machine);
+    machine.computeIncarnation = ++this.#lastIncarnation;
+    for (const core of before.cores) core.abandon();
+    this.#nodes[nodeId] = new SimNode(machine, this.#setting, before.cores);
+    for (const { node: peer, inbound, outbound, shape } of this.cluster.mailboxPeers(nodeId)) {
+      this.#machine(outbound).fence(old, this.#kernel.nowPs);
+      const empty = new Uint8Array(ringBytes(shape));
+      this.place(inbound, empty);
+      this.place(outbound, empty);
+      this.#nodes[peer]?.reconnect(nodeId);
+    }
   }
 
   /** The memory node loses power now. What is outstanding there ends unknown. */
-  crashMemory(nodeId: number): void {
-    losePower(this.#machine(globalAddress(nodeId, 0)), this.#kernel.nowPs);
+  crashMemory(nodeId: number, keeping: Keeping = 'random'): void {
+    losePower(this.#machine(globalAddress(nodeId, 0)), this.#kernel.nowPs, keeping);
   }
 
   /** It is there again with what its media kept; old queue pairs do not reach it. */
   restartMemory(nodeId: number): void {
     restart(this.#machine(globalAddress(nodeId, 0)));
+  }
+
+  /** The way that requests of one node to another take, for faults to spoil. */
+  link(from: number, to: number): LinkFault {
+    const name = `${from} ${to}`;
+    let link = this.#links.get(name);
+    if (link === undefined) {
+      link = new LinkFault();
+      this.#links.set(name, link);
+      this.addHop(link, { from, to });
+    }
+    return link;
+  }
+
+  /** Turns over bits of a node's persistent memory; gives the addresses of the words. */
+  flipBits(nodeId: number, count: number): number[] {
+    const machine = this.#machine(globalAddress(nodeId, 0));
+    const offsets = flipBits(machine, count, this.#dice, this.#kernel.nowPs);
+    return offsets.map((offset) => globalAddress(nodeId, offset));
   }
 
   statistics(): SimStatistics {

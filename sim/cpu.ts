@@ -30,6 +30,13 @@ export class Core {
     return this.holder === undefined && this.freePs <= nowPs && this.#head === this.#ready.length;
   }
 
+  /** Its node has crashed: nobody holds it or waits for it any more. */
+  abandon(): void {
+    this.holder = undefined;
+    this.#ready.length = 0;
+    this.#head = 0;
+  }
+
   enqueue(task: Task): void {
     this.#ready.push(task);
   }

@@ -53,6 +53,8 @@ export class Flight {
   hop = 0;
   /** A hop answered in the target's place. */
   answered = false;
+  /** It acts, and its completion gets lost on the way back. */
+  unheard = false;
   /** Why its path gave it up; empty: it did not. */
   lost = '';
   /** Set with any of the fields that most verbs never touch, so that reuse need not clear them. */
@@ -107,6 +109,7 @@ function clear(flight: Flight): void {
   flight.partial = false;
   flight.admitted = false;
   flight.answered = false;
+  flight.unheard = false;
   flight.lost = '';
   flight.note = undefined;
   flight.sends = 0;

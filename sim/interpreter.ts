@@ -7,6 +7,7 @@ import {
   type LocalAccess,
   localOp,
   type Receive,
+  type Reconnect,
   type Verb,
   verbOp,
   verbStatus,
@@ -217,6 +218,8 @@ export class Interpreter implements Completions {
         return next.go;
       case effectKind.fence:
         return this.#fence(task, effect);
+      case effectKind.reconnect:
+        return this.#reconnect(task, effect);
       default:
         return unreachable(effect);
     }
@@ -364,6 +367,20 @@ export class Interpreter implements Completions {
     const startPs = this.scheduler.localPs;
     this.scheduler.localPs += costPs;
     this.transport.tracer?.local(task, access, startPs, this.scheduler.localPs);
+  }
+
+  /** Verbs posted from now on find no queue pair to that node, and are given a new one. */
+  #reconnect(task: Task, effect: Reconnect): Next {
+    assert(
+      this.transport.machines[effect.node] !== undefined,
+      () => `there is no node ${effect.node}`,
+      'FARSIDE_ADDRESS',
+    );
+    task.effect = effect;
+    task.root.queuePairs[effect.node] = undefined;
+    const atPs = this.scheduler.localPs + this.#costs.controlPs;
+    this.#kernel.schedule(atPs, eventKind.ready, task.index);
+    return next.wait;
   }
 
   /** Through the control path: acts at the memory node after half of its round trip. */

@@ -33,8 +33,8 @@ export class Machine {
   crashes = 0;
   /** Of the regions: grows with every start of the node. */
   incarnation = 0;
-  /** Of the node's programs; `fence` names it. */
-  readonly computeIncarnation: number;
+  /** Of the node's programs; `fence` names it. A restart gives another. */
+  computeIncarnation: number;
   /** Incarnations of compute nodes that may do nothing here any more. */
   readonly fenced = new Set<number>();
   /** WRITEs of 8 bytes into this range are told to `onMessage`. */

@@ -10,6 +10,9 @@ import type { Flight } from './flight.ts';
 import { SparseBytes } from './sparse-bytes.ts';
 import { Windows } from './windows.ts';
 
+/** What a power loss leaves of the words that were not flushed: each by a coin, all old or all new. */
+export type Keeping = 'old' | 'new' | 'random';
+
 /**
  * The memory of one node, and its fault contract. A correct protocol survives all of this:
  *
@@ -129,7 +132,7 @@ export class NodeMemory {
   }
 
   /** Power is lost at this moment; what is left is what a restart finds. */
-  losePower(nowPs: number): void {
+  losePower(nowPs: number, keeping: Keeping): void {
     this.windows.advance(nowPs);
     this.windows.cut(nowPs);
     for (const region of this.#node.regions) {
@@ -142,13 +145,27 @@ export class NodeMemory {
       }
       if (durable === undefined) continue;
       this.visible.eachDifference(durable, from, region.sizeBytes, (at) => {
-        const kept = (this.#dice.next32() & 1) === 0 ? this.visible : durable;
+        const isNew = keeping === 'random' ? (this.#dice.next32() & 1) === 0 : keeping === 'new';
+        const kept = isNew ? this.visible : durable;
         const low = kept.low(at);
         const high = kept.high(at);
         this.visible.setWord(at, low, high);
         durable.setWord(at, low, high);
       });
     }
+  }
+
+  /** Turns one bit over, visible and durable: what a medium without its own checksum may do. */
+  flipBit(offset: number, bit: number, nowPs: number): void {
+    const word = new Uint8Array(8);
+    this.readNow(offset, word, nowPs);
+    word[bit >> 3] = (word[bit >> 3] as number) ^ (1 << (bit & 7));
+    this.visible.write(offset, word);
+    // Only this bit: what lies unflushed around it stays so.
+    if (this.#durable === undefined) return;
+    this.#durable.read(offset, word);
+    word[bit >> 3] = (word[bit >> 3] as number) ^ (1 << (bit & 7));
+    this.#durable.write(offset, word);
   }
 
   #offsetOf(region: Region): number {

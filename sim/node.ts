@@ -35,23 +35,26 @@ export class SimNode implements NodeRuntime {
   current = this.background;
   readonly cores: Core[];
   readonly #setting: NodeSetting;
-  readonly #credits: Root;
+  #credits: Root;
   #creditsRunning = false;
   #nextCore = 0;
   #nextBackgroundCore = 0;
   #roots = 0;
   readonly #foregroundCores: number;
 
-  constructor(machine: Machine, setting: NodeSetting) {
+  /** `cores`: those of the node's earlier start, where it has started anew. */
+  constructor(machine: Machine, setting: NodeSetting, cores?: Core[]) {
     this.machine = machine;
     this.#setting = setting;
     const { costs, scheduler } = setting;
     this.#foregroundCores = Math.max(1, machine.node.cores);
-    this.cores = Array.from(
-      { length: this.#foregroundCores + costs.backgroundCores },
-      (_, i) => new Core(scheduler.cores.length + i, machine.id, i >= this.#foregroundCores),
-    );
-    scheduler.cores.push(...this.cores);
+    this.cores =
+      cores ??
+      Array.from(
+        { length: this.#foregroundCores + costs.backgroundCores },
+        (_, i) => new Core(scheduler.cores.length + i, machine.id, i >= this.#foregroundCores),
+      );
+    if (cores === undefined) scheduler.cores.push(...this.cores);
     this.hub = this.#openHub();
     this.context = this.#openContext();
     this.#credits = this.#root();
@@ -63,7 +66,7 @@ export class SimNode implements NodeRuntime {
       label,
       daemon,
       background,
-      counters: background ? this.background : new Counters(),
+      counters: options.counters ?? (background ? this.background : new Counters()),
     });
   }
 
@@ -73,6 +76,12 @@ export class SimNode implements NodeRuntime {
       this.#setting.costs.backgroundCores > 0 ? this.#coreFor(undefined, true) : parent.core;
     const counters = this.background;
     this.#add(program, parent.root, core, { label, daemon: true, background: true, counters });
+  }
+
+  /** A peer has started anew: its rings are empty, and what wrote credits to it reaches it no more. */
+  reconnect(peer: number): void {
+    this.hub.reconnect(peer);
+    this.#credits = this.#root();
   }
 
   /** A word has landed in the mailbox region: take the messages of its ring. */
@@ -148,9 +157,10 @@ export class SimNode implements NodeRuntime {
     const { machine, hub } = this;
     const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.current;
+    const incarnation = machine.computeIncarnation;
     return {
       node: machine.id,
-      incarnation: machine.computeIncarnation,
+      incarnation,
       fabric: 'sim',
       durability,
       hub,
@@ -163,7 +173,8 @@ export class SimNode implements NodeRuntime {
       random: (purpose) => {
         let stream = streams.get(purpose);
         if (stream === undefined) {
-          stream = randomStream(seed, `node ${machine.id} ${purpose}`);
+          const who = incarnation === machine.id ? `node ${machine.id}` : `start ${incarnation}`;
+          stream = randomStream(seed, `${who} ${purpose}`);
           streams.set(purpose, stream);
         }
         return stream;

@@ -14,12 +14,13 @@ export interface Transit {
 }
 
 /**
- * - `forward`: on to the next hop, or to the target, after `delayNs`;
+ * - `forward`: on to the next hop, or to the target, after `delayNs`; with `loseCompletion` it acts
+ *   there, and the requester never hears of it;
  * - `drop`: it is lost; the requester sends it again, a bounded number of times;
  * - `answer`: the target never sees it; the verb ends ok with this word.
  */
 export type HopVerdict =
-  | { readonly action: 'forward'; readonly delayNs: number }
+  | { readonly action: 'forward'; readonly delayNs: number; readonly loseCompletion?: boolean }
   | { readonly action: 'drop' }
   | { readonly action: 'answer'; readonly low: number; readonly high: number };
 

@@ -1,5 +1,5 @@
 import { nodeOf, offsetOf } from '../src/core/address.ts';
-import { verbOp, verbStatus } from '../src/core/effect.ts';
+import { fencedReason, verbOp, verbStatus } from '../src/core/effect.ts';
 import { assert } from '../src/core/errors.ts';
 import type { RandomStream } from '../src/core/random.ts';
 import type { Costs } from './costs.ts';
@@ -93,6 +93,10 @@ export class Responder {
       kernel.schedule(kernel.nowPs, eventKind.arrive, index);
       return;
     }
+    if (verdict.loseCompletion === true) {
+      flight.unheard = true;
+      flight.unusual = true;
+    }
     rewrite(flight, transit);
     const atPs = kernel.nowPs + Math.round(verdict.delayNs * 1000);
     kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
@@ -119,7 +123,7 @@ export class Responder {
       return true;
     }
     if (target.fenced.size > 0 && target.fenced.has(queuePair.sourceIncarnation)) {
-      this.#refuse(flight, 'this incarnation is fenced');
+      this.#refuse(flight, fencedReason);
       return true;
     }
     if (target.incarnation !== queuePair.targetIncarnation) {
@@ -265,6 +269,10 @@ export class Responder {
   }
 
   #finish(flight: Flight, backPs: number): void {
+    if (flight.unusual && flight.unheard) {
+      this.#outcomeLost(flight, 'its completion was lost');
+      return;
+    }
     this.#end(flight, verbStatus.ok, Math.max(backPs, flight.windowEndPs), '');
   }
 
@@ -287,7 +295,8 @@ export class Responder {
   #outcomeLost(flight: Flight, reason: string): void {
     const costs = this.#costs;
     const timeoutPs = costs.retransmitPs * (1 + costs.retransmitsMax);
-    this.#end(flight, verbStatus.unknown, this.#kernel.nowPs + timeoutPs, reason);
+    const duePs = this.#kernel.nowPs + timeoutPs;
+    this.#end(flight, verbStatus.unknown, Math.max(duePs, flight.windowEndPs), reason);
   }
 
   /** Gives up a request that the path has lost too often; what is behind it may go on. */

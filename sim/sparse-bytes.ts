@@ -123,6 +123,18 @@ export class SparseBytes {
     });
   }
 
+  /** Offsets of the chunks of the range that were ever written, in order. */
+  touchedChunks(
+    offset: number,
+    length: number,
+  ): { readonly offset: number; readonly length: number }[] {
+    const touched: { offset: number; length: number }[] = [];
+    this.#eachPart(offset, length, (part, partLength) => {
+      if (this.#chunk(part) !== undefined) touched.push({ offset: part, length: partLength });
+    });
+    return touched;
+  }
+
   /** Visits the range piece by piece, no piece straddling chunks. */
   #eachPart(offset: number, length: number, visit: (part: number, length: number) => void): void {
     for (let done = 0; done < length; ) {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { FarsideError } from '../core/errors.ts';
-import { elements, fromFlag, fromProperty, fromSet } from '../lab/experiment/assign.ts';
+import { elements, fromFault, fromFlag, fromProperty, fromSet } from '../lab/experiment/assign.ts';
 import { type Draft, emptyDraft, outputFormats, plotFormats } from '../lab/experiment/draft.ts';
 import {
   defaultText,
@@ -34,6 +34,7 @@ export function addExperimentFlags(command: Command): Command {
   for (const parameter of parameters) {
     if (parameter.flag !== undefined) command.addOption(parameterOption(parameter));
   }
+  command.addOption(faultOption().helpGroup('Faults:'));
   for (const option of sweepOptions()) command.addOption(option.helpGroup('Sweep and seeds:'));
   for (const option of outputOptions()) command.addOption(option.helpGroup('Output:'));
   return command;
@@ -46,6 +47,12 @@ function parameterOption(parameter: Parameter): Option {
   const group = groups.find(([prefix]) => path.startsWith(prefix));
   const text = isSwitch ? summary : `${summary} (default: ${defaultText(parameter)})`;
   return new Option(flags, text).helpGroup(group?.[1] ?? 'Options:');
+}
+
+function faultOption(): Option {
+  const summary =
+    'what shall go wrong, such as "crash cn1 at verb 5000" (docs/faults.md); repeatable';
+  return new Option('--fault <sentence>', summary).argParser(collect).default(undefined, 'none');
 }
 
 function sweepOptions(): Option[] {
@@ -105,13 +112,14 @@ export function draftOfFlags(flags: ExperimentFlags): Draft {
   }
   for (const text of textsOf(flags, 'set')) add(attempt(() => fromSet(text)));
   for (const text of textsOf(flags, 'p')) add(attempt(() => fromProperty(text)));
+  const faults = textsOf(flags, 'fault').flatMap((text) => attempt(() => fromFault(text)) ?? []);
   const seeds = attempt(() => seedsOfFlag(flags.seed));
   const seedCount = attempt(() => seedCountOf(flags.seeds));
   const format = attempt(() => choose('format', outputFormats, flags.format));
   const plots = attempt(() => choose('plots', plotFormats, flags.plots));
   if (problems.length > 0) throw usageError(problems);
   const dir = flags.out as string | undefined;
-  return { ...emptyDraft(), settings, seeds, seedCount, output: { dir, format, plots } };
+  return { ...emptyDraft(), settings, seeds, seedCount, faults, output: { dir, format, plots } };
 }
 
 function textsOf(flags: ExperimentFlags, name: string): readonly string[] {

@@ -11,7 +11,7 @@ export {
 } from './effect/base.ts';
 export { Compute, type ComputeKind, compute, computeKinds } from './effect/compute.ts';
 export { LocalAccess, type LocalOp, local, localOp } from './effect/local.ts';
-export { Fence, fence, Sleep, Spawn, sleep, spawn } from './effect/node.ts';
+export { Fence, fence, Reconnect, reconnect, Sleep, Spawn, sleep, spawn } from './effect/node.ts';
 export { Batch, batch, gather, Post, post, settle, Wait, wait } from './effect/posting.ts';
 export { Receive, receive } from './effect/receive.ts';
 export {
@@ -19,6 +19,7 @@ export {
   cas,
   faa,
   fenced,
+  fencedReason,
   flush,
   read,
   readWord,

@@ -4,7 +4,8 @@ import { globalAddress, nodeOf, offsetOf } from './address.ts';
 import { Counters } from './counters.ts';
 import { type Effect, effectKind, type Program, type Verb, verbStatus } from './effect.ts';
 import { MailboxHub, type MailboxPeer, type RingShape, ringBytes, ringShape } from './mailbox.ts';
-import { loadHalf, storeWord } from './word.ts';
+import { slotHeadBytes } from './message.ts';
+import { loadHalf, packWord, storeWord } from './word.ts';
 
 /** Nodes that all exchange messages, and WRITEs between them that land when the test says so. */
 class Post {
@@ -81,9 +82,14 @@ class Post {
     verb.status = verbStatus.ok;
   }
 
-  send(from: number, to: number, body: Uint8Array, port = 0): Program<void> {
+  send(
+    from: number,
+    to: number,
+    body: Uint8Array,
+    { port = 0, timeoutNs }: { readonly port?: number; readonly timeoutNs?: number } = {},
+  ): Program<void> {
     const envelope = { node: to, port, replyPort: 0, request: 0, flags: 0 };
-    return (this.hubs[from] as MailboxHub).send(envelope, body, new Counters());
+    return (this.hubs[from] as MailboxHub).send(envelope, body, new Counters(), timeoutNs);
   }
 }
 
@@ -164,7 +170,7 @@ describe('a ring', () => {
     const post = new Post(2, ringShape(2, 8));
     const [, quick] = [post.hubs[1]?.openPort(), post.hubs[1]?.openPort()];
     for (let n = 0; n < 20; n++) {
-      expect(post.step(post.send(0, 1, bodyOf(0), n % 2))).toBe(true);
+      expect(post.step(post.send(0, 1, bodyOf(0), { port: n % 2 }))).toBe(true);
       post.landAll();
       post.hubs[1]?.poll();
       if (post.hubs[1]?.owesCredits()) post.step(post.hubs[1].returnCredits());
@@ -172,14 +178,41 @@ describe('a ring', () => {
     expect(quick?.queue).toHaveLength(10);
   });
 
-  test('refuses a message that is too long, for a closed port, or where none belongs', () => {
+  test('refuses to send what is too long, and drops what is malformed', () => {
     const post = new Post(2, ringShape(2, 16));
-    expect(() => post.step(post.send(0, 1, new Uint8Array(17)))).toThrow(/17 B does not fit/);
-    post.step(post.send(0, 1, bodyOf(0), 7));
+    const [hub] = post.hubs as [MailboxHub];
+    const port = hub.openPort();
+    const ring = ringBytes(post.shape);
+    const arrive = (): void => {
+      post.landAll();
+      hub.poll();
+      hub.poll();
+    };
+    expect(() => post.step(post.send(1, 0, new Uint8Array(17)))).toThrow(/17 B does not fit/);
+    storeWord(post.memory[0] as Uint8Array, ring + 64, 99n);
+    arrive();
+    expect(hub.malformed).toBe(1);
+    post.step(post.send(1, 0, bodyOf(0), { port: 7 }));
+    arrive();
+    expect(hub.malformed).toBe(2);
+    post.step(post.send(1, 0, bodyOf(1)));
+    const slotBytes = slotHeadBytes + 16;
     post.landAll();
-    expect(() => post.hubs[1]?.poll()).toThrow(/port 7: not open/);
-    storeWord(post.memory[0] as Uint8Array, ringBytes(post.shape) + 64, 99n);
-    expect(() => post.hubs[0]?.poll()).toThrow(/message 99 of node 1 lies where 1 belongs/);
+    storeWord(post.memory[0] as Uint8Array, ring + 64 + slotBytes, packWord(17, 2));
+    arrive();
+    expect([hub.malformed, port.queue.length]).toEqual([3, 0]);
+    if (hub.owesCredits()) post.step(hub.returnCredits());
+    post.step(post.send(1, 0, bodyOf(2)));
+    arrive();
+    expect(port.queue.map((message) => [...message.body])).toEqual([[...bodyOf(2)]]);
+  });
+
+  test('a sender gives up on a ring that stays full', () => {
+    const post = new Post(2, ringShape(2, 16));
+    for (let n = 0; n < 2; n++) expect(post.step(post.send(0, 1, bodyOf(n)))).toBe(true);
+    const third = post.send(0, 1, bodyOf(2), { timeoutNs: 600 });
+    for (let tries = 0; tries < 3; tries++) expect(post.step(third)).toBe(false);
+    expect(() => post.step(third)).toThrow(/node 1 takes no messages/);
   });
 });
 

@@ -5,7 +5,7 @@ import { type Message, messageHeader } from './message.ts';
  * A received message in memory of its own, header and body: what a `MailboxHub` delivers.
  * Allocating the bytes costs many times their copy, so messages that are given back are used again.
  */
-class ReceivedMessage implements Message {
+export class ReceivedMessage implements Message {
   readonly storage: Uint8Array;
   /** Header and padded body: as long as what lies in the ring. */
   bytes: Uint8Array;

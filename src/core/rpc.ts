@@ -12,11 +12,13 @@ const forever = Number.POSITIVE_INFINITY;
 export class RpcCaller {
   readonly #context: NodeContext;
   readonly #replies: Port;
-  #request = 0;
+  #request: number;
   #last: Message | undefined = undefined;
 
-  constructor(context: NodeContext) {
+  /** Calls are numbered from `firstRequest` + 1 on, modulo 2^32. */
+  constructor(context: NodeContext, firstRequest = 0) {
     this.#context = context;
+    this.#request = firstRequest;
     this.#replies = context.hub.openPort();
   }
 
@@ -24,14 +26,22 @@ export class RpcCaller {
    * Gives the reply's body. Throws FARSIDE_TIMEOUT after `timeoutNs`: the call may have been
    * served, and a reply that comes later is dropped by its request number.
    */
-  *call(node: number, port: number, body: Uint8Array, timeoutNs = forever): Program<Uint8Array> {
-    const request = (this.#request = (this.#request + 1) >>> 0);
+  call(node: number, port: number, body: Uint8Array, timeoutNs = forever): Program<Uint8Array> {
+    this.#request = (this.#request + 1) >>> 0;
+    return this.callAgain(node, port, body, timeoutNs);
+  }
+
+  /**
+   * The last call once more, under its request number, so that the server can know it for the same
+   * one; a reply to either sending of it ends it.
+   */
+  *callAgain(node: number, port: number, body: Uint8Array, timeoutNs: number): Program<Uint8Array> {
+    const request = this.#request;
     this.#context.charge('rpcSend');
-    yield* this.#context.hub.send(
-      { node, port, replyPort: this.#replies.id, request, flags: 0 },
-      body,
-      this.#context.counters,
-    );
+    const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
+    const { counters } = this.#context;
+    if (timeoutNs === forever) yield* this.#context.hub.send(envelope, body, counters);
+    else yield* this.#context.hub.send(envelope, body, counters, timeoutNs);
     const dueNs = timeoutNs === forever ? forever : this.#context.nowNs() + timeoutNs;
     for (;;) {
       const leftNs = dueNs === forever ? forever : Math.max(0, dueNs - this.#context.nowNs());
@@ -62,13 +72,13 @@ export class RpcCaller {
 
 /**
  * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
- * copied before the next request. `afterReply` runs once the reply is on its way: it is where to
+ * copied before the next request; nothing, and none is sent. `afterReply` runs once the reply is on its way: it is where to
  * spawn work that the caller need not wait for, and to release a request of which nothing is kept.
  */
 export function* serve(
   context: NodeContext,
   port: Port,
-  handle: (request: Message) => Program<Uint8Array>,
+  handle: (request: Message) => Program<Uint8Array | undefined>,
   afterReply?: (request: Message) => Program<void>,
 ): Program<never> {
   for (;;) {
@@ -76,18 +86,20 @@ export function* serve(
     if (request === undefined) continue;
     context.charge('rpcReceive');
     const body = yield* handle(request);
-    context.charge('rpcSend');
-    yield* context.hub.send(
-      {
-        node: request.from,
-        port: request.replyPort,
-        replyPort: port.id,
-        request: request.request,
-        flags: messageFlags.reply,
-      },
-      body,
-      context.counters,
-    );
+    if (body !== undefined) {
+      context.charge('rpcSend');
+      yield* context.hub.send(
+        {
+          node: request.from,
+          port: request.replyPort,
+          replyPort: port.id,
+          request: request.request,
+          flags: messageFlags.reply,
+        },
+        body,
+        context.counters,
+      );
+    }
     if (afterReply !== undefined) yield* afterReply(request);
   }
 }

@@ -24,4 +24,6 @@ export interface StartOptions {
   readonly daemon?: boolean;
   /** Counted as background, though started from outside. */
   readonly background?: boolean;
+  /** Counts in these: a program that goes on with what another has begun. Default: its own. */
+  readonly counters?: Counters;
 }

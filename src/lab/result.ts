@@ -73,6 +73,8 @@ export interface RunResult {
   readonly cpu: Readonly<Record<string, CpuResult>>;
   readonly memory: MemoryResult;
   readonly cost: CostResult;
+  /** What the plan's faults did; absent where there was no plan. */
+  readonly faults: FaultsResult | undefined;
   /** Counters of the system itself, summed over nodes: `casLost`, `chainHops`, `reallocations`. */
   readonly events: Readonly<Record<string, number>>;
   /** Simulator only: hash over the whole event sequence. */
@@ -83,6 +85,49 @@ export interface RunResult {
   readonly wallClockNs: number;
   /** Bad lines of a trace that were skipped. */
   readonly skippedLines: number;
+}
+
+/** What went wrong on purpose, and what it cost. Counted from when the clients began, warm-up included. */
+export interface FaultsResult {
+  /** In the order of the plan. */
+  readonly faults: readonly FaultResult[];
+  /** Store operations of clients that ended in an error, those of crashed clients in flight included. */
+  readonly operationsFailed: number;
+  /** Of those, the ones that may have taken effect: a `put`, `insert` or `delete`. */
+  readonly operationsUnknown: number;
+  /** Programs in the background of a node that an unconfirmed verb or a lost server has ended. */
+  readonly programsEnded: number;
+}
+
+export interface FaultResult {
+  /** The sentence of the plan. */
+  readonly text: string;
+  /** Absent: the run was over before it could happen. */
+  readonly atNs: number | undefined;
+  /** The longest of all recovery programs, from the fault to its end; absent: none ended. */
+  readonly timeToRecoverNs: number | undefined;
+  /**
+   * Until every client that met an error had completed an operation again; absent: none met one, or
+   * one never did.
+   */
+  readonly timeToServeNs: number | undefined;
+  /** Errors of clients that began after this fault and before the next. */
+  readonly operationsFailed: number;
+  readonly operationsUnknown: number;
+  /** Clients that met an error and had not completed another operation when the run ended. */
+  readonly clientsNeverServed: number;
+  /** Recovery programs that ended, and how often one of them had to begin again. */
+  readonly recoveries: number;
+  readonly recoveryRetries: number;
+  /** What they say they did. */
+  readonly locksBroken: number;
+  readonly entriesRepaired: number;
+  readonly buffersReclaimed: number;
+  readonly bytesMoved: number;
+  /** What the fabric counted of them. */
+  readonly recoveryVerbs: number;
+  readonly recoveryBytesOut: number;
+  readonly recoveryBytesIn: number;
 }
 
 export interface OperationResult {

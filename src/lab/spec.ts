@@ -1,5 +1,6 @@
 import type { Durability, FabricKind } from '../core/context.ts';
 import type { Medium } from '../memory/cluster.ts';
+import type { PlannedFault } from './faults/plan.ts';
 import type { ParameterValue } from './result.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface RunSpec {
   readonly cluster: ClusterSpec;
   readonly workload: WorkloadSpec;
   readonly phases: PhaseSpec;
+  /** What shall go wrong; absent: nothing, and nothing is paid for it. */
+  readonly faults?: readonly PlannedFault[];
   /** The values of the sweep's axes at this run. */
   readonly point: Readonly<Record<string, ParameterValue>>;
 }
@@ -32,6 +35,9 @@ export interface ClusterSpec {
   /** Operations that each client keeps in flight. */
   readonly outstanding: number;
   readonly memoryNodes: number;
+  /** Memory nodes and servers beyond those, which only faults bring into play. Absent: none. */
+  readonly spares?: number;
+  readonly standbys?: number;
   readonly replicas: number;
   readonly medium: Medium;
   /** Bytes of each memory node's region; undefined: as many as the data needs. */
@@ -85,5 +91,7 @@ export function parametersOf(spec: RunSpec): Record<string, ParameterValue> {
   put('workload.', workload);
   put('phases.', phases);
   put(`${spec.system}.`, settings);
+  if (spec.faults !== undefined)
+    put('', { faults: spec.faults.map(({ text }) => text).join('; ') });
   return flat;
 }

@@ -5,8 +5,11 @@ import { type MailboxPeer, type RingShape, ringBytes } from '../core/mailbox.ts'
 /** `pm` is byte-addressable persistent memory. */
 export type Medium = 'dram' | 'pm';
 
-/** A memory node has no cores and runs nothing; the others are compute nodes in different roles. */
-export type Role = 'memory' | 'compute' | 'coordinator' | 'metadata';
+/**
+ * A memory node has no cores and runs nothing; the others are compute nodes in different roles. A
+ * standby has what a server has, and runs nothing until it takes over from one.
+ */
+export type Role = 'memory' | 'compute' | 'coordinator' | 'metadata' | 'standby';
 
 export interface RegionSpec {
   readonly name: string;

@@ -1,9 +1,12 @@
 import { assert } from '../core/errors.ts';
 import { ringShape } from '../core/mailbox.ts';
 import { ClusterMap, type NodeSpec } from '../memory/cluster.ts';
-import type { StoreShape, System, SystemLayout } from './system.ts';
+import type { ServerSpec, StoreShape, System, SystemLayout } from './system.ts';
 
-/** The cluster that a system needs for a shape: memory nodes first, then servers, then compute nodes. */
+/**
+ * The cluster that a system needs for a shape: memory nodes and their spares first, then servers and
+ * their standbys, then compute nodes.
+ */
 export function assembleCluster<C>(system: System<C>, shape: StoreShape, config: C): ClusterMap {
   assert(
     shape.replicas <= shape.memoryNodes,
@@ -11,6 +14,11 @@ export function assembleCluster<C>(system: System<C>, shape: StoreShape, config:
     'FARSIDE_USAGE',
   );
   const layout = system.layout(shape, config);
+  assert(
+    (shape.standbys ?? 0) === 0 || layout.servers.length > 0,
+    () => `${system.name} has no server that a standby could take over from`,
+    'FARSIDE_USAGE',
+  );
   return new ClusterMap(
     nodeSpecs(layout, shape),
     ringShape(layout.messageSlots, layout.messageBytesMax),
@@ -28,8 +36,13 @@ function nodeSpecs(layout: SystemLayout, shape: StoreShape): NodeSpec[] {
     }),
   );
   const computeNames = count(shape.computeNodes).map((i) => `cn${i}`);
-  const serverNames = layout.servers.map((server) => server.name);
-  const servers = layout.servers.map(
+  const standbys = count(shape.standbys ?? 0).map((i): ServerSpec => {
+    // Servers of one system are alike, and a standby can become any of them.
+    return { ...(layout.servers[0] as ServerSpec), name: `standby${i}`, role: 'standby' };
+  });
+  const all = [...layout.servers, ...standbys];
+  const serverNames = all.map((server) => server.name);
+  const servers = all.map(
     (server): NodeSpec => ({
       name: server.name,
       role: server.role,

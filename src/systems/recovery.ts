@@ -9,8 +9,16 @@ import type { Address } from '../core/address.ts';
 export type Fault =
   /** A compute node's incarnation is dead or cut off: its locks, buffers and half-done writes remain. */
   | { readonly kind: 'computeLost'; readonly node: number; readonly incarnation: number }
-  /** The same for a coordinator or metadata server; a standby or a restarted one takes over. */
-  | { readonly kind: 'serverLost'; readonly node: number; readonly incarnation: number }
+  /**
+   * The same for a coordinator or metadata server; a standby or a restarted one takes over.
+   * `successor`: the node that serves from now on (it may be the same one); absent while there is none.
+   */
+  | {
+      readonly kind: 'serverLost';
+      readonly node: number;
+      readonly incarnation: number;
+      readonly successor?: number;
+    }
   /** The memory node is there again with what its media kept; queue pairs to it are new. */
   | { readonly kind: 'memoryRestarted'; readonly node: number }
   /** It will not come back. `spare`: the memory node that takes its place, where there is one. */

@@ -70,6 +70,8 @@ export interface StoreShape {
   readonly memoryNodes: number;
   /** Further memory nodes, right after those: empty until one takes another's place. Absent: none. */
   readonly spares?: number;
+  /** Nodes like the servers, after those: they run nothing until one takes over. Absent: none. */
+  readonly standbys?: number;
   readonly computeNodes: number;
   /** Client threads of a compute node (one core each), and operations each keeps in flight. */
   readonly clientsPerNode: number;

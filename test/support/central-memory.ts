@@ -13,7 +13,7 @@ import {
   mapHead,
   mapHeadBytes,
   mapSlotBytes,
-} from '../../src/systems/central/persistent-map.ts';
+} from '../../src/systems/central/map-format.ts';
 import { dataRegionName, mapRegionName } from '../../src/systems/central/settings.ts';
 import { classBytes } from '../../src/systems/central/size-class.ts';
 import type { UnkindMemory } from './unkind-memory.ts';

@@ -3,7 +3,7 @@ import { FarsideError } from '../../src/core/errors.ts';
 import { type Key, keyOf } from '../../src/core/key.ts';
 import { randomStream } from '../../src/core/random.ts';
 import type { StoreClient } from '../../src/systems/system.ts';
-import { isLinearizable, type KeyOperation } from './linearizable.ts';
+import { isLinearizable, type KeyOperation } from './key-operations.ts';
 import { isPatterned, patterned } from './values.ts';
 
 const lengths = [60, 250, 640];

@@ -299,6 +299,7 @@ export class RandomSchedule {
         this.#actors.push(new Actor(effect.program, actor.node, true, actor.pairs));
         break;
       case effectKind.compute:
+      case effectKind.reconnect: // no queue pair breaks under this scheduler
         break;
       case effectKind.fence:
         this.#fence(effect.node, effect.incarnation);

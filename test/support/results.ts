@@ -183,6 +183,7 @@ function sampleRun(
       operations,
     }),
     events: { casLost: Math.round(300 * step * random.unit()), chainHops: 1200 },
+    faults: undefined,
     eventHash: random.next32().toString(16).padStart(8, '0').repeat(4),
     verbs: 620_000,
     wallClockNs: 420_000_000,

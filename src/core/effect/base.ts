@@ -1,6 +1,6 @@
 import type { Compute } from './compute.ts';
 import type { LocalAccess } from './local.ts';
-import type { Fence, Sleep, Spawn } from './node.ts';
+import type { Fence, Reconnect, Sleep, Spawn } from './node.ts';
 import type { Batch, Post, Wait } from './posting.ts';
 import type { Receive } from './receive.ts';
 import type { Verb } from './verb.ts';
@@ -56,7 +56,8 @@ export type Effect =
   | Compute
   | Sleep
   | Spawn
-  | Fence;
+  | Fence
+  | Reconnect;
 
 /** The discriminant of an effect; interpreters switch on it. */
 export const effectKind = {
@@ -70,6 +71,7 @@ export const effectKind = {
   sleep: 7,
   spawn: 8,
   fence: 9,
+  reconnect: 10,
 } as const;
 
 export const handOver: { done: false; value: Effect } = { done: false, value: undefined as never };

@@ -59,3 +59,25 @@ export class Fence extends EffectBase<void> {
 export function fence(node: number, incarnation: number): Fence {
   return new Fence(node, incarnation);
 }
+
+/**
+ * Control path: a new queue pair from the program, and those that share its queue pairs, to `node`, for
+ * one that broke or that was made for an earlier start of the node. It never fails: whether anything
+ * answers there, the next verb tells. What was outstanding on the old one may still take effect.
+ */
+export class Reconnect extends EffectBase<void> {
+  readonly kind = effectKind.reconnect;
+  protected override yielded = false;
+  readonly node: number;
+
+  constructor(node: number) {
+    super();
+    this.node = node;
+  }
+
+  override finish(): void {}
+}
+
+export function reconnect(node: number): Reconnect {
+  return new Reconnect(node);
+}

@@ -18,6 +18,9 @@ export const verbNames = ['READ', 'WRITE', 'CAS', 'FETCH_ADD', 'FLUSH', 'ATOMIC_
 export const verbStatus = { idle: 0, posted: 1, ok: 2, failed: 3, unknown: 4 } as const;
 export type VerbStatus = (typeof verbStatus)[keyof typeof verbStatus];
 
+/** `Verb.reason` where a memory node refuses a verb because its incarnation is fenced. */
+export const fencedReason = 'this incarnation is fenced';
+
 /** A definite (`failed`: it did not happen) or indefinite (`unknown`) error of one verb. */
 export class VerbError extends FarsideError {
   readonly outcome: 'failed' | 'unknown';

@@ -89,7 +89,8 @@ export class SharedNode implements NodeRuntime {
 
   start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
-    this.#add(program, label, daemon, background ? this.background : new Counters());
+    const counters = options.counters ?? (background ? this.background : new Counters());
+    this.#add(program, label, daemon, counters);
   }
 
   /** Programs that are neither daemons nor finished. */
@@ -220,6 +221,8 @@ export class SharedNode implements NodeRuntime {
         return 1;
       case effectKind.fence:
         return this.#fence(task, effect);
+      case effectKind.reconnect:
+        return 1; // nothing lies between a verb and the memory that could break
       default:
         return unreachable(effect);
     }

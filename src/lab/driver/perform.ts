@@ -65,8 +65,13 @@ export function outcomeOf({ kind, key }: Operation, result: unknown, values: Val
  * silent) make their operation `failed`; anything else is thrown on, and ends the run.
  */
 export function failedUnlessFatal(error: unknown): Outcome {
-  if (error instanceof FarsideError && survivable.has(error.code)) return 'failed';
+  if (isSurvivable(error)) return 'failed';
   throw error;
+}
+
+/** A retry bound reached, a verb that was not confirmed, a server that is silent. */
+export function isSurvivable(error: unknown): boolean {
+  return error instanceof FarsideError && survivable.has(error.code);
 }
 
 const survivable: ReadonlySet<string> = new Set([

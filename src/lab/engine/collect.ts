@@ -3,7 +3,14 @@ import { FarsideError } from '../../core/errors.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import { costOf } from '../cost.ts';
 import { type KindSums, operationResult } from '../driver/recorder.ts';
-import type { CpuResult, MemoryResult, OperationResult, RunResult, Volume } from '../result.ts';
+import type {
+  CpuResult,
+  FaultsResult,
+  MemoryResult,
+  OperationResult,
+  RunResult,
+  Volume,
+} from '../result.ts';
 import { parametersOf } from '../spec.ts';
 import { type FullLoadPart, fullLoadOpsPerS } from './full-load.ts';
 import type { Prepared } from './prepare.ts';
@@ -29,6 +36,7 @@ export interface FabricFacts {
   readonly eventHash: string | undefined;
   readonly verbs: number;
   readonly wallClockNs: number;
+  readonly faults: FaultsResult | undefined;
 }
 
 /**
@@ -45,7 +53,7 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
   if (operations === 0) throw nothingMeasured(prepared);
   const durationNs = endNs - startNs;
   const servers = prepared.cluster.nodes.filter(
-    (node) => node.role === 'coordinator' || node.role === 'metadata',
+    ({ role }) => role === 'coordinator' || role === 'metadata' || role === 'standby',
   );
   const usefulNs = Object.values(facts.cpu).reduce((sum, cpu) => sum + cpu.usefulNs, 0);
   return {
@@ -68,11 +76,12 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     memory: memoryOf(parts),
     cost: costOf({
       computeNodes: shape.computeNodes,
-      memoryNodes: shape.memoryNodes,
+      memoryNodes: shape.memoryNodes + (shape.spares ?? 0),
       servers: servers.length,
       usefulNs,
       operations,
     }),
+    faults: facts.faults,
     events: sumEvents(parts),
     eventHash: facts.eventHash,
     verbs: facts.verbs,
@@ -118,13 +127,13 @@ export function volumeBetween(before: Volume, after: Volume): Volume {
   };
 }
 
-function sumVolumes(volumes: readonly Volume[]): Volume {
+export function sumVolumes(volumes: readonly Volume[]): Volume {
   const sum = new Counters();
   for (const volume of volumes) sum.add(volume);
   return volumeOf(sum);
 }
 
-function sumEvents(parts: readonly Part[]): Record<string, number> {
+export function sumEvents(parts: readonly Pick<Part, 'events'>[]): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const { events } of parts) {
     for (const [name, count] of Object.entries(events)) sum[name] = (sum[name] ?? 0) + count;

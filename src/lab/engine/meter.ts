@@ -1,4 +1,3 @@
-import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { Role } from '../../memory/cluster.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import type { KindSums } from '../driver/recorder.ts';
@@ -6,10 +5,10 @@ import type { MeasuringWindow } from '../driver/window.ts';
 import type { CpuResult, Volume } from '../result.ts';
 import { type Part, volumeBetween, volumeOf } from './collect.ts';
 
-/** A node that runs programs: a compute node or a server. */
+/** A node that runs programs: a compute node or a server, over all its starts. */
 export interface Member {
   readonly role: Role;
-  readonly runtime: NodeRuntime;
+  readonly background: () => Volume;
   /** Asked each time: a system may answer with a snapshot. */
   readonly statistics: () => SystemStatistics;
 }
@@ -64,8 +63,8 @@ interface Snapshot {
   readonly events: Readonly<Record<string, number>>;
 }
 
-function snapshot({ runtime, statistics }: Member): Snapshot {
-  return { background: volumeOf(runtime.background), events: { ...statistics().events } };
+function snapshot({ background, statistics }: Member): Snapshot {
+  return { background: volumeOf(background()), events: { ...statistics().events } };
 }
 
 /** Where a fabric says how long the cores of each node have worked since the run began. */

@@ -1,13 +1,31 @@
+import type { NodeContext } from '../../core/context.ts';
 import type { Program, ProgramSeries } from '../../core/effect.ts';
-import { FarsideError } from '../../core/errors.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
-import type { Site, SystemStatistics } from '../../systems/system.ts';
+import type { Site, StoreClient, SystemNode } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
-import { ClientLoop, type ClientSeat, loader, type Measuring } from '../driver/clients.ts';
+import {
+  ClientLoop,
+  type ClientSeat,
+  type IntendedStarts,
+  loader,
+  type Measuring,
+} from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
 import type { Prepared } from './prepare.ts';
+import { Starts } from './starts.ts';
+
+/** Puts something between a client's operations and its store: only runs that observe them do. */
+export type Dress = (store: StoreClient, seat: DressedSeat) => StoreClient;
+
+export interface DressedSeat {
+  readonly node: number;
+  /** A number that no other seat of the run has, nor one of the node's earlier starts. */
+  readonly process: number;
+  readonly values: Values;
+  readonly context: NodeContext;
+}
 
 /**
  * What one compute node does in a run, the same on every fabric: opens the system's node, loads its
@@ -15,35 +33,71 @@ import type { Prepared } from './prepare.ts';
  * with one operation in flight.
  */
 export class NodeJob {
-  readonly statistics: () => SystemStatistics;
   readonly #prepared: Prepared;
-  readonly runtime: NodeRuntime;
+  readonly #dress: Dress;
   /** Which of the compute nodes this is, from 0. */
   readonly #index: number;
   /** Seats by client. */
   readonly #clients: ClientSeat[][] = [];
+  /** What its clients draw from, by client: the workload does not start anew where the node does. */
+  readonly #sources: OperationSource[] = [];
+  readonly #starts: (IntendedStarts | undefined)[] = [];
+  readonly starts = new Starts('compute');
+  #runtime!: NodeRuntime;
+  #node!: SystemNode;
+  #startCount = 0;
 
-  constructor(prepared: Prepared, runtime: NodeRuntime, index: number) {
+  constructor(
+    prepared: Prepared,
+    runtime: NodeRuntime,
+    index: number,
+    dress: Dress = (store) => store,
+  ) {
     this.#prepared = prepared;
-    this.runtime = runtime;
+    this.#dress = dress;
     this.#index = index;
-    const { spec, system, config, workload } = prepared;
-    const node = system.openNode(siteOf(prepared, runtime), config);
-    this.statistics = () => node.statistics;
-    const { clients, outstanding } = spec.cluster;
+    this.open(runtime);
+  }
+
+  get runtime(): NodeRuntime {
+    return this.#runtime;
+  }
+
+  /** The system's node, of the present start. */
+  get node(): SystemNode {
+    return this.#node;
+  }
+
+  /** Opens the system's node on `runtime`: once, and again where the node has started anew. */
+  open(runtime: NodeRuntime): void {
+    const { spec, system, config, workload, shape } = this.#prepared;
+    this.#runtime = runtime;
+    this.#node = system.openNode(siteOf(this.#prepared, runtime), config);
+    const node = this.#node;
+    this.starts.add(runtime, () => node.statistics);
     for (const program of node.background) {
       runtime.start(program, { daemon: true, background: true, label: 'background' });
     }
+    const { clients, outstanding } = spec.cluster;
+    const seatsOfAll = shape.computeNodes * clients * outstanding;
+    const before = this.#clients.splice(0);
     for (let client = 0; client < clients; client++) {
       const seats: ClientSeat[] = [];
       for (let seat = 0; seat < outstanding; seat++) {
-        const number = (index * clients + client) * outstanding + seat;
+        const number = (this.#index * clients + client) * outstanding + seat;
         const { dataIntegrity } = spec.workload;
-        const values = new Values(workload.valueBytesMax, dataIntegrity, number * 2 ** 32);
-        seats.push({ context: runtime.context, store: node.openClient(), values });
+        // Stamps go on where the earlier start left off: no two writes of a run have the same.
+        const values =
+          before[client]?.[seat]?.values ??
+          new Values(workload.valueBytesMax, dataIntegrity, number * 2 ** 32);
+        const { context } = runtime;
+        const process = number + this.#startCount * seatsOfAll;
+        const dressed = { node: context.node, process, values, context };
+        seats.push({ context, store: this.#dress(node.openClient(), dressed), values });
       }
       this.#clients.push(seats);
     }
+    this.#startCount++;
   }
 
   /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */
@@ -65,30 +119,33 @@ export class NodeJob {
   runPrograms(measuring: Measuring, operationsMax?: number): SeatProgram<ProgramSeries>[] {
     const { spec, workload } = this.#prepared;
     const of = spec.cluster.computeNodes * spec.cluster.clients;
-    const programs = this.#clients.flatMap((seats, client) => {
+    for (let client = 0; client < this.#clients.length; client++) {
       const share = { index: this.#index * this.#clients.length + client, of };
-      const source = workload.run(share, this.#stream(`run ${share.index}`), operationsMax);
-      return this.#clientPrograms(seats, source, share, measuring);
+      this.#sources.push(workload.run(share, this.#stream(`run ${share.index}`), operationsMax));
+      this.#starts.push(this.#intendedStarts(share));
+    }
+    return this.continuePrograms(measuring);
+  }
+
+  /** The run phase goes on, for the clients of a new start. */
+  continuePrograms(measuring: Measuring): SeatProgram<ProgramSeries>[] {
+    const programs = this.#clients.flatMap((seats, client) => {
+      const source = this.#sources[client] as OperationSource;
+      return seats.map((seat) => new ClientLoop(seat, source, measuring, this.#starts[client]));
     });
     return programs.map((program, i) => this.#seatProgram(i, program));
   }
 
-  #clientPrograms(
-    seats: readonly ClientSeat[],
-    source: OperationSource,
-    share: Share,
-    measuring: Measuring,
-  ): ClientLoop[] {
+  #intendedStarts(share: Share): IntendedStarts | undefined {
     const { phases } = this.#prepared.spec;
     const open = phases.targetOpsPerS !== undefined || phases.arrivals === 'as-recorded';
-    if (!open) return seats.map((seat) => new ClientLoop(seat, source, measuring, undefined));
-    const starts = intendedStarts({
+    if (!open) return undefined;
+    return intendedStarts({
       arrivals: phases.arrivals,
       opsPerS: (phases.targetOpsPerS ?? 0) / share.of,
       fromNs: this.runtime.context.nowNs(),
       random: this.#stream(`arrivals ${share.index}`),
     });
-    return seats.map((seat) => new ClientLoop(seat, source, measuring, starts));
   }
 
   #seatProgram<P>(seat: number, program: P): SeatProgram<P> {
@@ -114,17 +171,4 @@ export type PreparedStore = Pick<Prepared, 'system' | 'config' | 'shape' | 'clus
 
 export function siteOf({ cluster, shape }: PreparedStore, runtime: NodeRuntime): Site {
   return { context: runtime.context, cluster, shape };
-}
-
-/** Opens the server that `runtime` is, and starts its programs, one a core. */
-export function startServer(prepared: PreparedStore, runtime: NodeRuntime): () => SystemStatistics {
-  const { cluster, system, config } = prepared;
-  const node = cluster.node(runtime.context.node);
-  const index = cluster.withRole(node.role).indexOf(node);
-  if (index < 0) throw new FarsideError('FARSIDE_INTERNAL', `node ${node.name} is no server`);
-  const server = system.openServer(siteOf(prepared, runtime), config, node.role, index);
-  for (const [i, program] of server.programs.entries()) {
-    runtime.start(program, { daemon: true, label: `${node.name} ${i}`, thread: i });
-  }
-  return () => server.statistics;
 }

@@ -103,6 +103,8 @@ export function shapeOf(spec: RunSpec, workload: Workload): StoreShape {
   const { cluster } = spec;
   return {
     memoryNodes: cluster.memoryNodes,
+    spares: cluster.spares ?? 0,
+    standbys: cluster.standbys ?? 0,
     computeNodes: cluster.computeNodes,
     clientsPerNode: cluster.clients,
     outstanding: cluster.outstanding,

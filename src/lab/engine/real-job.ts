@@ -9,8 +9,9 @@ import type { PhaseSpec, RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
 import { FullLoad } from './full-load.ts';
 import { type Member, Meter } from './meter.ts';
-import { NodeJob, startServer } from './node-job.ts';
+import { NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
+import { ServingNode } from './serving-node.ts';
 
 /** Progress slots: records loaded, operations ended. */
 export const slots = { loaded: 0, completed: 1 } as const;
@@ -38,9 +39,8 @@ export async function job(site: JobSite): Promise<JobEnd> {
 /** A server measures while all compute nodes do: from when the last begins to when the last ends. */
 function serverNode(site: JobSite, prepared: Prepared): JobEnd {
   const { runtime } = site;
-  const statistics = startServer(prepared, runtime);
-  const { role } = site.cluster.node(runtime.context.node);
-  const meter = new ThreadMeter({ role, runtime, statistics });
+  const serving = new ServingNode(prepared, runtime);
+  const meter = new ThreadMeter(serving.starts);
   const nodes = site.cluster.withRole('compute').length;
   const watch = function* (): Program<void> {
     while (site.arrivals(meetings.measuring) < nodes) yield* sleep(serverLooksNs);
@@ -63,7 +63,7 @@ function clientNode(site: JobSite, prepared: Prepared): JobEnd {
   const index = compute.findIndex((node) => node.id === runtime.context.node);
   const share = { index, of: compute.length };
   const node = new NodeJob(prepared, runtime, index);
-  const meter = new ThreadMeter({ role: 'compute', runtime, statistics: node.statistics });
+  const meter = new ThreadMeter(node.starts);
   const recorder = new Recorder();
   const fullLoad = new FullLoad(
     () => site.arrivals(meetings.measuring) === compute.length,

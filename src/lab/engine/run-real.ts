@@ -44,6 +44,7 @@ export async function runReal(
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       eventHash: undefined,
+      faults: undefined,
       verbs: parts.reduce((total, part) => total + part.verbs, 0),
       wallClockNs: Number(process.hrtime.bigint() - begunNs),
     });

@@ -9,8 +9,10 @@ import type { RunResult } from '../result.ts';
 import { collect, type FabricFacts, type Part } from './collect.ts';
 import { RunAborted, type RunHooks, type RunProgress, runProgress } from './hooks.ts';
 import { CpuMeter, Meter } from './meter.ts';
-import { NodeJob, type SeatProgram, startServer } from './node-job.ts';
+import { type Dress, NodeJob, type SeatProgram } from './node-job.ts';
 import type { Prepared } from './prepare.ts';
+import { ServingNode } from './serving-node.ts';
+import { SimFaults } from './sim-faults.ts';
 
 /** Events between two looks at the hooks: about ten milliseconds. */
 const eventsPerSlice = 50_000;
@@ -27,15 +29,16 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
     durability: spec.durability,
     profile: openProfile(spec.profile, spec.profileOverrides),
   });
+  const faults = spec.faults === undefined ? undefined : new SimFaults(prepared, sim, spec.faults);
+  const runtimeOf = (id: number): NodeRuntime => faults?.runtime(id) ?? sim.runtime(id);
   const servers = cluster.nodes
     .filter(({ role }) => role === 'coordinator' || role === 'metadata')
-    .map(({ id, role }) => {
-      const runtime = sim.runtime(id);
-      return new Meter({ role, runtime, statistics: startServer(prepared, runtime) });
-    });
+    .map(({ id }) => new ServingNode(prepared, runtimeOf(id)));
+  const dress: Dress | undefined =
+    faults && ((store, { node }) => faults.outages.watch(store, node));
   const jobs = cluster
     .withRole('compute')
-    .map(({ id }, index) => new NodeJob(prepared, sim.runtime(id), index));
+    .map(({ id }, index) => new NodeJob(prepared, runtimeOf(id), index, dress));
 
   const load = { done: 0, total: workload.recordCount };
   for (const job of jobs) {
@@ -44,14 +47,12 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   }
   await drive(sim, hooks, () => ({ phase: 'load', ...load }));
 
-  const compute = jobs.map(
-    ({ runtime, statistics }) => new Meter({ role: 'compute', runtime, statistics }),
-  );
   const recorder = new Recorder();
   try {
-    const measured = await measure({ prepared, sim, jobs, compute, servers, recorder }, hooks);
+    const measured = await measure({ prepared, sim, jobs, servers, recorder, faults }, hooks);
     return collect(prepared, measured.parts, {
       ...measured,
+      faults: faults?.result(),
       eventHash: sim.eventHash,
       verbs: sim.verbs,
       wallClockNs: Number(process.hrtime.bigint() - begunNs),
@@ -66,9 +67,9 @@ interface Loaded {
   readonly prepared: Prepared;
   readonly sim: SimCluster;
   readonly jobs: readonly NodeJob[];
-  readonly compute: readonly Meter[];
-  readonly servers: readonly Meter[];
+  readonly servers: readonly ServingNode[];
   readonly recorder: Recorder;
+  readonly faults: SimFaults | undefined;
 }
 
 interface Measured extends Pick<FabricFacts, 'cpu'> {
@@ -77,9 +78,9 @@ interface Measured extends Pick<FabricFacts, 'cpu'> {
 
 /** Warm-up and measuring. */
 async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
-  const { sim, jobs, compute, servers, recorder } = loaded;
+  const { sim, jobs, servers, recorder } = loaded;
   const { spec, workload } = loaded.prepared;
-  const meters = [...compute, ...servers];
+  const meters = [...jobs, ...servers].map(({ starts }) => new Meter(starts));
   const cpu = new CpuMeter(sim);
   const window = new MeasuringWindow(spec.phases, wholeRun, {
     onStart(endNs) {
@@ -94,6 +95,7 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   });
   const measuring = { window, recorder, nextOperation: operationNumbers(wholeRun) };
   window.open(sim.nowNs);
+  loaded.faults?.begin(jobs, servers, measuring);
   for (const job of jobs) startAll(job.runtime, job.runPrograms(measuring));
   await drive(sim, hooks, () =>
     runProgress(spec.phases, window.completed, sim.nowNs - window.startNs),

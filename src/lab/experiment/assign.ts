@@ -1,6 +1,8 @@
 import type { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
+import { parseFault } from '../faults/parse.ts';
 import type { ParameterValue } from '../result.ts';
+import type { WrittenFault } from './draft.ts';
 import {
   type Parameter,
   parameterByPath,
@@ -55,6 +57,14 @@ export function fromProperty(text: string): Setting {
     ]);
   }
   return assign(`workload.${name}`, text.slice(equals + 1), { source: 'flag', label });
+}
+
+/** `--fault "crash cn1 at verb 5000"`. */
+export function fromFault(text: string): WrittenFault {
+  const label = `--fault ${JSON.stringify(text)}`;
+  const parsed = parseFault(text);
+  if ('value' in parsed) return { fault: parsed.value, origin: { source: 'flag', label } };
+  throw usageError([`${label}: expected ${parsed.expected}`]);
 }
 
 function assign(written: string, text: string, origin: Origin): Setting {

@@ -1,3 +1,4 @@
+import type { PlannedFault } from '../faults/plan.ts';
 import { systemLabel } from '../output/names.ts';
 import { isSystemSetting } from './parameters.ts';
 import type { Origin, Setting } from './setting.ts';
@@ -14,12 +15,19 @@ export interface Draft {
   readonly seeds: readonly number[] | undefined;
   /** Run this many seeds, from the first one on. */
   readonly seedCount: number | undefined;
+  readonly faults: readonly WrittenFault[];
   readonly output: OutputDraft;
 }
 
 export interface NamedSystem {
   /** As written: `clover`, or the path of a module. */
   readonly name: string;
+  readonly origin: Origin;
+}
+
+/** A fault and where it was written. */
+export interface WrittenFault {
+  readonly fault: PlannedFault;
   readonly origin: Origin;
 }
 
@@ -39,13 +47,14 @@ export function emptyDraft(): Draft {
     settings: [],
     seeds: undefined,
     seedCount: undefined,
+    faults: [],
     output: { dir: undefined, format: undefined, plots: undefined },
   };
 }
 
 /**
  * `over` wins, parameter by parameter; an axis keeps the place in the sweep that `under` gave it.
- * Where `over` names other systems, settings of those it left out go with them.
+ * Where `over` names other systems, settings of those it left out go with them. Faults add up.
  */
 export function merge(under: Draft, over: Draft): Draft {
   const settings = new Map<string, Setting>();
@@ -60,6 +69,7 @@ export function merge(under: Draft, over: Draft): Draft {
     settings: [...settings.values()],
     seeds,
     seedCount,
+    faults: [...under.faults, ...over.faults],
     output: {
       dir: over.output.dir ?? under.output.dir,
       format: over.output.format ?? under.output.format,

@@ -3,7 +3,7 @@ import type { Medium } from '../../memory/cluster.ts';
 import type { Axis, ParameterValue } from '../result.ts';
 import type { ClusterSpec, RunSpec } from '../spec.ts';
 import type { ChosenSystem } from './choose.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, WrittenFault } from './draft.ts';
 import { isSystemSetting, parameters } from './parameters.ts';
 import { decidePhases } from './phases.ts';
 import { seedCountMax, seedMax } from './seeds.ts';
@@ -18,6 +18,7 @@ export interface PlannedRun {
   readonly spec: RunSpec;
   readonly chosen: ChosenSystem;
   readonly settings: ReadonlyMap<string, Setting>;
+  readonly faults: readonly WrittenFault[];
 }
 
 export interface Plan {
@@ -55,7 +56,11 @@ export function expand(draft: Draft, systems: readonly ChosenSystem[]): Plan {
         meant.map((axis) => [axis.path, chosenValue(byPath, axis.path) as ParameterValue]),
       );
       for (const seed of seeds) {
-        runs.push({ spec: specOf(byPath, chosen, seed, point), chosen, settings: byPath });
+        const plain = specOf(byPath, chosen, seed, point);
+        const { faults } = draft;
+        const spec =
+          faults.length === 0 ? plain : { ...plain, faults: faults.map(({ fault }) => fault) };
+        runs.push({ spec, chosen, settings: byPath, faults });
       }
     }
   }
@@ -180,6 +185,8 @@ function clusterSpec(settings: ByPath): ClusterSpec {
     clients: number('clients'),
     outstanding: number('outstanding'),
     memoryNodes: number('memoryNodes'),
+    spares: number('spares'),
+    standbys: number('standbys'),
     replicas: number('replicas'),
     medium: chosenValue(settings, 'cluster.medium') as Medium,
     memoryBytes: chosenValue(settings, 'cluster.memoryBytes') as number | undefined,

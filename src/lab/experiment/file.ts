@@ -150,6 +150,10 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
     settings,
     seeds: content.seed === undefined ? undefined : listOf(content.seed).flatMap(toSeeds),
     seedCount: content.seeds as number | undefined,
+    faults: (content.faults ?? []).map((fault, index) => {
+      const label = document.at(['faults', index]);
+      return { fault, origin: { source: 'file', label } };
+    }),
     output: {
       dir: content.output?.dir as string | undefined,
       format: content.output?.format as OutputDraft['format'],

@@ -6,13 +6,15 @@ import { assembleCluster } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
 import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
+import { unfit } from '../faults/check.ts';
+import type { PlannedFault } from '../faults/plan.ts';
 import { openProfile } from '../profiles.ts';
 import type { PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
 import { refuseIdle } from './idle.ts';
 import { decidePhases } from './phases.ts';
-import { oneLine, type Setting, said, usageError } from './setting.ts';
+import { type Origin, oneLine, type Setting, said, shown, usageError } from './setting.ts';
 import { isShippedWorkload } from './workload-spec.ts';
 
 /** Runs that can start: their specs are complete, with what their workloads ask for. */
@@ -92,9 +94,16 @@ class Opener {
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
     const config = chosen.system.configure(spec.settings, shape);
-    blaming(run, ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes'], () =>
-      refuseTooLarge(spec, assembleCluster(chosen.system, shape, config)),
+    const cluster = blaming(
+      run,
+      ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes', 'cluster.standbys'],
+      () => {
+        const assembled = assembleCluster(chosen.system, shape, config);
+        refuseTooLarge(spec, assembled);
+        return assembled;
+      },
     );
+    refuseFaults(run, spec, cluster);
     return { spec, workload };
   }
 
@@ -164,6 +173,19 @@ function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): 
     if (label === undefined) throw error;
     throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
   }
+}
+
+/** FARSIDE_USAGE has a line for each fault that cannot happen to this cluster. */
+function refuseFaults(run: PlannedRun, spec: RunSpec, cluster: ClusterMap): void {
+  const problems = run.faults.flatMap(({ fault, origin }) => {
+    const problem = unfit(fault, spec, run.chosen.system, cluster);
+    return problem === undefined ? [] : [`${saidFault(fault, origin)}: ${problem}`];
+  });
+  if (problems.length > 0) throw usageError(problems);
+}
+
+function saidFault({ text }: PlannedFault, { source, label }: Origin): string {
+  return source === 'file' ? `${label}: ${shown(text)}` : label;
 }
 
 function openProfileOf(run: PlannedRun): void {

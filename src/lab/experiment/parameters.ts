@@ -56,6 +56,20 @@ const cluster: readonly Parameter[] = [
     summary: 'memory nodes',
   },
   {
+    path: 'cluster.spares',
+    flag: 'spares',
+    kind: count(0, 1024),
+    default: 0,
+    summary: 'further memory nodes, empty until one takes the place of a lost one',
+  },
+  {
+    path: 'cluster.standbys',
+    flag: 'standbys',
+    kind: count(0, 16),
+    default: 0,
+    summary: 'further server nodes, idle until one takes over from a crashed one',
+  },
+  {
     path: 'cluster.replicas',
     flag: 'replicas',
     kind: count(1, 3),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { parseFault } from '../faults/parse.ts';
+import type { PlannedFault } from '../faults/plan.ts';
 import { outputFormats, plotFormats } from './draft.ts';
 import { defaultText, type Parameter, parameters, profileNumber } from './parameters.ts';
 import { workloadProperties } from './properties.ts';
@@ -183,6 +185,29 @@ const seedSection = z
   })
   .optional();
 
+const faultsSection = z
+  .unknown()
+  .transform((raw, context) => {
+    const list = Array.isArray(raw) ? raw : [raw];
+    const faults: PlannedFault[] = [];
+    list.forEach((element, index) => {
+      const path = Array.isArray(raw) ? [index] : [];
+      if (typeof element !== 'string') {
+        refuse(context, element, 'a sentence such as crash cn1 at verb 5000', path);
+        return;
+      }
+      const parsed = parseFault(element);
+      if ('value' in parsed) faults.push(parsed.value);
+      else refuse(context, element, parsed.expected, path);
+    });
+    return faults;
+  })
+  .meta({
+    description: 'what shall go wrong, a sentence each: docs/faults.md',
+    anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+  })
+  .optional();
+
 export const experimentSchema = z
   .strictObject({
     name: single({ type: 'text' }, "names the results' folder (default: the file's name)"),
@@ -194,6 +219,7 @@ export const experimentSchema = z
     workload: workloadSection.optional().meta({ description: 'what the clients do' }),
     cluster: z.strictObject(section('cluster')).optional(),
     phases: z.strictObject(section('phases')).optional(),
+    faults: faultsSection,
     seed: seedSection,
     seeds: single({ type: 'count', minimum: 1, maximum: 1000 }, 'runs seeds seed, seed + 1, …'),
     output: z

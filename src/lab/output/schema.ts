@@ -42,6 +42,32 @@ const operationResult = z.strictObject({
 
 const cpuResult = z.strictObject({ cores: count, usefulNs: amount, pollingNs: amount });
 
+const faultResult = z.strictObject({
+  text: z.string().describe('the sentence of the plan'),
+  atNs: amount.optional().describe('since the clients began; absent: it did not happen'),
+  timeToRecoverNs: amount.optional(),
+  timeToServeNs: amount.optional(),
+  operationsFailed: count,
+  operationsUnknown: count,
+  clientsNeverServed: count,
+  recoveries: count,
+  recoveryRetries: count,
+  locksBroken: count,
+  entriesRepaired: count,
+  buffersReclaimed: count,
+  bytesMoved: count,
+  recoveryVerbs: count,
+  recoveryBytesOut: count,
+  recoveryBytesIn: count,
+});
+
+const faultsResult = z.strictObject({
+  faults: z.array(faultResult),
+  operationsFailed: count,
+  operationsUnknown: count.describe('of those, the ones that may have taken effect'),
+  programsEnded: count,
+});
+
 const runResult = z.strictObject({
   system: z.string(),
   fabric: z.string(),
@@ -69,6 +95,7 @@ const runResult = z.strictObject({
     serverMetadataBytes: amount,
   }),
   cost: z.strictObject({ capexUsd: amount, energyMicrojoulePerOperation: amount }),
+  faults: faultsResult.optional().describe('absent where nothing was planned to go wrong'),
   events: z.record(z.string(), z.number()),
   eventHash: z.string().optional().describe('simulator only'),
   verbs: count,

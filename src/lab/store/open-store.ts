@@ -6,7 +6,8 @@ import { valueBytesMax } from '../../core/record.ts';
 import { SharedCluster } from '../../fabric/shared/cluster.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { StoreShape } from '../../systems/system.ts';
-import { type PreparedStore, startServer } from '../engine/node-job.ts';
+import type { PreparedStore } from '../engine/node-job.ts';
+import { ServingNode } from '../engine/serving-node.ts';
 import { openProfile } from '../profiles.ts';
 import type { ParameterValue } from '../result.ts';
 import { AsyncNode, sharedPump, simPump } from './async-node.ts';
@@ -127,7 +128,7 @@ function openSimulated(opened: PreparedStore, options: OpenStoreOptions): Store 
     profile: openProfile(profile, {}),
   });
   for (const { id, role } of opened.cluster.nodes) {
-    if (role === 'coordinator' || role === 'metadata') startServer(opened, sim.runtime(id));
+    if (role === 'coordinator' || role === 'metadata') new ServingNode(opened, sim.runtime(id));
   }
   const runtime = sim.runtime(computeNode(opened));
   const node = new AsyncNode(runtime, (fail) => simPump(sim, fail));

@@ -2,8 +2,9 @@ import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { JobEnd, JobSite } from '../../fabric/job.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { StoreClient, StoreShape } from '../../systems/system.ts';
-import { type PreparedStore, siteOf, startServer } from '../engine/node-job.ts';
+import { type PreparedStore, siteOf } from '../engine/node-job.ts';
 import { loadSystem } from '../engine/prepare.ts';
+import { ServingNode } from '../engine/serving-node.ts';
 import type { ParameterValue } from '../result.ts';
 
 /** A store, fully decided: plain data, so that a worker can open its part of it. */
@@ -37,6 +38,6 @@ export function openClients(opened: PreparedStore, runtime: NodeRuntime): StoreC
 
 /** What a worker does that is a server of a store. */
 export async function serverJob(site: JobSite): Promise<JobEnd> {
-  startServer(await openSetup(site.data as StoreSetup), site.runtime);
+  new ServingNode(await openSetup(site.data as StoreSetup), site.runtime);
   return () => undefined;
 }

@@ -1,143 +1,7 @@
 import { type Address, formatAddress, nodeOf } from '../../core/address.ts';
 import { assert } from '../../core/errors.ts';
-import { buffersPerChunk, chunkBytes, chunkHeadBytes } from './chunk.ts';
-import { classBytes, classCount, classOf } from './size-class.ts';
-
-/** A chunk that has a size class; chunks without one exist only as numbers. */
-class Chunk {
-  readonly number: number;
-  readonly classIndex: number;
-  readonly capacity: number;
-  /** Buffers in use, and buffers ever taken: those from `carved` on have not been touched. */
-  used = 0;
-  carved = 0;
-  readonly free: number[] = [];
-  /** 1 where a buffer is in use: what finds a buffer that is freed twice. */
-  readonly inUse: Uint8Array;
-  /** Whether the class word is known to be on the memory node. */
-  labelled = false;
-  /** Its place in its class's list of chunks with room; -1 where it has none. */
-  place = -1;
-
-  constructor(number: number, classIndex: number) {
-    this.number = number;
-    this.classIndex = classIndex;
-    this.capacity = buffersPerChunk(classIndex);
-    this.inUse = new Uint8Array(this.capacity);
-  }
-}
-
-/** The buffers of one memory node's data region. */
-class NodePool {
-  readonly #start: Address;
-  readonly #chunkCount: number;
-  readonly #chunks: (Chunk | undefined)[] = [];
-  /** Numbers of chunks that had a class once; chunks from `#fresh` on never had. */
-  readonly #idle: number[] = [];
-  #fresh = 0;
-  /** Per class, its chunks with room. */
-  readonly #roomy: Chunk[][] = Array.from({ length: classCount }, () => []);
-  allocatedBytes = 0;
-  chunksInUse = 0;
-
-  constructor(start: Address, sizeBytes: number) {
-    this.#start = start;
-    this.#chunkCount = Math.floor(sizeBytes / chunkBytes);
-  }
-
-  /** A buffer's address, or -1 where the node has none of this class and no chunk for it. */
-  take(classIndex: number): Address {
-    const roomy = this.#roomy[classIndex] as Chunk[];
-    const chunk = roomy[roomy.length - 1] ?? this.#open(classIndex);
-    if (chunk === undefined) return -1;
-    const buffer = chunk.free.pop() ?? chunk.carved++;
-    assert(
-      buffer < chunk.capacity && chunk.inUse[buffer] === 0,
-      () => `buffer ${buffer} of chunk ${chunk.number} is taken twice`,
-    );
-    chunk.inUse[buffer] = 1;
-    if (++chunk.used === chunk.capacity) this.#unlist(chunk);
-    const bytes = classBytes(classIndex);
-    this.allocatedBytes += bytes;
-    return this.#start + chunk.number * chunkBytes + chunkHeadBytes + buffer * bytes;
-  }
-
-  give(address: Address): void {
-    const chunk = this.chunkAt(address);
-    const bytes = classBytes(chunk.classIndex);
-    const buffer = (address - this.chunkStart(chunk) - chunkHeadBytes) / bytes;
-    assert(
-      Number.isInteger(buffer) && chunk.inUse[buffer] === 1,
-      () => `the buffer at ${formatAddress(address)} is freed, but it is not in use`,
-    );
-    chunk.inUse[buffer] = 0;
-    chunk.free.push(buffer);
-    chunk.used--;
-    this.allocatedBytes -= bytes;
-    if (chunk.place < 0) this.#list(chunk);
-    // One empty chunk of a class is kept until another class needs it, or a put to a class with one
-    // record would open and close a chunk, and WRITE its class word, each time.
-    const roomy = this.#roomy[chunk.classIndex] as Chunk[];
-    if (chunk.used === 0 && roomy.length > 1) this.#close(chunk);
-  }
-
-  chunkAt(address: Address): Chunk {
-    const chunk = this.#chunks[Math.floor((address - this.#start) / chunkBytes)];
-    assert(
-      chunk !== undefined,
-      () => `the buffer at ${formatAddress(address)} lies in no chunk with a class`,
-    );
-    return chunk;
-  }
-
-  chunkStart(chunk: Chunk): Address {
-    return this.#start + chunk.number * chunkBytes;
-  }
-
-  #open(classIndex: number): Chunk | undefined {
-    if (this.#idle.length === 0 && this.#fresh === this.#chunkCount) this.#closeOneEmpty();
-    const number = this.#idle.pop() ?? (this.#fresh < this.#chunkCount ? this.#fresh++ : -1);
-    if (number < 0) return undefined;
-    const chunk = new Chunk(number, classIndex);
-    this.#chunks[number] = chunk;
-    this.chunksInUse++;
-    this.#list(chunk);
-    return chunk;
-  }
-
-  #closeOneEmpty(): void {
-    for (const roomy of this.#roomy) {
-      const empty = roomy.find((chunk) => chunk.used === 0);
-      if (empty !== undefined) {
-        this.#close(empty);
-        return;
-      }
-    }
-  }
-
-  #close(chunk: Chunk): void {
-    this.#unlist(chunk);
-    this.#chunks[chunk.number] = undefined;
-    this.#idle.push(chunk.number);
-    this.chunksInUse--;
-  }
-
-  #list(chunk: Chunk): void {
-    const roomy = this.#roomy[chunk.classIndex] as Chunk[];
-    chunk.place = roomy.length;
-    roomy.push(chunk);
-  }
-
-  #unlist(chunk: Chunk): void {
-    const roomy = this.#roomy[chunk.classIndex] as Chunk[];
-    const last = roomy.pop() as Chunk;
-    if (last !== chunk) {
-      roomy[chunk.place] = last;
-      last.place = chunk.place;
-    }
-    chunk.place = -1;
-  }
-}
+import { NodePool } from './node-pool.ts';
+import { classOf } from './size-class.ts';
 
 /** Where a chunk's class word has still to be WRITTEN. */
 export interface Label {
@@ -155,6 +19,8 @@ export class BufferAllocator {
   readonly #byNode: (NodePool | undefined)[] = [];
   /** Where a search starts among nodes that hold equally much: it moves on with each allocation. */
   #turn = 0;
+  /** 1 for nodes that take no new buffers: spares, and nodes that are down or on their way out. */
+  readonly #closed: Uint8Array;
   /** Of the allocation under way: nodes that hold a copy already, or that have no room for one. */
   readonly #excluded: Uint8Array;
 
@@ -166,6 +32,29 @@ export class BufferAllocator {
       return pool;
     });
     this.#excluded = new Uint8Array(regions.length);
+    this.#closed = new Uint8Array(regions.length);
+  }
+
+  close(node: number): void {
+    this.#closed[this.#indexOf(node)] = 1;
+  }
+
+  open(node: number): void {
+    this.#closed[this.#indexOf(node)] = 0;
+  }
+
+  isOpen(node: number): boolean {
+    return this.#closed[this.#indexOf(node)] === 0;
+  }
+
+  pool(node: number): NodePool {
+    return this.#pools[this.#indexOf(node)] as NodePool;
+  }
+
+  #indexOf(node: number): number {
+    const index = this.#pools.indexOf(this.#byNode[node] as NodePool);
+    assert(index >= 0, () => `node ${node} has no buffers`);
+    return index;
   }
 
   /**
@@ -175,7 +64,7 @@ export class BufferAllocator {
   allocate(bytes: number, into: Address[]): boolean {
     const classIndex = classOf(bytes);
     let taken = 0;
-    this.#excluded.fill(0);
+    this.#excluded.set(this.#closed);
     while (taken < into.length) {
       const index = this.#lightest();
       if (index < 0) {
@@ -190,8 +79,39 @@ export class BufferAllocator {
     return true;
   }
 
+  /** A buffer for one more copy, on an open node that is none of `taken`; -1 where there is none. */
+  allocateBeside(bytes: number, taken: readonly number[]): Address {
+    const classIndex = classOf(bytes);
+    this.#excluded.set(this.#closed);
+    for (const node of taken) this.#excluded[this.#indexOf(node)] = 1;
+    for (let index = this.#lightest(); index >= 0; index = this.#lightest()) {
+      const address = (this.#pools[index] as NodePool).take(classIndex);
+      if (address >= 0) return address;
+      this.#excluded[index] = 1;
+    }
+    return -1;
+  }
+
   free(address: Address): void {
     this.#poolOf(address).give(address);
+  }
+
+  /** Of the chunks that have a class: buffers that nobody uses. */
+  *freeBuffers(): Iterable<Address> {
+    for (const pool of this.#pools) {
+      for (const chunk of pool.openChunks()) {
+        for (const { address, free } of pool.buffersOf(chunk)) if (free) yield address;
+      }
+    }
+  }
+
+  /** Of the chunks that have a class: all buffers. */
+  *allBuffers(): Iterable<Address> {
+    for (const pool of this.#pools) {
+      for (const chunk of pool.openChunks()) {
+        for (const { address } of pool.buffersOf(chunk)) yield address;
+      }
+    }
   }
 
   /** The label that must reach the memory node before this buffer counts; undefined once it has. */

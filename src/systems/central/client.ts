@@ -1,17 +1,53 @@
 import type { NodeContext } from '../../core/context.ts';
-import { compute, type Program } from '../../core/effect.ts';
-import { assert } from '../../core/errors.ts';
+import { compute, type Program, reconnect } from '../../core/effect.ts';
+import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { RandomStream } from '../../core/random.ts';
 import { layRecord, recordBytes } from '../../core/record.ts';
 import { RpcCaller } from '../../core/rpc.ts';
 import type { StoreClient, StoreShape } from '../system.ts';
-import { operations, refusalError, replyHead, replyStatus, requestHead } from './wire.ts';
+import type { CentralConfig } from './settings.ts';
+import {
+  operations,
+  refusalError,
+  replyHead,
+  replyStatus,
+  requestHead,
+  sentAgainBit,
+  termBits,
+} from './wire.ts';
 
-/** Where the coordinator's handlers listen: ports 0 to `handlers` - 1 of its node. */
-export interface CoordinatorAddress {
-  readonly node: number;
+/** Who is called, as all clients of a node see it. Handlers listen on ports 0 to `handlers` - 1. */
+export class CoordinatorAddress {
   readonly handlers: number;
+  /** The coordinator, then its standbys. */
+  readonly #nodes: readonly number[];
+  /** Of the one that answered last. */
+  #index = 0;
+  /** Of the coordinator that answered last. */
+  term = 0;
+  repeated = 0;
+  abandoned = 0;
+
+  constructor(nodes: readonly number[], handlers: number) {
+    this.#nodes = nodes;
+    this.handlers = handlers;
+  }
+
+  /** Whom to call at the n-th attempt: the one that answered last, and then the others in turn. */
+  nodeFor(attempt: number): number {
+    return this.#nodes[(this.#index + attempt) % this.#nodes.length] as number;
+  }
+
+  answeredBy(node: number, term: number): void {
+    this.moveTo(node);
+    this.term = term;
+  }
+
+  moveTo(node: number): void {
+    const index = this.#nodes.indexOf(node);
+    if (index >= 0) this.#index = index;
+  }
 }
 
 /**
@@ -25,7 +61,9 @@ export interface CoordinatorAddress {
  */
 export class CentralClient implements StoreClient {
   readonly #caller: RpcCaller;
+  readonly #context: NodeContext;
   readonly #coordinator: CoordinatorAddress;
+  readonly #config: CentralConfig;
   readonly #shape: StoreShape;
   readonly #random: RandomStream;
   #request = new Uint8Array(64);
@@ -33,10 +71,13 @@ export class CentralClient implements StoreClient {
   constructor(
     context: NodeContext,
     coordinator: CoordinatorAddress,
+    config: CentralConfig,
     shape: StoreShape,
     index: number,
   ) {
-    this.#caller = new RpcCaller(context);
+    this.#context = context;
+    this.#config = config;
+    this.#caller = new RpcCaller(context, firstRequest(context));
     this.#coordinator = coordinator;
     this.#shape = shape;
     this.#random = context.random(`central client ${index} handler`);
@@ -100,8 +141,7 @@ export class CentralClient implements StoreClient {
   *#call(body: Uint8Array): Program<Uint8Array> {
     yield* compute('hash');
     this.#caller.release();
-    const { node, handlers } = this.#coordinator;
-    const reply = yield* this.#caller.call(node, this.#random.below(handlers), body);
+    const reply = yield* this.#exchange(body);
     const status = reply.length < replyHead.sizeBytes ? 0 : replyHead.field.status.get(reply, 0);
     if (status === replyStatus.refused) throw refusalError(reply);
     assert(
@@ -110,6 +150,46 @@ export class CentralClient implements StoreClient {
       'FARSIDE_CORRUPT',
     );
     return reply;
+  }
+
+  /**
+   * Calls the coordinator, and calls again after each time-out, under the same request number: so the
+   * one who has served a call knows it, and a successor knows that it cannot know (calls.ts). Where
+   * there is a standby, the calls go to all of them in turn; one that does not serve drops them.
+   */
+  *#exchange(body: Uint8Array): Program<Uint8Array> {
+    const coordinator = this.#coordinator;
+    const { handlers } = coordinator;
+    const { callTimeoutUs, giveUpUs } = this.#config;
+    let timeoutNs = callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
+    const startNs = callTimeoutUs === 0 ? 0 : this.#context.nowNs();
+    requestHead.field.call.set(body, 0, termBits(coordinator.term));
+    for (let attempt = 0; ; attempt++) {
+      const node = coordinator.nodeFor(attempt);
+      // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
+      if (attempt > 0) yield* reconnect(node);
+      const port = this.#random.below(handlers);
+      try {
+        const reply =
+          attempt === 0
+            ? yield* this.#caller.call(node, port, body, timeoutNs)
+            : yield* this.#caller.callAgain(node, port, body, timeoutNs);
+        if (reply.length >= replyHead.sizeBytes) {
+          coordinator.answeredBy(node, replyHead.field.term.get(reply, 0));
+        }
+        return reply;
+      } catch (error) {
+        if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
+        if (this.#context.nowNs() - startNs >= giveUpUs * 1000) {
+          coordinator.abandoned++;
+          throw error;
+        }
+      }
+      coordinator.repeated++;
+      const call = requestHead.field.call.get(body, 0);
+      requestHead.field.call.set(body, 0, call | sentAgainBit);
+      timeoutNs *= 2;
+    }
   }
 
   /** The request's first `length` bytes, head filled in. */
@@ -134,4 +214,13 @@ export class CentralClient implements StoreClient {
 
 function bitsFor(length: number): number {
   return 32 - Math.clz32(length - 1);
+}
+
+/**
+ * The coordinator takes calls of one port only with growing numbers, and ports are numbered anew when a
+ * node starts anew. So do its calls begin above a million for each start that went before: fewer than
+ * that are under way when a node stops whose loss the coordinator has not been told of.
+ */
+function firstRequest(context: NodeContext): number {
+  return context.incarnation === context.node ? 0 : (context.incarnation & 0xfff) * 2 ** 20;
 }

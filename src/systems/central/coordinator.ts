@@ -1,43 +1,41 @@
-import type { Address } from '../../core/address.ts';
-import {
-  compute,
-  flush,
-  type Program,
-  settle,
-  sleep,
-  type Verb,
-  VerbError,
-  verbStatus,
-  write,
-  writeWord,
-} from '../../core/effect.ts';
+import { type Address, nodeOf } from '../../core/address.ts';
+import { compute, type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Site, SystemStatistics } from '../system.ts';
-import { BufferAllocator, type Label } from './allocator.ts';
-import { chunkHeadBytes, chunkWord } from './chunk.ts';
+import { BufferAllocator } from './allocator.ts';
+import type { Calls } from './calls.ts';
+import { chunkHeadBytes } from './chunk.ts';
+import type { Copies } from './copies.ts';
 import { EntryLocks } from './entry-locks.ts';
 import { EntryTable } from './entry-table.ts';
-import { mapSlotBytes, PersistentMap } from './persistent-map.ts';
+import { mapSlotBytes } from './map-format.ts';
+import { MemoryNodes } from './memory-nodes.ts';
+import type { CentralParts } from './parts.ts';
+import type { PersistentMap } from './persistent-map.ts';
+import type { Relocation } from './relocation.ts';
 import { type CentralConfig, dataRegionName, mapRegionName, mapSlots } from './settings.ts';
+import { plainReply, replyStatus } from './wire.ts';
 
 const waitFirstNs = 200;
 const waitLastNs = 3200;
 const waitsMax = 300_000;
 
-/** A record that is, or may be, whole on memory nodes and is not the committed one. */
-export interface Remains {
-  readonly entry: number;
-  readonly buffers: readonly Address[];
-}
-
-/** What all handlers share: the map, its locks, the free buffers, and work on memory nodes. */
+/** What all handlers share: the map, its locks, the free buffers, and the memory nodes. */
 export class Coordinator {
   readonly site: Site;
   readonly config: CentralConfig;
   readonly table: EntryTable;
   readonly locks: EntryLocks;
   readonly map: PersistentMap;
+  readonly nodes: MemoryNodes;
+  readonly allocator: BufferAllocator;
+  readonly copies: Copies;
+  readonly relocation: Relocation;
+  /** Entries of which an insert is under way. */
+  readonly inserting = new Set<number>();
+  readonly calls: Calls;
+  readonly parts: CentralParts;
   readonly events = {
     mapFlips: 0,
     allocations: 0,
@@ -46,25 +44,68 @@ export class Coordinator {
     capacityWaits: 0,
     deleteWaits: 0,
     copiesSkipped: 0,
-    buffersLost: 0,
+    copiesMoved: 0,
+    copiesMissing: 0,
+    writesRetried: 0,
+    buffersOwed: 0,
+    nodesDown: 0,
+    callsRepeated: 0,
   };
-  readonly #allocator: BufferAllocator;
-  readonly #flushes: boolean;
-  /** Buffers on their way to the free list. */
-  #retiring = 0;
+  #term = 0;
+  /** Replies without a value, which all are alike within a term. */
+  yes = plainReply(replyStatus.yes, 0);
+  no = plainReply(replyStatus.no, 0);
 
-  constructor(site: Site, config: CentralConfig) {
+  constructor(site: Site, config: CentralConfig, parts: CentralParts) {
     this.site = site;
+    this.parts = parts;
+    this.calls = new parts.Calls();
     this.config = config;
     const { cluster, shape, context } = site;
     const slots = mapSlots(shape, config);
     this.table = new EntryTable(slots, shape.replicas);
     this.locks = new EntryLocks(slots);
     const mapRegion = cluster.region(context.node, mapRegionName);
-    this.map = new PersistentMap(mapRegion.address, slots, shape.replicas);
-    const regions = cluster.withRole('memory').map((n) => cluster.region(n.id, dataRegionName));
-    this.#allocator = new BufferAllocator(regions);
-    this.#flushes = context.durability === 'flush';
+    this.map = new parts.PersistentMap(
+      mapRegion.address,
+      slots,
+      shape.replicas,
+      context.incarnation,
+    );
+    this.nodes = new MemoryNodes(site);
+    const regions = this.nodes.ids.map((id) => cluster.region(id, dataRegionName));
+    this.allocator = new BufferAllocator(regions);
+    this.relocation = new parts.Relocation(this);
+    const { table, nodes, allocator, events, relocation } = this;
+    const onAnswer = (node: number): Program<unknown> => relocation.readmit(node, false);
+    this.copies = new parts.Copies({
+      ...{ table, nodes, allocator, events, onAnswer },
+      nowNs: () => context.nowNs(),
+    });
+    this.openMembers();
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  set term(term: number) {
+    this.#term = term;
+    this.yes = plainReply(replyStatus.yes, term);
+    this.no = plainReply(replyStatus.no, term);
+  }
+
+  /** Lets new buffers be taken on the memory nodes that belong to the store, and on no others. */
+  openMembers(): void {
+    for (const id of this.nodes.ids) {
+      if (this.nodes.status(id) === 'serving') this.allocator.open(id);
+      else this.allocator.close(id);
+    }
+  }
+
+  /** Whether a copy lies where it can be expected to answer. */
+  isThere(buffer: Address): boolean {
+    return buffer > 0 && this.nodes.status(nodeOf(buffer)) === 'serving';
   }
 
   /** Buffers for the copies of a record of `bytes`, each on a node of its own; FARSIDE_CAPACITY. */
@@ -73,9 +114,11 @@ export class Coordinator {
     yield* compute('allocate', replicas);
     const buffers = new Array<Address>(replicas).fill(0);
     let waitNs = waitFirstNs;
-    for (let tries = 0; !this.#allocator.allocate(bytes, buffers); tries++) {
-      // A buffer that is on its way back will do; if none is, the memory nodes are full.
-      if (this.#retiring === 0 || tries >= waitsMax) throw this.#full(bytes);
+    for (let tries = 0; !this.allocator.allocate(bytes, buffers); tries++) {
+      // A buffer that is on its way back will do, or a node that comes back; if there is neither, the
+      // memory nodes are full.
+      const hopeless = this.copies.retiring === 0 && !this.nodes.anyDown;
+      if (hopeless || tries >= waitsMax) throw this.#full(bytes);
       this.events.capacityWaits++;
       yield* sleep(waitNs);
       waitNs = Math.min(2 * waitNs, waitLastNs);
@@ -85,7 +128,7 @@ export class Coordinator {
   }
 
   #full(bytes: number): FarsideError {
-    const used = this.#allocator.allocatedBytes;
+    const used = this.allocator.allocatedBytes;
     const { cluster } = this.site;
     const { id } = cluster.withRole('memory')[0] as ClusterNode;
     const region = cluster.region(id, dataRegionName);
@@ -94,82 +137,6 @@ export class Coordinator {
       `the memory nodes have no ${this.site.shape.replicas} free buffers for ${bytes} B: up to ` +
         `${Math.max(...used)} B of ${region.sizeBytes} B are in use; make memoryBytes larger`,
     );
-  }
-
-  /**
-   * WRITEs a record to all its buffers at once, without any lock: nobody can reach them yet. In
-   * `flush` durability each WRITE is followed by its FLUSH in the same doorbell; verbs of one queue
-   * pair execute in post order, so one wait covers both.
-   *
-   * Throws where a copy could not be written. `buffers` then holds those that can be used again:
-   * one whose WRITE has an unknown outcome may still be written at any time, so nobody may have it.
-   */
-  *writeCopies(buffers: Address[], record: Uint8Array): Program<void> {
-    const verbs: Verb<unknown>[] = [];
-    const ofCopy: Verb<unknown>[][] = [];
-    const labels: { label: Label; verb: Verb<unknown> }[] = [];
-    for (const buffer of buffers) {
-      const copy: Verb<unknown>[] = [];
-      // The class word of a chunk must be there before a record in it counts. Everyone who takes a
-      // buffer sends it until one such WRITE is known to be done: the first to take one may be
-      // slower than the second, whose record would be committed in a chunk without a label.
-      const label = this.#allocator.missingLabel(buffer);
-      if (label !== undefined) {
-        const verb = writeWord(label.address, chunkWord(label.classIndex));
-        labels.push({ label, verb });
-        copy.push(verb);
-        if (this.#flushes) copy.push(flush(label.address, 8));
-      }
-      copy.push(write(buffer, record));
-      if (this.#flushes) copy.push(flush(buffer, record.length));
-      ofCopy.push(copy);
-      verbs.push(...copy);
-    }
-    yield* settle(...verbs);
-    for (const { label, verb } of labels) {
-      if (verb.status === verbStatus.ok) this.#allocator.labelled(label);
-    }
-    const bad = verbs.find((verb) => verb.status !== verbStatus.ok);
-    if (bad === undefined) return;
-    const usable = buffers.filter((_, i) => !isUnknown(ofCopy[i] as Verb<unknown>[]));
-    this.events.buffersLost += buffers.length - usable.length;
-    buffers.splice(0, buffers.length, ...usable);
-    throw new VerbError(bad);
-  }
-
-  /** Remains are to be expected: until `retire` has run, a put may wait for their buffers. */
-  announce(remains: Remains): void {
-    this.#retiring += remains.buffers.length;
-  }
-
-  /**
-   * Ends the remains of a record that `announce` was told of: makes each copy invalid by zeroing
-   * the first word of its head, and only then frees its buffer, so that no later WRITE into the
-   * buffer can be hit. No reader can be on it: the map was flipped under the entry's write lock.
-   */
-  *retire(remains: Remains): Program<void> {
-    yield* this.invalidate(remains.buffers);
-    this.#retiring -= remains.buffers.length;
-    (this.table.unsettled[remains.entry] as number)--;
-    this.table.dropIfUnused(remains.entry);
-  }
-
-  *invalidate(buffers: readonly Address[]): Program<void> {
-    if (buffers.length === 0) return;
-    const words = buffers.map((buffer) => writeWord(buffer, 0n));
-    const verbs: Verb<unknown>[] = [];
-    for (const word of words) {
-      verbs.push(word);
-      if (this.#flushes) verbs.push(flush(word.address, 8));
-    }
-    yield* settle(...verbs);
-    yield* compute('allocate', buffers.length);
-    for (const word of words) {
-      if (word.status === verbStatus.ok) {
-        this.#allocator.free(word.address);
-        this.events.frees++;
-      } else this.events.buffersLost++;
-    }
   }
 
   /**
@@ -190,18 +157,45 @@ export class Coordinator {
     }
   }
 
+  /**
+   * Whether one may say that the key does not exist: it is dead in the map, and no record of it is left
+   * that someone without the map could take for a live one. False where it is live, if need be after
+   * having waited. (A key that never was flipped yet is absent: whoever finds the record of its insert
+   * lets that insert happen now.)
+   */
+  *isAbsent(entry: number): Program<boolean> {
+    const { table } = this;
+    table.pin(entry);
+    try {
+      let waitNs = waitFirstNs;
+      for (let tries = 0; table.live[entry] === 0; tries++) {
+        if (table.sequence[entry] === 0 || table.unsettled[entry] === 0) return true;
+        if (tries >= waitsMax) {
+          throw new FarsideError('FARSIDE_LIMIT', `records of entry ${entry} do not settle`);
+        }
+        this.events.deleteWaits++;
+        yield* sleep(waitNs);
+        waitNs = Math.min(2 * waitNs, waitLastNs);
+      }
+      return false;
+    } finally {
+      table.unpin(entry);
+    }
+  }
+
   get statistics(): SystemStatistics {
     const coordinator = this;
     return {
       get events() {
-        return { ...coordinator.events, lockWaits: coordinator.locks.waits };
+        const { malformed } = coordinator.site.context.hub;
+        return { ...coordinator.events, lockWaits: coordinator.locks.waits, malformed };
       },
       get metadataBytes() {
         const { table } = coordinator;
         return table.bytes + table.entries * mapSlotBytes(table.replicas);
       },
       get remote() {
-        const allocator = coordinator.#allocator;
+        const { allocator } = coordinator;
         return {
           dataBytes: allocator.allocatedBytes.reduce((sum, bytes) => sum + bytes, 0),
           metadataBytes: allocator.chunksInUse * chunkHeadBytes,
@@ -209,8 +203,4 @@ export class Coordinator {
       },
     };
   }
-}
-
-function isUnknown(verbs: readonly Verb<unknown>[]): boolean {
-  return verbs.some((verb) => verb.status === verbStatus.unknown);
 }

@@ -24,6 +24,8 @@ export class EntryTable {
   readonly sequence: Float64Array;
   /** Bytes of the committed record. */
   readonly recordBytes: Uint32Array;
+  /** How often a copy of it has been moved since the last flip. */
+  readonly moves: Uint16Array;
   readonly unsettled: Uint16Array;
   readonly #addresses: Float64Array;
   readonly #pins: Uint16Array;
@@ -42,6 +44,7 @@ export class EntryTable {
     this.live = new Uint8Array(capacity);
     this.sequence = new Float64Array(capacity);
     this.recordBytes = new Uint32Array(capacity);
+    this.moves = new Uint16Array(capacity);
     this.unsettled = new Uint16Array(capacity);
     this.#addresses = new Float64Array(capacity * replicas);
     this.#pins = new Uint16Array(capacity);
@@ -67,6 +70,28 @@ export class EntryTable {
   add(hash: number, key: Uint8Array): number {
     const entry = this.#free.pop() ?? (this.#fresh < this.capacity ? this.#fresh++ : -1);
     if (entry < 0) return -1;
+    this.#link(entry, hash, key);
+    return entry;
+  }
+
+  /**
+   * An entry under the number that it had before, of a table that is being rebuilt. `settle` ends
+   * that; until then nothing else is added.
+   */
+  restore(entry: number, hash: number, key: Uint8Array): void {
+    assert(
+      entry < this.capacity && this.#keys[entry] === undefined,
+      () => `entry ${entry} is restored twice, or beyond the table's ${this.capacity}`,
+    );
+    this.#fresh = Math.max(this.#fresh, entry + 1);
+    this.#link(entry, hash, key);
+  }
+
+  settle(): void {
+    for (let n = 0; n < this.#fresh; n++) if (this.#keys[n] === undefined) this.#free.push(n);
+  }
+
+  #link(entry: number, hash: number, key: Uint8Array): void {
     const bucket = hash & (this.#heads.length - 1);
     this.#keys[entry] = key;
     this.#keyBytes += key.length;
@@ -74,7 +99,7 @@ export class EntryTable {
     this.#next[entry] = this.#heads[bucket] as number;
     this.#heads[bucket] = entry + 1;
     this.sequence[entry] = 0;
-    return entry;
+    this.moves[entry] = 0;
   }
 
   pin(entry: number): void {
@@ -122,13 +147,18 @@ export class EntryTable {
     this.#addresses.set(addresses, entry * this.replicas);
   }
 
+  /** Numbers of the entries that have a committed record, now. */
+  *liveEntries(): Iterable<number> {
+    for (let entry = 0; entry < this.#fresh; entry++) if (this.live[entry] === 1) yield entry;
+  }
+
   get entries(): number {
     return this.#fresh - this.#free.length;
   }
 
   /** Bytes of the columns and keys that entries in use occupy. */
   get bytes(): number {
-    const columns = 1 + 8 + 4 + 2 + 2 + 4 + 4 + 4 + 8 * this.replicas;
+    const columns = 1 + 8 + 4 + 2 + 2 + 2 + 4 + 4 + 4 + 8 * this.replicas;
     return this.entries * columns + this.#keyBytes;
   }
 }

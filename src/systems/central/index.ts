@@ -1,18 +1,18 @@
 import { type Address, nodeOf, offsetOf } from '../../core/address.ts';
-import { assert } from '../../core/errors.ts';
 import { mailboxRegionName } from '../../memory/cluster.ts';
-import type { Site, System, SystemNode, SystemPromise, SystemServer } from '../system.ts';
+import type { Site, System, SystemPromise } from '../system.ts';
+import { auditCentral } from './audit.ts';
 import { chunkBytes, chunkHeadBytes } from './chunk.ts';
-import { CentralClient } from './client.ts';
-import { Coordinator } from './coordinator.ts';
-import { Handler } from './handler.ts';
-import { mapHeadBytes, mapSlotBytes } from './persistent-map.ts';
+import { mapHeadBytes, mapSlotBytes } from './map-format.ts';
+import { openNode } from './node.ts';
+import { type CentralParts, centralParts } from './parts.ts';
+import { CentralServer } from './server.ts';
 import {
   type CentralConfig,
   centralLayout,
   centralParameters,
   configureCentral,
-  coordinatorName,
+  controlRegionName,
   dataRegionName,
   mapRegionName,
 } from './settings.ts';
@@ -21,22 +21,31 @@ import {
  * pDPM-Central (USENIX ATC 2020, §4.2): compute nodes send every operation to a coordinator, which
  * alone reads, writes and allocates the memory nodes' buffers, with one-sided verbs.
  */
-export const system: System<CentralConfig> = {
-  name: 'central',
-  summary:
-    'a coordinator allocates, locks and maps; clients call it, it reads and writes (pDPM-Central)',
-  operations: ['insert', 'get', 'put', 'delete'],
-  roundTrips:
-    'get 2, put 2, insert 2, delete 2 (the call, and one wait of the coordinator), whatever the ' +
-    'replication, in both durability modes; 1 where the map alone knows the answer',
-  promises: promises(),
-  parameters: centralParameters,
-  configure: configureCentral,
-  layout: centralLayout,
-  openNode,
-  openServer,
-  locate,
-};
+export const system: System<CentralConfig> = assembleCentral({});
+
+/** Central with some of its parts replaced. */
+export function assembleCentral(changes: Partial<CentralParts>): System<CentralConfig> {
+  const parts = { ...centralParts, ...changes };
+  return {
+    name: 'central',
+    summary:
+      'a coordinator allocates, locks and maps; clients call it, it reads and writes (pDPM-Central)',
+    operations: ['insert', 'get', 'put', 'delete'],
+    roundTrips:
+      'get 2, put 2, insert 2, delete 2 (the call, and one wait of the coordinator), whatever the ' +
+      'replication, in both durability modes; 1 where the map alone knows the answer',
+    promises: promises(),
+    parameters: centralParameters,
+    configure: configureCentral,
+    layout: centralLayout,
+    openNode: (site, config) => openNode(site, config, parts),
+    openServer: (site, config) => CentralServer.open(site, config, parts),
+    takeOver: (site, config, _role, _index, fault) =>
+      CentralServer.takeOver(site, config, parts, fault),
+    audit: (site, _config, image, _nodes, servers) => auditCentral(site, image, servers),
+    locate,
+  };
+}
 
 function promises(): SystemPromise[] {
   const order =
@@ -62,30 +71,6 @@ function promises(): SystemPromise[] {
   });
 }
 
-function openNode(site: Site, config: CentralConfig): SystemNode {
-  const node = site.cluster.byName(coordinatorName).id;
-  let clients = 0;
-  return {
-    openClient: () =>
-      new CentralClient(site.context, { node, handlers: config.handlers }, site.shape, clients++),
-    background: [],
-    statistics: { events: {}, metadataBytes: 0 },
-  };
-}
-
-function openServer(site: Site, config: CentralConfig): SystemServer {
-  const coordinator = new Coordinator(site, config);
-  const programs = Array.from({ length: config.handlers }, (_, index) => {
-    const port = site.context.hub.openPort();
-    assert(
-      port.id === index,
-      () => `handler ${index} got port ${port.id}: clients expect its number`,
-    );
-    return new Handler(coordinator, port).program();
-  });
-  return { programs, statistics: coordinator.statistics };
-}
-
 function locate(site: Site, _config: CentralConfig, address: Address): string | undefined {
   const region = site.cluster
     .node(nodeOf(address))
@@ -107,9 +92,17 @@ function locate(site: Site, _config: CentralConfig, address: Address): string | 
       const half = (offset - mapHeadBytes) % slotBytes < slotBytes / 2 ? 0 : 1;
       return `map slot ${slot}, half ${half}`;
     }
+    case controlRegionName:
+      return locateControl(offset, site.cluster.withRole('memory').length);
     case mailboxRegionName:
       return `mailbox + ${offset}`;
     default:
       return undefined;
   }
+}
+
+function locateControl(offset: number, memoryNodes: number): string {
+  if (offset < 8) return 'term';
+  const word = Math.floor(offset / 8) - 1;
+  return word < memoryNodes ? `state of memory node ${word}` : `past term ${word - memoryNodes}`;
 }

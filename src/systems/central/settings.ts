@@ -1,10 +1,12 @@
 import { align8 } from '../../core/address.ts';
 import { assert } from '../../core/errors.ts';
 import { recordBytes, recordBytesMax } from '../../core/record.ts';
+import type { ClusterMap } from '../../memory/cluster.ts';
 import { configureFrom, type SettingsOf } from '../parameters.ts';
 import type { StoreShape, SystemLayout, SystemParameter } from '../system.ts';
 import { buffersPerChunk, chunkBytes } from './chunk.ts';
-import { mapBytes } from './persistent-map.ts';
+import { controlBytes } from './control.ts';
+import { mapBytes } from './map-format.ts';
 import { classOf } from './size-class.ts';
 import { refusalBytesMax, requestHead } from './wire.ts';
 
@@ -30,6 +32,24 @@ export const centralParameters = [
     default: true,
     summary: 'whether the coordinator checks the checksum of what it READ before it replies',
   },
+  {
+    name: 'callTimeoutUs',
+    type: 'number',
+    minimum: 0,
+    default: 5000,
+    unit: 'us',
+    summary:
+      'after which a client sends a call again, to the next coordinator if there is a standby; then ' +
+      'twice that, and so on; 0: it waits for ever',
+  },
+  {
+    name: 'giveUpUs',
+    type: 'number',
+    minimum: 0,
+    default: 1_000_000,
+    unit: 'us',
+    summary: 'after which an operation without an answer ends with an unknown outcome',
+  },
 ] as const satisfies readonly SystemParameter[];
 
 export type CentralConfig = SettingsOf<typeof centralParameters>;
@@ -41,6 +61,12 @@ export function configureCentral(raw: Readonly<Record<string, unknown>>): Centra
 export const coordinatorName = 'coordinator';
 export const dataRegionName = 'data';
 export const mapRegionName = 'map';
+export const controlRegionName = 'control';
+
+/** The nodes that may coordinate: the first coordinator, then its standbys. */
+export function coordinatorNodes(cluster: ClusterMap): readonly number[] {
+  return [...cluster.withRole('coordinator'), ...cluster.withRole('standby')].map(({ id }) => id);
+}
 
 /** Where the largest size of everything costs no more than this, regions are sized for it. */
 const generousBytes = 64 * 2 ** 20;
@@ -61,6 +87,11 @@ export function centralLayout(shape: StoreShape, config: CentralConfig): SystemL
   return {
     memoryRegions: [
       { name: dataRegionName, medium: shape.medium, sizeBytes: dataBytes(shape, config, largest) },
+      {
+        name: controlRegionName,
+        medium: shape.medium,
+        sizeBytes: controlBytes(shape.memoryNodes + (shape.spares ?? 0)),
+      },
     ],
     servers: [
       {

@@ -154,7 +154,7 @@ describe('what the released code does, and this must not', () => {
     const statistics = store.serverStatistics[0];
     expect(statistics?.events.lockWaits).toBeGreaterThan(0);
     expect(statistics?.events.putsSuperseded).toBeGreaterThan(0);
-    expect(statistics?.events.buffersLost).toBe(0);
+    expect(statistics?.events.buffersOwed).toBe(0);
   });
 
   test('many operations in flight at once are each answered with their own data', () => {
@@ -249,6 +249,8 @@ describe('limits', () => {
       handlers: 12,
       checksumBy: 'crc32c',
       verifyReads: true,
+      callTimeoutUs: 5000,
+      giveUpUs: 1_000_000,
     });
     expect(configure({ handler: 3 })).toThrow(/no setting handler; did you mean handlers/);
     expect(configure({ handlers: 0 })).toThrow(/central.handlers is 0/);

@@ -63,19 +63,20 @@ test('a reply is cut out of the record that was read, without a copy', () => {
   const record = new Uint8Array(recordBytes(1, 30));
   const value = Uint8Array.from({ length: 30 }, (_, i) => i);
   encodeRecord(record, 0, keyOf('k'), value, 5);
-  const reply = replyWithValue(record);
+  const reply = replyWithValue(record, 0x18003);
   expect(reply.buffer).toBe(record.buffer);
   expect(replyHead.field.status.get(reply, 0)).toBe(replyStatus.yes);
+  expect(replyHead.field.term.get(reply, 0)).toBe(3);
   expect(replyHead.field.valueBytes.get(reply, 0)).toBe(30);
   expect(reply.subarray(replyHead.sizeBytes)).toEqual(value);
 });
 
 test('a refusal carries code and message, and is never too long for a slot', () => {
   const back = refusalError(
-    refusal(new FarsideError('FARSIDE_CAPACITY', 'no room: make it larger')),
+    refusal(new FarsideError('FARSIDE_CAPACITY', 'no room: make it larger'), 0),
   );
   expect([back.code, back.message]).toEqual(['FARSIDE_CAPACITY', 'no room: make it larger']);
-  const long = refusal(new FarsideError('FARSIDE_LIMIT', 'x'.repeat(10_000)));
+  const long = refusal(new FarsideError('FARSIDE_LIMIT', 'x'.repeat(10_000)), 0);
   expect(long.length).toBeLessThanOrEqual(refusalBytesMax);
   expect(refusalError(long).code).toBe('FARSIDE_LIMIT');
   expect(refusalError(new Uint8Array(20)).code).toBe('FARSIDE_CORRUPT');

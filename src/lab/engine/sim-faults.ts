@@ -1,0 +1,330 @@
+import type { SimCluster } from '../../../sim/index.ts';
+import { randomStream } from '../../core/random.ts';
+import type { NodeRuntime } from '../../fabric/fabric.ts';
+import type { ClusterNode } from '../../memory/cluster.ts';
+import type { Fault } from '../../systems/recovery.ts';
+import type { Measuring } from '../driver/clients.ts';
+import { OutageBook } from '../driver/outages.ts';
+import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import type { FaultsResult } from '../result.ts';
+import { faultsResult, type Recovered } from './fault-book.ts';
+import type { NodeJob } from './node-job.ts';
+import { NodeWatch } from './node-watch.ts';
+import type { Prepared } from './prepare.ts';
+import { type Recoverer, tell } from './recovering.ts';
+import type { ServingNode } from './serving-node.ts';
+
+type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
+
+/** How a node stops at a verb: after what the verb's step has posted, and before anything else. */
+const justAfterNs = 1;
+
+/**
+ * Carries a fault plan out in virtual time: does to the cluster what each fault says, tells survivors
+ * of it when they may know, and keeps book. It is the run's watchman: in a real cluster a management
+ * service would be.
+ */
+export class SimFaults {
+  readonly outages: OutageBook;
+  readonly #prepared: Prepared;
+  readonly #sim: SimCluster;
+  readonly #plan: readonly PlannedFault[];
+  /** All starts of all nodes, for the counts; the present start by node. */
+  readonly #starts: NodeWatch[] = [];
+  readonly #watches = new Map<number, NodeWatch>();
+  readonly #happened: (number | undefined)[];
+  readonly #recovered: Recovered[] = [];
+  /** What was told of things that stay: a node that starts later must learn it, too. */
+  readonly #lasting: { readonly fault: Fault; readonly index: number }[] = [];
+  readonly #used = new Set<string>();
+  #jobs: readonly NodeJob[] = [];
+  #servers: readonly ServingNode[] = [];
+  #measuring: Measuring | undefined;
+  #beganNs = 0;
+
+  constructor(prepared: Prepared, sim: SimCluster, plan: readonly PlannedFault[]) {
+    this.#prepared = prepared;
+    this.#sim = sim;
+    this.#plan = plan;
+    this.#happened = plan.map(() => undefined);
+    this.outages = new OutageBook(() => sim.nowNs);
+  }
+
+  /** The present start of a node, as its programs see it. */
+  runtime(node: number): NodeRuntime {
+    return this.#watches.get(node) ?? this.#watch(node);
+  }
+
+  #watch(node: number): NodeWatch {
+    const watch = new NodeWatch(this.#sim.runtime(node), this.#watches.get(node));
+    watch.onFenced = () => this.#fenced(node, watch);
+    this.#starts.push(watch);
+    this.#watches.set(node, watch);
+    return watch;
+  }
+
+  /** The clients begin: moments of the plan count from here. */
+  begin(jobs: readonly NodeJob[], servers: readonly ServingNode[], measuring: Measuring): void {
+    this.#jobs = jobs;
+    this.#servers = servers;
+    this.#measuring = measuring;
+    this.#beganNs = this.#sim.nowNs;
+    for (const watch of this.#watches.values()) watch.verbs = 0;
+    for (const [index, fault] of this.#plan.entries()) this.#arm(index, fault);
+  }
+
+  result(): FaultsResult {
+    const programsEnded = this.#starts.reduce((sum, watch) => sum + watch.programsEnded, 0);
+    return faultsResult(this.#plan, this.#happened, this.#beganNs, [
+      { recovered: this.#recovered, outages: this.outages.outages, programsEnded },
+    ]);
+  }
+
+  #arm(index: number, { action, moment }: PlannedFault): void {
+    const dice = randomStream(this.#prepared.spec.seed, `fault ${index}`);
+    const happens = (): void => this.#happens(index);
+    if (moment.kind === 'time') {
+      const afterNs = moment.fromNs + dice.below(moment.toNs - moment.fromNs + 1);
+      this.#sim.at(this.#beganNs + afterNs, happens);
+      return;
+    }
+    const name = moment.of ?? (action as { readonly node: string }).node;
+    const watch = this.#watches.get(this.#id(name));
+    watch?.atVerb(moment.from + dice.below(moment.to - moment.from + 1), () => {
+      // Nothing of a node that is to crash goes on; what the verb belongs to is still posted.
+      if (action.kind === 'crash' && action.node === name) watch.halt();
+      this.#sim.at(watch.context.nowNs() + justAfterNs, happens);
+    });
+  }
+
+  #happens(index: number): void {
+    const { action } = this.#plan[index] as PlannedFault;
+    this.#happened[index] = this.#sim.nowNs;
+    switch (action.kind) {
+      case 'crash':
+        if (this.#node(action.node).role === 'memory') this.#crashMemory(index, action);
+        else this.#crash(index, action);
+        break;
+      case 'lose':
+        this.#lose(index, action);
+        break;
+      case 'move': {
+        const [node, to] = [this.#id(action.node), this.#id(action.to)];
+        this.#tellLater(index, 0, () => ({ kind: 'memoryMoved', node, to }));
+        break;
+      }
+      default:
+        this.#disturb(index, action);
+    }
+  }
+
+  // Memory nodes --------------------------------------------------------------------------------
+
+  #crashMemory(index: number, { node: name, keeping, restartAfterNs = 0 }: Action<'crash'>): void {
+    const node = this.#id(name);
+    this.#sim.crashMemory(node, keeping);
+    this.#later(restartAfterNs, () => this.#sim.restartMemory(node));
+    this.#tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
+  }
+
+  #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
+    const node = this.#id(name);
+    this.#sim.crashMemory(node);
+    const spares = this.#prepared.cluster
+      .withRole('memory')
+      .slice(this.#prepared.shape.memoryNodes)
+      .map((memory) => memory.name);
+    const spare = named ?? spares.find((candidate) => !this.#used.has(candidate));
+    if (spare !== undefined) this.#used.add(spare);
+    const takesItsPlace = spare === undefined ? undefined : this.#id(spare);
+    this.#tellLater(index, 0, () => ({ kind: 'memoryLost', node, spare: takesItsPlace }));
+  }
+
+  // Nodes that run programs ---------------------------------------------------------------------
+
+  #crash(index: number, action: Action<'crash'>): void {
+    const { id: node, role } = this.#node(action.node);
+    const watch = this.#watches.get(node);
+    if (watch === undefined) return;
+    watch.halt();
+    const incarnation = this.#sim.incarnation(node);
+    this.#sim.crashCompute(node, action);
+    this.outages.crashed(node);
+    if (role !== 'compute') {
+      this.#crashServer(index, action, node, incarnation);
+      return;
+    }
+    const { restartAfterNs } = action;
+    if (restartAfterNs !== undefined) this.#later(restartAfterNs, () => this.#restart(node));
+    this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
+  }
+
+  /** New programs on the same node: they go on with the workload where the old ones were. */
+  #restart(node: number): void {
+    this.#sim.restartCompute(node);
+    const watch = this.#watch(node);
+    const job = this.#jobs.find(({ runtime }) => runtime.context.node === node) as NodeJob;
+    job.open(watch);
+    for (const { fault, index } of this.#lasting) tell(watch, job.node, fault, index, () => {});
+    for (const seat of job.continuePrograms(this.#measuring as Measuring)) {
+      watch.start(seat.program, seat);
+    }
+  }
+
+  #crashServer(index: number, action: Action<'crash'>, node: number, incarnation: number): void {
+    const lost = { kind: 'serverLost', node, incarnation } as const;
+    this.#callsAreLost(Number.POSITIVE_INFINITY);
+    const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
+    if (afterNs === undefined) {
+      this.#tellLater(index, 0, () => lost);
+      return;
+    }
+    const successor = action.standbyAfterNs === undefined ? node : this.#freeStandby();
+    this.#later(afterNs, () => {
+      if (successor === node) this.#sim.restartCompute(node);
+      this.#takeOver(successor, { ...lost, successor });
+      this.#callsAreLost(this.#sim.nowNs);
+    });
+    this.#tellLater(index, afterNs, () => ({ ...lost, successor }));
+  }
+
+  #takeOver(successor: number, fault: Fault & { readonly kind: 'serverLost' }): void {
+    const serving = this.#servers.find(({ node }) => node === fault.node);
+    serving?.takeOver(this.#watch(successor), fault);
+  }
+
+  #freeStandby(): number {
+    const standbys = this.#prepared.cluster.withRole('standby');
+    const free = standbys.find(({ name }) => !this.#used.has(name)) as ClusterNode;
+    this.#used.add(free.name);
+    return free.id;
+  }
+
+  #callsAreLost(beforeNs: number): void {
+    for (const { runtime } of this.#jobs) {
+      const watch = this.#watches.get(runtime.context.node);
+      if (watch !== undefined) watch.callsLostBeforeNs = beforeNs;
+    }
+  }
+
+  /** It lives, and is taken for dead: it stops when it learns of it. */
+  #fenced(node: number, watch: NodeWatch): void {
+    if (watch.isHalted) return;
+    watch.halt();
+    this.#sim.at(watch.context.nowNs() + justAfterNs, () => {
+      this.#sim.crashCompute(node, { landing: 'none' });
+      this.outages.crashed(node);
+    });
+  }
+
+  // Disturbances --------------------------------------------------------------------------------
+
+  #disturb(
+    index: number,
+    action: Exclude<FaultAction, { readonly kind: 'crash' | 'lose' | 'move' }>,
+  ): void {
+    switch (action.kind) {
+      case 'partition':
+        for (const left of action.left) {
+          for (const right of action.right) {
+            this.#forATime(action.forNs, (by) => {
+              this.#link(left, right).cuts += by;
+              this.#link(right, left).cuts += by;
+            });
+          }
+        }
+        break;
+      case 'slow':
+        this.#slow(index, action);
+        break;
+      case 'slowLink':
+        this.#forATime(action.forNs, (by) => {
+          this.#link(action.from, action.to).delayNs += by * action.byNs;
+        });
+        break;
+      case 'loseCompletions':
+        this.#forATime(action.forNs, (by) => {
+          // Completions come back from where the requests went.
+          this.#link(action.to, action.from).losses += by;
+        });
+        break;
+      case 'flip':
+        this.#sim.flipBits(this.#id(action.node), action.bits);
+        break;
+    }
+  }
+
+  /** A memory node is slow to be reached; any other is slow to go on after each wait. */
+  #slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
+    const { id: node, role } = this.#node(name);
+    if (role === 'memory') {
+      const others = this.#prepared.cluster.nodes.filter((other) => other.role !== 'memory');
+      this.#forATime(forNs, (by) => {
+        for (const other of others) this.#sim.link(other.id, node).delayNs += by * byNs;
+      });
+      return;
+    }
+    const watch = this.#watches.get(node);
+    if (watch === undefined) return;
+    this.#forATime(forNs, (by) => (watch.slowNs += by * byNs));
+    const incarnation = this.#sim.incarnation(node);
+    const kind = role === 'compute' ? 'computeLost' : 'serverLost';
+    this.#tellLater(index, 0, () => ({ kind, node, incarnation }));
+  }
+
+  /** Does it once with 1, and with -1 when the time is over. */
+  #forATime(forNs: number | undefined, change: (by: 1 | -1) => void): void {
+    change(1);
+    if (forNs !== undefined) this.#sim.at(this.#sim.nowNs + forNs, () => change(-1));
+  }
+
+  // Telling -------------------------------------------------------------------------------------
+
+  /** Tells survivors when they may know, and not before `atLeastNs` have passed. */
+  #tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
+    const { toldAfterNs } = this.#plan[index] as PlannedFault;
+    if (toldAfterNs === undefined) return;
+    this.#later(Math.max(toldAfterNs, atLeastNs), () => this.#tell(index, faultOf()));
+  }
+
+  #tell(index: number, fault: Fault): void {
+    if (isLasting(fault)) this.#lasting.push({ fault, index });
+    const listeners: [number, Recoverer][] = [
+      ...this.#jobs.map((job): [number, Recoverer] => [job.runtime.context.node, job.node]),
+      ...this.#servers.map(({ node, server }): [number, Recoverer] => [node, server]),
+    ];
+    for (const [node, who] of listeners) {
+      const watch = this.#watches.get(node);
+      const isAbout = 'incarnation' in fault && watch?.context.incarnation === fault.incarnation;
+      if (watch === undefined || isAbout) continue;
+      tell(watch, who, fault, index, (recovered) => this.#recovered.push(recovered));
+    }
+  }
+
+  /** After so long, and the run does not end before. */
+  #later(afterNs: number, action: () => void): void {
+    const release = this.#sim.hold();
+    this.#sim.at(this.#sim.nowNs + afterNs, () => {
+      action();
+      release();
+    });
+  }
+
+  #node(name: string): ClusterNode {
+    return this.#prepared.cluster.byName(name);
+  }
+
+  #id(name: string): number {
+    return this.#node(name).id;
+  }
+
+  #link(from: string, to: string): ReturnType<SimCluster['link']> {
+    return this.#sim.link(this.#id(from), this.#id(to));
+  }
+}
+
+/** True of what a node that starts later could not find out by itself. */
+function isLasting(fault: Fault): boolean {
+  if (fault.kind === 'serverLost') return fault.successor !== fault.node;
+  return fault.kind === 'memoryLost' || fault.kind === 'memoryMoved';
+}

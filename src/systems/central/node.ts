@@ -1,0 +1,31 @@
+import type { Program } from '../../core/effect.ts';
+import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import type { Site, SystemNode } from '../system.ts';
+import { CoordinatorAddress } from './client.ts';
+import type { CentralParts } from './parts.ts';
+import { type CentralConfig, coordinatorNodes } from './settings.ts';
+
+/** One compute node: its clients share what they know of who coordinates, and nothing else. */
+export function openNode(site: Site, config: CentralConfig, parts: CentralParts): SystemNode {
+  const coordinator = new CoordinatorAddress(coordinatorNodes(site.cluster), config.handlers);
+  let clients = 0;
+  return {
+    openClient: () =>
+      new parts.CentralClient(site.context, coordinator, config, site.shape, clients++),
+    background: [],
+    statistics: {
+      get events() {
+        const { repeated, abandoned } = coordinator;
+        return { callsRepeated: repeated, callsAbandoned: abandoned };
+      },
+      metadataBytes: 0,
+    },
+    /** A client has nothing to repair. Of a new coordinator it learns so at once, not by time-outs. */
+    *recover(fault: Fault): Program<RecoveryReport> {
+      if (fault.kind === 'serverLost' && fault.successor !== undefined) {
+        coordinator.moveTo(fault.successor);
+      }
+      return nothingRecovered;
+    },
+  };
+}

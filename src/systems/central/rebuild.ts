@@ -1,0 +1,103 @@
+import { type Address, nodeOf } from '../../core/address.ts';
+import { keyOf } from '../../core/key.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { MapHalf, StoredMap } from './map-format.ts';
+import type { Found, FoundRecord } from './scan.ts';
+
+interface KnownEntry extends MapHalf {
+  readonly slot: number;
+  readonly key: string;
+}
+
+/** What the store holds, as someone who takes over decides it. */
+export class Contents {
+  /** Addresses that are 0 are copies that are missing. */
+  readonly entries: readonly KnownEntry[];
+  /** Whole records that are no entry's. */
+  readonly unwanted: readonly FoundRecord[];
+  /** No sequence number above it has been seen. */
+  readonly sequenceLast: number;
+  /** Entries of a map of which no copy is whole. */
+  readonly entriesLost: number;
+
+  constructor(entries: readonly KnownEntry[], found: Found, entriesLost: number) {
+    this.entries = entries;
+    const named = new Set(entries.flatMap((entry) => entry.addresses));
+    this.unwanted = found.records.filter((record) => !named.has(record.address));
+    this.sequenceLast = found.records.reduce((last, { sequence }) => Math.max(last, sequence), 0);
+    this.entriesLost = entriesLost;
+  }
+
+  /** Fills a coordinator that knows nothing: its table, and the buffers in use. */
+  adoptInto(coordinator: Coordinator, found: Found): void {
+    const { table, allocator, nodes } = coordinator;
+    const classes = new Map(found.records.map(({ address, classIndex }) => [address, classIndex]));
+    for (const start of found.chunks) allocator.pool(nodeOf(start)).touch(start);
+    for (const { slot, key, addresses, sequence, recordBytes, moves } of this.entries) {
+      const { bytes, hash } = keyOf(key);
+      table.restore(slot, hash, bytes);
+      table.live[slot] = 1;
+      table.sequence[slot] = sequence;
+      table.recordBytes[slot] = recordBytes;
+      table.moves[slot] = moves;
+      table.setAddresses(slot, addresses);
+      for (const address of addresses) {
+        if (address === 0) continue;
+        allocator.pool(nodeOf(address)).adopt(address, classes.get(address) as number);
+      }
+    }
+    table.settle();
+    for (const node of nodes.ids) allocator.pool(node).settle();
+  }
+}
+
+/** With the coordinator's own map: what it names, of copies that are whole. */
+export function committed(map: StoredMap, found: Found, replicas: number): Contents {
+  const byAddress = new Map(found.records.map((record) => [record.address, record]));
+  const entries: KnownEntry[] = [];
+  let lost = 0;
+  for (const [slot, half] of map.slots.entries()) {
+    if (half === undefined || half.recordBytes === 0) continue;
+    const { sequence, recordBytes, moves } = half;
+    const records = half.addresses.map((address) => {
+      const record = byAddress.get(address);
+      return record?.sequence === sequence && record.recordBytes === recordBytes
+        ? record
+        : undefined;
+    });
+    const key = records.find((record) => record !== undefined)?.key;
+    if (key === undefined) {
+      lost++;
+      continue;
+    }
+    const addresses = pad(records, replicas);
+    entries.push({ slot, key, sequence, recordBytes, addresses, moves });
+  }
+  return new Contents(entries, found, lost);
+}
+
+/** Without a map: of each key, the whole record with the highest sequence number. */
+export function newest(found: Found, replicas: number): Contents {
+  const copies = new Map<string, FoundRecord[]>();
+  for (const record of found.records) {
+    const known = copies.get(record.key);
+    const order = known === undefined ? 1 : record.sequence - (known[0] as FoundRecord).sequence;
+    if (order > 0) copies.set(record.key, [record]);
+    else if (order === 0 && !isOnOneOf(known ?? [], record)) known?.push(record);
+  }
+  const entries = [...copies].map(([key, records], slot) => {
+    const { sequence, recordBytes } = records[0] as FoundRecord;
+    const addresses = pad(records.slice(0, replicas), replicas);
+    return { slot, key, sequence, recordBytes, addresses, moves: 0 };
+  });
+  return new Contents(entries, found, 0);
+}
+
+/** A record can stand twice on one node: a put whose first attempt failed elsewhere wrote it again. */
+function isOnOneOf(known: readonly FoundRecord[], record: FoundRecord): boolean {
+  return known.some(({ address }) => nodeOf(address) === nodeOf(record.address));
+}
+
+function pad(records: readonly (FoundRecord | undefined)[], replicas: number): Address[] {
+  return Array.from({ length: replicas }, (_, copy) => records[copy]?.address ?? 0);
+}

@@ -1,0 +1,212 @@
+import { nodeOf } from '../../core/address.ts';
+import {
+  cas,
+  fence,
+  flush,
+  type Program,
+  read,
+  reconnect,
+  settle,
+  type Verb,
+  verbStatus,
+  writeWord,
+} from '../../core/effect.ts';
+import { assert } from '../../core/errors.ts';
+import { loadWord } from '../../core/word.ts';
+import type { Fault, RecoveryReport } from '../recovery.ts';
+import {
+  controlBytes,
+  decodeTerm,
+  heldBefore,
+  pastTermAddress,
+  pastTermWord,
+  type Term,
+  termWord,
+} from './control.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { MapHalf, StoredMap } from './map-format.ts';
+import { type Contents, committed, newest } from './rebuild.ts';
+import { scan } from './scan.ts';
+
+export type ServerLost = Extract<Fault, { readonly kind: 'serverLost' }>;
+
+const scrubbedAtOnce = 32;
+const claimTriesMax = 1000;
+
+/**
+ * How a coordinator that starts after another makes itself the only one, and learns what the other
+ * knew. It is the same on a standby and on the old one's own node, where the map region may have
+ * survived. Nothing is served before it ends.
+ *
+ * 1. *Claim.* If the lost coordinator held a term before the present one, somebody has taken over from
+ *    it already, and this one stands down. Otherwise it holds the present term, or it was to take over
+ *    from the one who does and was lost in the middle. Both are fenced everywhere. Then the term words
+ *    are changed by CAS, from the first memory node to the last.
+ *
+ *    - The fence comes before the first CAS. So whoever finds a word that names X knows that all before
+ *      X are fenced, even if X died in the middle of its claim. With the CAS first, X could die between
+ *      the two; its successor fences X, and the first coordinator, which was only slow, still WRITEs a
+ *      put into a buffer that is free by now, and tears another's record.
+ *    - The lost one is fenced at the clients, too. Fenced at memory nodes alone, it can still answer what
+ *      its map alone knows: after a key was inserted under its successor, it says "no such key".
+ *    - All words, always in one order: of two who try, the first to swap the first word wins, and the
+ *      other stops there. If that memory node is lost in between, the slower one may win the second
+ *      word, and then the faster one stops at it; both cannot own all that are left.
+ *    - A memory node that does not answer is waited for, unless it is known to be lost: it may hold the
+ *      only whole record of a put, or a term word that someone else has changed.
+ * 2. *Scan* of all buffers of all memory nodes.
+ * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key the whole record with
+ *    the highest sequence number: every acknowledged put is found so, and no deleted key, since a delete,
+ *    and an operation that says that it did nothing, is acknowledged only when its record is gone.
+ * 4. *Scrub*: every other whole record is made invalid, or a later standby could take it for a newer one
+ *    when the key is gone.
+ * 5. The map is written down, copies that are missing are made anew, and requests are served.
+ */
+export class TakeOver {
+  protected readonly coordinator: Coordinator;
+  readonly #fault: ServerLost;
+
+  constructor(coordinator: Coordinator, fault: ServerLost) {
+    this.coordinator = coordinator;
+    this.#fault = fault;
+  }
+
+  /** Undefined where another one has taken over, or is about to. */
+  *run(): Program<RecoveryReport | undefined> {
+    const { coordinator } = this;
+    const before = yield* this.#claim();
+    if (before === undefined) return undefined;
+    coordinator.openMembers();
+    const map = yield* coordinator.map.stored();
+    const stored = map?.incarnation === before.holder ? map : undefined;
+    const found = yield* scan(coordinator, this.isWhole);
+    const { replicas } = coordinator.site.shape;
+    const contents =
+      stored === undefined ? newest(found, replicas) : committed(stored, found, replicas);
+    yield* this.scrub(contents);
+    contents.adoptInto(coordinator, found);
+    yield* this.writeMap(stored, contents);
+    const report = yield* coordinator.relocation.complete();
+    return { ...report, buffersReclaimed: contents.unwanted.length };
+  }
+
+  /** A seam: `scan` takes its default for it. */
+  protected readonly isWhole: ((record: Uint8Array) => boolean) | undefined = undefined;
+
+  /** Gives the term that ends with this; undefined where it does not. */
+  *#claim(): Program<Term | undefined> {
+    const { context } = this.coordinator.site;
+    yield* this.#learnStates();
+    const before = yield* this.#presentTerm();
+    if (before === undefined) return undefined;
+    for (const lost of new Set([before.holder, this.#fault.incarnation])) {
+      if (lost !== context.incarnation) yield* this.fenceOut(lost);
+    }
+    const mine = { number: before.number + 1, holder: context.incarnation };
+    for (const node of this.coordinator.nodes.ids) {
+      if (!(yield* this.claimAt(node, mine))) return undefined;
+    }
+    this.coordinator.term = mine.number;
+    return before;
+  }
+
+  /** Which nodes have joined or left; one try, since one that answers is enough. */
+  *#learnStates(): Program<void> {
+    const { nodes } = this.coordinator;
+    for (const node of nodes.ids) {
+      const bytes = new Uint8Array(controlBytes(nodes.ids.length));
+      const verb = read(nodes.control(node), bytes);
+      yield* settle(verb);
+      if (verb.status === verbStatus.ok) {
+        nodes.learn(nodes.ids.map((_, index) => loadWord(bytes, 8 + 8 * index)));
+      } else yield* reconnect(node);
+    }
+  }
+
+  /** Undefined where the one who is lost does not hold it, and has held an earlier one. */
+  *#presentTerm(): Program<Term | undefined> {
+    const { ids } = this.coordinator.nodes;
+    for (const node of ids) {
+      const block = yield* this.#readControl(node);
+      if (block === undefined) continue;
+      const term = this.#termIn(block);
+      const { incarnation } = this.#fault;
+      const isPast = term.holder !== incarnation && heldBefore(block, ids.length, incarnation);
+      return isPast ? undefined : term;
+    }
+    return undefined;
+  }
+
+  /** Undefined where the node has left. */
+  *#readControl(node: number): Program<Uint8Array | undefined> {
+    const { nodes } = this.coordinator;
+    const block = new Uint8Array(controlBytes(nodes.ids.length));
+    const there = yield* nodes.surely(node, () => [read(nodes.control(node), block)]);
+    return there ? block : undefined;
+  }
+
+  #termIn(block: Uint8Array): Term {
+    const first = this.coordinator.site.cluster.withRole('coordinator')[0]?.id ?? -1;
+    return decodeTerm(loadWord(block, 0), first);
+  }
+
+  protected *fenceOut(incarnation: number): Program<void> {
+    const { nodes, site } = this.coordinator;
+    const clients = site.cluster.withRole('compute').map((node) => node.id);
+    for (const node of [...nodes.present, ...clients]) {
+      yield* fence(node, incarnation);
+    }
+  }
+
+  /** False where somebody else has this term, or a later one. */
+  protected *claimAt(node: number, mine: Term): Program<boolean> {
+    const { nodes, site } = this.coordinator;
+    const control = nodes.control(node);
+    for (let tries = 0; tries < claimTriesMax; tries++) {
+      const block = yield* this.#readControl(node);
+      if (block === undefined) return true;
+      const found = this.#termIn(block);
+      if (found.number === mine.number && found.holder === mine.holder) return true;
+      if (found.number >= mine.number) return false;
+      // First, so that a term that is over is never missing; all who try write the same.
+      const past = pastTermAddress(control, nodes.ids.length, found.number);
+      yield* nodes.surely(node, () => nodes.durable(writeWord(past, pastTermWord(found))));
+      const before = found.number === 0 ? 0n : termWord(found);
+      const swap = cas(control, before, termWord(mine));
+      const flushes = site.context.durability === 'flush' ? [flush(control, 8)] : [];
+      // Read again whatever it says: an outcome that is unknown is known then.
+      yield* settle(swap, ...flushes);
+      if (swap.status !== verbStatus.ok) yield* reconnect(node);
+    }
+    return false;
+  }
+
+  protected *scrub(contents: Contents): Program<void> {
+    const { nodes } = this.coordinator;
+    for (const node of nodes.present) {
+      const there = contents.unwanted.filter((record) => nodeOf(record.address) === node);
+      for (let first = 0; first < there.length; first += scrubbedAtOnce) {
+        const some = there.slice(first, first + scrubbedAtOnce);
+        const zero = (): Verb<unknown>[] =>
+          some.flatMap((record) => nodes.durable(writeWord(record.address, 0n)));
+        yield* nodes.surely(node, zero);
+      }
+    }
+  }
+
+  protected *writeMap(stored: StoredMap | undefined, contents: Contents): Program<void> {
+    const { map } = this.coordinator;
+    if (stored !== undefined) {
+      assert(
+        contents.sequenceLast < stored.sequenceLimit,
+        () => `record ${contents.sequenceLast} is beyond the map's ${stored.sequenceLimit}`,
+        'FARSIDE_CORRUPT',
+      );
+      yield* map.resume(stored);
+      return;
+    }
+    const halves = new Map<number, MapHalf>();
+    for (const { slot, ...half } of contents.entries) halves.set(slot, half);
+    yield* map.rewrite(halves, contents.sequenceLast);
+  }
+}
