@@ -8,9 +8,10 @@ import { InThreadStore } from '../test/support/in-thread.ts';
 import { alternate } from './alternate.ts';
 
 /**
- * `node dist/bench/shared-clover.js [entries]`: what a get through the whole Clover stack costs on shared memory at
- * 1 KiB, against the raw copies and loads that it stands for: the buffer out of the region, the shortcut
- * word, the value into the caller's buffer. Same number of entries, same random order, in turns.
+ * `node dist/bench/shared-clover.js [entries]`: what a get through the whole Clover stack costs on shared
+ * memory at 1 KiB, against the raw copies and loads that it stands for: the buffer out of the region, the
+ * shortcut word, the value into the caller's buffer. Same number of entries, same random order, in turns.
+ * With many entries both sides wait for memory, and the cursor is more of it than the copies have.
  */
 const entries = Number(process.argv[2] ?? 1000);
 const valueBytes = 960;

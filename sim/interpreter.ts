@@ -1,11 +1,10 @@
-import { nodeOf, offsetOf } from '../src/core/address.ts';
+import { nodeOf } from '../src/core/address.ts';
 import {
   type ComputeKind,
   type Effect,
   effectKind,
   type Fence,
   type LocalAccess,
-  localOp,
   type Receive,
   type Reconnect,
   type Verb,
@@ -16,10 +15,10 @@ import {
 import { assert, FarsideError, unreachable } from '../src/core/errors.ts';
 import { acceptMessage, type Message, type Port } from '../src/core/message.ts';
 import { resume, throwInto } from '../src/core/running.ts';
-import { packWord } from '../src/core/word.ts';
 import type { Costs } from './costs.ts';
 import type { Flight } from './flight.ts';
 import { eventKind, type Kernel } from './kernel.ts';
+import { accessLocally } from './local-access.ts';
 import type { SimNode } from './node.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Task } from './task.ts';
@@ -335,37 +334,9 @@ export class Interpreter implements Completions {
   }
 
   #local(task: Task, access: LocalAccess<unknown>): void {
-    const node = this.nodes[task.root.node] as SimNode;
-    const { memory, node: spec } = node.machine;
-    const offset = offsetOf(access.address);
-    assert(
-      nodeOf(access.address) === spec.id && offset + access.lengthBytes <= spec.spaceBytes,
-      () => `local access to ${access.address} of node ${nodeOf(access.address)} on ${spec.name}`,
-      'FARSIDE_ADDRESS',
-    );
-    const costs = this.#costs;
-    const nowPs = this.#kernel.nowPs;
-    let costPs = costs.localPs + Math.round(access.lengthBytes * costs.localBytePs);
-    switch (access.op) {
-      case localOp.read:
-        memory.readNow(offset, access.buffer as Uint8Array, nowPs);
-        break;
-      case localOp.write:
-        memory.writeNow(offset, access.buffer as Uint8Array, nowPs);
-        break;
-      case localOp.cas: {
-        const old = memory.casNow(offset, access.compare, access.operand, nowPs);
-        access.word = packWord(old.high, old.low);
-        break;
-      }
-      case localOp.persist:
-        memory.windows.advance(nowPs);
-        memory.persist(offset, access.lengthBytes, nowPs);
-        costPs = costs.persistPs + Math.ceil(access.lengthBytes / 64) * costs.persistLinePs;
-        break;
-    }
+    const { machine } = this.nodes[task.root.node] as SimNode;
     const startPs = this.scheduler.localPs;
-    this.scheduler.localPs += costPs;
+    this.scheduler.localPs += accessLocally(machine, access, this.#costs, this.#kernel.nowPs);
     this.transport.tracer?.local(task, access, startPs, this.scheduler.localPs);
   }
 

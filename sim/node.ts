@@ -1,7 +1,7 @@
 import { offsetOf } from '../src/core/address.ts';
 import type { Durability, NodeContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
-import type { ComputeKind, Program, ProgramSeries } from '../src/core/effect.ts';
+import { type ComputeKind, type Program, type ProgramSeries, sleep } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
 import { type RandomStream, randomStream } from '../src/core/random.ts';
 import type { NodeRuntime, StartOptions } from '../src/fabric/fabric.ts';
@@ -12,6 +12,9 @@ import type { Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Root, Task } from './task.ts';
+
+/** Between attempts to tell a peer that cannot be reached how many of its messages were taken. */
+const creditRetryNs = 1_000_000;
 
 /** What all nodes of a cluster share. */
 export interface NodeSetting {
@@ -89,13 +92,24 @@ export class SimNode implements NodeRuntime {
     this.hub.pollAt(address);
     if (this.#creditsRunning || !this.hub.owesCredits()) return;
     this.#creditsRunning = true;
+    this.#startCredits(this.#returnCredits());
+  }
+
+  #startCredits(program: Program): void {
     const options = { label: 'credits', daemon: true, background: true, counters: this.background };
-    this.#add(this.#returnCredits(), this.#credits, this.#coreFor(undefined, true), options);
+    this.#add(program, this.#credits, this.#coreFor(undefined, true), options);
   }
 
   *#returnCredits(): Program {
-    yield* this.hub.returnCredits();
-    this.#creditsRunning = false;
+    const isDone = yield* this.hub.returnCredits();
+    if (isDone) {
+      this.#creditsRunning = false;
+      return;
+    }
+    // A queue pair has broken: another program has new ones.
+    yield* sleep(creditRetryNs);
+    this.#credits = this.#root();
+    this.#startCredits(this.#returnCredits());
   }
 
   #add(

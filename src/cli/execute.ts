@@ -22,7 +22,9 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const { openPlan } = await import('../lab/experiment/open.ts');
   const experiment = await planExperiment(source, loadSystem);
   const own = ownSystems(experiment);
-  const { specs, warnings } = await blamingOwn(own, async () => openPlan(experiment.plan));
+  const opened = await blamingOwn(own, async () => openPlan(experiment.plan));
+  const { warnings } = opened;
+  const specs = recordingTo(flags.history as string | undefined, opened.specs);
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   const { Output } = await import('./output.ts');
@@ -48,6 +50,19 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   ];
   for (const line of broken) say(line);
   return broken.length > 0 ? exitCode.broken : exitCode.done;
+}
+
+/** A history is of one run, and names values by their stamps. */
+function recordingTo(historyFile: string | undefined, specs: readonly RunSpec[]): RunSpec[] {
+  if (historyFile === undefined) return [...specs];
+  const [spec] = specs;
+  if (spec === undefined || specs.length > 1) {
+    throw usageError([
+      `--history ${historyFile}: expected one run, and these are ${specs.length}: ` +
+        'leave out lists, seeds and all systems but one',
+    ]);
+  }
+  return [{ ...spec, historyFile, workload: { ...spec.workload, dataIntegrity: true } }];
 }
 
 /** Runs all specs so many times; a round that is not whole, by interrupt or error, is the last. */

@@ -78,6 +78,10 @@ function outputOptions(): Option[] {
     new Option('--force', 'replace the folder where it exists'),
     new Option(`--format <${outputFormats.join('|')}>`, 'what stdout gets (default: table)'),
     new Option(`--plots <${plotFormats.join('|')}>`, 'also write the plots as files'),
+    new Option(
+      '--history <file>',
+      'record every operation of the run for farside check; turns --data-integrity on',
+    ),
     new Option('--dry-run', 'check everything, list the runs, and run nothing'),
     new Option('--quiet', 'no progress and no notes on stderr'),
   ];

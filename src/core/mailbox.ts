@@ -2,7 +2,14 @@ import { type Address, align8 } from './address.ts';
 import type { Counters } from './counters.ts';
 import { type Program, post, settle, sleep, verbStatus, write, writeWord } from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
-import { type Message, messageHeader, Port, ringHeadBytes, slotHeadBytes } from './message.ts';
+import {
+  type Message,
+  messageHeader,
+  Port,
+  ringHeadBytes,
+  type SentMessage,
+  slotHeadBytes,
+} from './message.ts';
 import { MessagePool, type ReceivedMessage } from './message-pool.ts';
 import { packWord, twoTo32 } from './word.ts';
 
@@ -60,6 +67,8 @@ class PeerState {
   receiveSlot = 0;
   /** A credit WRITE to the peer is under way, or about to be. */
   crediting = false;
+  /** Nobody is there to take messages, and whoever waits for room waits in vain. */
+  isLost = false;
   /** A sequence number that does not belong where it lies, and has been counted. */
   strange = 0;
   /**
@@ -113,6 +122,34 @@ export class MailboxHub {
       this.#peers.push(state);
       this.#byNode.set(peer.node, state);
     }
+  }
+
+  /**
+   * The message that a WRITE at `address` is part of, right after it was posted; undefined where that
+   * is no slot of ours in a peer's ring. Where the WRITE fails, the ring has a hole that its receiver
+   * waits before for ever: whoever can lose verbs sends it again as long as `isWanted`.
+   */
+  messageAt(address: Address): SentMessage | undefined {
+    for (const state of this.#peers) {
+      const { shape, outbound } = state.peer;
+      const slot = Math.floor((address - outbound - ringHeadBytes) / shape.slotBytes);
+      if (slot < 0 || slot >= shape.slots) continue;
+      const before = (state.sendSlot - 1 - slot + shape.slots) % shape.slots;
+      return { peer: state.peer.node, ring: state, number: state.sent - before };
+    }
+    return undefined;
+  }
+
+  /** Whether the peer has neither said that it took the message nor started anew. */
+  isWanted({ peer, ring, number }: SentMessage): boolean {
+    const state = this.#byNode.get(peer);
+    return state === ring && number > (state?.acknowledged ?? number);
+  }
+
+  /** The peer is lost: a ring to it that is full stays full, until `reconnect`. */
+  disconnect(node: number): void {
+    const state = this.#byNode.get(node);
+    if (state !== undefined) state.isLost = true;
   }
 
   /**
@@ -172,8 +209,8 @@ export class MailboxHub {
       const state = this.#peer(full.peer.node);
       this.#learnFromCreditWord(state);
       if (!isFull(state)) return state;
-      if (tries * sendRetryNs >= timeoutNs) {
-        throw new FarsideError('FARSIDE_TIMEOUT', `node ${state.peer.node} takes no messages`);
+      if (state.isLost || tries * sendRetryNs >= timeoutNs) {
+        throw new FarsideError('FARSIDE_TIMEOUT', `node ${full.peer.node} takes no messages`);
       }
       yield* sleep(sendRetryNs);
     }
@@ -310,13 +347,16 @@ export class MailboxHub {
    * Background program: WRITEs the credit word of every peer that has none coming by message. It
    * waits for each, so that two of them are never under way to one peer: on different queue pairs
    * the older could land last, and hide more than half a ring from a sender that waits for it.
+   * False where a peer could not be told: it is owed still, and a later call tries again.
    */
-  *returnCredits(): Program<void> {
+  *returnCredits(): Program<boolean> {
     const owed = this.#owed;
     this.#owed = [];
+    let isDone = true;
     for (const state of owed) {
       state.crediting = false;
       while (owes(state)) {
+        const { told } = state;
         state.crediting = true;
         state.told = state.received;
         const credit = writeWord(
@@ -325,10 +365,16 @@ export class MailboxHub {
         );
         yield* settle(credit);
         state.crediting = false;
-        // A peer that is down sends nothing either: it starts with empty rings, if it does.
-        if (credit.status !== verbStatus.ok) break;
+        if (credit.status === verbStatus.ok) continue;
+        if (this.#byNode.get(state.peer.node) !== state) break;
+        state.told = told;
+        state.crediting = true;
+        this.#owed.push(state);
+        isDone = false;
+        break;
       }
     }
+    return isDone;
   }
 
   #peer(node: number): PeerState {

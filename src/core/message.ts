@@ -96,3 +96,12 @@ export function acceptMessage(counters: Counters, message: Message): void {
   counters.bytesOut += message.bytesOut + slotHeadBytes + align8(message.body.length);
   counters.bytesIn += message.bytesIn;
 }
+
+/** Names one message for `MailboxHub.isWanted`. */
+export interface SentMessage {
+  readonly peer: number;
+  /** Identifies the connection: another one after `reconnect`. */
+  readonly ring: unknown;
+  /** Counted from 1, over the whole connection. */
+  readonly number: number;
+}

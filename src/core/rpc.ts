@@ -32,6 +32,41 @@ export class RpcCaller {
   }
 
   /**
+   * As `call`, for as long as `isGone` says no: it is asked every `pollNs`, and then nothing more is
+   * waited for. Undefined: the call may have been served, and nobody will say.
+   */
+  *callUnless(
+    node: number,
+    port: number,
+    body: Uint8Array,
+    pollNs: number,
+    isGone: () => boolean,
+  ): Program<Uint8Array | undefined> {
+    const request = (this.#request = (this.#request + 1) >>> 0);
+    this.#context.charge('rpcSend');
+    const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
+    while (!isGone()) {
+      try {
+        yield* this.#context.hub.send(envelope, body, this.#context.counters, pollNs);
+        break;
+      } catch (error) {
+        if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
+      }
+    }
+    while (!isGone()) {
+      const reply = yield* receive(this.#replies, { timeoutNs: pollNs });
+      if (reply === undefined) continue;
+      if (reply.request === request) {
+        this.#context.charge('rpcReceive');
+        this.#last = reply;
+        return reply.body;
+      }
+      this.#context.hub.release(reply);
+    }
+    return undefined;
+  }
+
+  /**
    * The last call once more, under its request number, so that the server can know it for the same
    * one; a reply to either sending of it ends it.
    */
@@ -72,8 +107,9 @@ export class RpcCaller {
 
 /**
  * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
- * copied before the next request; nothing, and none is sent. `afterReply` runs once the reply is on its way: it is where to
- * spawn work that the caller need not wait for, and to release a request of which nothing is kept.
+ * copied before the next request, or nothing, and then none is sent. `afterReply` runs once the reply is
+ * on its way: it is where to spawn work that the caller need not wait for, and to release a request of
+ * which nothing is kept.
  */
 export function* serve(
   context: NodeContext,

@@ -24,6 +24,8 @@ export interface RunSpec {
   readonly phases: PhaseSpec;
   /** What shall go wrong; absent: nothing, and nothing is paid for it. */
   readonly faults?: readonly PlannedFault[];
+  /** Where every operation of the run is written down; absent: nowhere, and nothing is paid for it. */
+  readonly historyFile?: string;
   /** The values of the sweep's axes at this run. */
   readonly point: Readonly<Record<string, ParameterValue>>;
 }

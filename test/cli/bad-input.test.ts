@@ -37,6 +37,35 @@ refuses('run and compare', [
     says: /^farside: option --replicas <count> argument missing \(farside run --help\)$/,
   },
   {
+    what: 'a fault of a node that is not there',
+    args: 'run direct --compute-nodes 2 --fault crash~cn9~at~3ms',
+    says: /^farside: --fault "crash cn9 at 3ms": there is no node cn9; did you mean cn0\?$/,
+  },
+  {
+    what: 'a fault in a file, at its place',
+    args: 'compare faulty.yaml',
+    files: {
+      'faulty.yaml': 'systems: [direct]\nfaults:\n  - lose mn0 at 3ms\n  - lose cn0 at 3ms\n',
+    },
+    says: /^farside: faulty\.yaml:4:5: "lose cn0 at 3ms": cn0 is no memory node: crash is for/,
+  },
+  {
+    what: 'a fault that is no sentence',
+    args: 'compare faulty.yaml',
+    files: { 'faulty.yaml': 'systems: [direct]\nfaults: [crash cn0]\n' },
+    says: /^farside: faulty\.yaml:2:10: faults is "crash cn0": expected crash … at a moment/,
+  },
+  {
+    what: 'a standby where there is none',
+    args: 'run central --fault crash~coordinator~at~3ms,~standby~after~1ms',
+    says: /^farside: --fault ".*": there is no standby node: add --standbys 1$/,
+  },
+  {
+    what: 'a history of more than one run',
+    args: 'run direct --seeds 2 --history h.edn',
+    says: /^farside: --history h\.edn: expected one run, and these are 2: leave out lists/,
+  },
+  {
     what: 'a count that is none',
     args: 'run direct --clients many',
     says: /^farside: --clients many: expected a whole number from 1 to 256/,

@@ -5,6 +5,7 @@ import { runCli, temporaryFolder } from './cli.ts';
 
 export interface BadInput {
   readonly what: string;
+  /** A `~` is a blank inside an argument. */
   readonly args: string;
   /** The only line on stderr, or its beginning. */
   readonly says: RegExp;
@@ -30,7 +31,10 @@ export function refuses(what: string, cases: readonly BadInput[]): void {
           writeFileSync(path.join(cwd, name), content);
         }
         const before = everythingIn(cwd);
-        const { code, stdout, stderr } = await runCli(cwd, args.split(' '));
+        const { code, stdout, stderr } = await runCli(
+          cwd,
+          args.split(' ').map((arg) => arg.replaceAll('~', ' ')),
+        );
         expect(stderr).toMatch(/^farside: [^\n]+\n$/);
         expect(stderr.trimEnd()).toMatch(says);
         expect(stderr).not.toMatch(/\n {4}at /);

@@ -99,6 +99,11 @@ export class FaultBench {
     this.sim.crashCompute(this.node(i).context.node);
   }
 
+  /** Tells each of those compute nodes. */
+  tell(nodes: readonly number[], fault: Fault): void {
+    for (const i of nodes) this.recover(i, fault);
+  }
+
   recover(i: number, fault: Fault): void {
     const { reports, errors } = this;
     const node = this.node(i);

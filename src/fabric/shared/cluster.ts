@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { offsetOf } from '../../core/address.ts';
 import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
@@ -36,9 +37,13 @@ export interface SharedClusterOptions {
 
 interface NodeThread {
   readonly node: number;
+  readonly incarnation: number;
   readonly worker: Worker;
   ready: boolean;
+  /** It is to end without a result: fenced, or crashed on purpose. */
   fenced: boolean;
+  readonly exited: Promise<void>;
+  onExited: () => void;
 }
 
 /**
@@ -66,6 +71,10 @@ export class SharedCluster implements FabricCluster {
   readonly #attached: SharedNode[] = [];
   readonly #results = new Map<number, unknown>();
   #threads: NodeThread[] = [];
+  #job: JobModule | undefined;
+  #spinTurnsMax = 0;
+  /** The last one given: ids of nodes name their first starts. */
+  #lastIncarnation: number;
   #failure: FarsideError | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #onOpened: () => void = () => {};
@@ -73,6 +82,7 @@ export class SharedCluster implements FabricCluster {
 
   constructor(map: ClusterMap, options: SharedClusterOptions) {
     this.map = map;
+    this.#lastIncarnation = map.nodes.length - 1;
     this.#options = options;
     this.#buffers = ClusterSpace.buffersFor(map);
     this.space = new ClusterSpace(this.#buffers);
@@ -107,11 +117,12 @@ export class SharedCluster implements FabricCluster {
     assert(this.#threads.length === 0, 'a cluster runs once', 'FARSIDE_USAGE');
     const here = new Set(this.#attached.map((node) => node.context.node));
     const nodes = this.map.nodes.filter(({ role, id }) => role !== 'memory' && !here.has(id));
-    const spinTurnsMax =
+    this.#job = job;
+    this.#spinTurnsMax =
       nodes.length + here.size <= availableParallelism()
         ? spinTurns.coresForAll
         : spinTurns.tooFewCores;
-    this.#threads = nodes.map((node) => this.#spawn(node.id, job, spinTurnsMax));
+    this.#threads = nodes.map(({ id }) => this.#spawn(id, id, job, job.dataOf?.(id)));
     if (nodes.length === 0) this.#open();
   }
 
@@ -162,9 +173,69 @@ export class SharedCluster implements FabricCluster {
     );
   }
 
-  #spawn(node: number, job: JobModule, spinTurnsMax: number): NodeThread {
+  /** Nanoseconds on the clock of all nodes. */
+  get nowNs(): number {
+    return monotonicClock(this.#clockOriginNs)();
+  }
+
+  /** How many have come to a meeting point. */
+  arrivals(point: number): number {
+    return this.#control.arrived(point);
+  }
+
+  /** The present start of a node. */
+  incarnation(node: number): number {
+    return this.#threads.find((thread) => thread.node === node)?.incarnation ?? node;
+  }
+
+  /** Nodes whose workers run. */
+  get running(): readonly number[] {
+    return this.#threads.map(({ node }) => node);
+  }
+
+  /** Whether a node's job has begun; false where its worker has exited. */
+  isReady(node: number): boolean {
+    return this.#threads.find((thread) => thread.node === node)?.ready === true;
+  }
+
+  /**
+   * The node stops now, wherever it is: its worker is terminated, between two instructions of
+   * JavaScript. Resolves when it has exited, or at once where it had. Memory stays as it is.
+   */
+  async crash(node: number): Promise<void> {
+    const thread = this.#threads.find((candidate) => candidate.node === node);
+    if (thread === undefined) return;
+    thread.fenced = true;
+    void thread.worker.terminate();
+    await thread.exited;
+  }
+
+  /**
+   * A node that has exited starts anew, with `data` for its job: a new worker and a new incarnation,
+   * which is returned. Before that its own DRAM must have been zeroed, and then its peers must have
+   * emptied their rings with it: they may write into them at once.
+   */
+  restart(node: number, data: unknown): number {
+    assert(!this.running.includes(node), () => `node ${node} runs`, 'FARSIDE_USAGE');
+    assert(this.#job !== undefined, 'restart comes after start', 'FARSIDE_USAGE');
+    const incarnation = ++this.#lastIncarnation;
+    this.#control.nodeRestarts(node, incarnation);
+    this.#threads.push(this.#spawn(node, incarnation, this.#job, data));
+    return incarnation;
+  }
+
+  /** What a loss of power does to a node's volatile regions. */
+  zeroDram(node: number): void {
+    for (const { medium, address, sizeBytes } of this.map.node(node).regions) {
+      if (medium !== 'dram') continue;
+      this.space.spaces[node]?.bytes.fill(0, offsetOf(address), offsetOf(address) + sizeBytes);
+    }
+  }
+
+  #spawn(node: number, incarnation: number, job: JobModule, data: unknown): NodeThread {
     const input: WorkerInput = {
       node,
+      incarnation,
       specs: this.map.specs,
       ring: this.map.ring,
       buffers: this.#buffers,
@@ -174,14 +245,26 @@ export class SharedCluster implements FabricCluster {
       durability: this.#options.durability,
       verbBoundNs: this.#options.verbBoundNs ?? verbBoundNsDefault,
       clockOriginNs: this.#clockOriginNs,
-      spinTurnsMax,
+      spinTurnsMax: this.#spinTurnsMax,
       module: job.module,
       jobName: job.name,
-      data: job.dataOf?.(node),
+      data,
     };
     const { name } = this.map.node(node);
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: input, name });
-    const thread: NodeThread = { node, worker, ready: false, fenced: false };
+    let onExited = (): void => {};
+    const exited = new Promise<void>((resolve) => {
+      onExited = resolve;
+    });
+    const thread: NodeThread = {
+      node,
+      incarnation,
+      worker,
+      ready: false,
+      fenced: false,
+      exited,
+      onExited,
+    };
     worker.on('message', (message: WorkerMessage) => this.#hear(thread, message));
     worker.on('error', (error: NodeJS.ErrnoException) => this.#fail(workerDied(name, error)));
     worker.on('exit', () => this.#exited(thread));
@@ -212,14 +295,14 @@ export class SharedCluster implements FabricCluster {
   }
 
   /**
-   * Ends an incarnation. Each node starts once in a run, so its id numbers its only incarnation. A
-   * terminated worker stops between two instructions of JavaScript, so its last verb is whole; when
-   * it has exited, `#exited` tells those who wait.
+   * Ends an incarnation. A terminated worker stops between two instructions of JavaScript, so its last
+   * verb is whole; when it has exited, `#exited` tells those who wait.
    */
   #fence(incarnation: number): void {
     if (this.#control.hasExited(incarnation)) return;
-    const thread = this.#threads.find((candidate) => candidate.node === incarnation);
+    const thread = this.#threads.find((candidate) => candidate.incarnation === incarnation);
     if (thread === undefined) {
+      if (incarnation > this.map.nodes.length - 1 && incarnation <= this.#lastIncarnation) return;
       const known = this.map.nodes[incarnation] !== undefined;
       this.#fail(
         new FarsideError(
@@ -242,6 +325,7 @@ export class SharedCluster implements FabricCluster {
       );
     }
     this.#threads = this.#threads.filter((other) => other !== thread);
+    thread.onExited();
     if (this.#threads.length > 0) return;
     clearTimeout(this.#graceTimer);
     this.#onFinished();

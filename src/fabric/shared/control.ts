@@ -8,7 +8,7 @@ import type { Doorbells } from './verbs.ts';
  *
  *   words                          each node, 32 words: two cache lines of its own
  *   0   +----------------------+   0   +--------------------------------------------+
- *       | start, stop, abort,  |       | sleeping | doorbell | state | 13 free      |
+ *       | start, stop, abort,  |       | sleeping | doorbell | state | start | 12   |
  *       | clients, meetings    |  16   +--------------------------------------------+
  *   32  +----------------------+       | progress slots 0..7 | 8 free               |
  *       | node 0 | node 1 | …  |       +--------------------------------------------+
@@ -17,7 +17,7 @@ import type { Doorbells } from './verbs.ts';
 const headWords = 32;
 const nodeWords = 32;
 const word = { start: 0, stop: 1, abort: 2, clients: 3, meetings: 16 } as const;
-const nodeWord = { sleeping: 0, doorbell: 1, state: 2, progress: 16 } as const;
+const nodeWord = { sleeping: 0, doorbell: 1, state: 2, incarnation: 3, progress: 16 } as const;
 
 /** `done`: the last client has finished. `aborted`: end now, with what there is. */
 export const stopReason = { none: 0, done: 1, aborted: 2 } as const;
@@ -137,8 +137,21 @@ export class ControlBlock implements Doorbells {
     this.ringAll();
   }
 
-  hasExited(node: number): boolean {
-    return Atomics.load(this.#words, this.#node(node) + nodeWord.state) === nodeState.exited;
+  /** A node starts anew under this incarnation, after its earlier start has exited. */
+  nodeRestarts(node: number, incarnation: number): void {
+    Atomics.store(this.#words, this.#node(node) + nodeWord.incarnation, incarnation);
+    Atomics.store(this.#words, this.#node(node) + nodeWord.state, nodeState.idle);
+  }
+
+  /** Of an incarnation that was given at some time: one that no node has any more is over. */
+  hasExited(incarnation: number): boolean {
+    for (let node = 0; node < this.maySleep.length; node++) {
+      // Until it starts anew, a node's incarnation is its id.
+      const present = Atomics.load(this.#words, this.#node(node) + nodeWord.incarnation) || node;
+      if (present !== incarnation) continue;
+      return Atomics.load(this.#words, this.#node(node) + nodeWord.state) === nodeState.exited;
+    }
+    return true;
   }
 
   // Meetings and progress ---------------------------------------------------------------------

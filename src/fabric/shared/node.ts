@@ -42,6 +42,8 @@ export interface ControlPath extends Doorbells {
 
 export interface SharedNodeOptions {
   readonly node: number;
+  /** Of a node that has started anew; default: its id, as for every first start. */
+  readonly incarnation?: number;
   readonly seed: number;
   readonly durability: Durability;
   readonly clockNs: () => number;
@@ -134,7 +136,7 @@ export class SharedNode implements NodeRuntime {
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
-      incarnation: options.node,
+      incarnation: options.incarnation ?? options.node,
       fabric: 'shared',
       durability: options.durability,
       hub: this.#hub,
@@ -147,7 +149,9 @@ export class SharedNode implements NodeRuntime {
       random: (purpose) => {
         let stream = streams.get(purpose);
         if (stream === undefined) {
-          stream = randomStream(options.seed, `node ${options.node} ${purpose}`);
+          const { node, incarnation = node } = options;
+          const who = incarnation === node ? `node ${node}` : `start ${incarnation}`;
+          stream = randomStream(options.seed, `${who} ${purpose}`);
           streams.set(purpose, stream);
         }
         return stream;

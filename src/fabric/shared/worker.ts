@@ -13,6 +13,7 @@ import { SharedNode } from './node.ts';
 /** All that a thread needs to become a node; plain data and shared buffers. */
 export interface WorkerInput {
   readonly node: number;
+  readonly incarnation: number;
   readonly specs: readonly NodeSpec[];
   readonly ring: RingShape;
   readonly buffers: readonly SharedArrayBuffer[];
@@ -55,6 +56,7 @@ async function main(input: WorkerInput, say: (message: WorkerMessage) => void): 
   const cluster = new ClusterMap(input.specs, input.ring);
   const runtime = new SharedNode(cluster, input.buffers, {
     node,
+    incarnation: input.incarnation,
     seed: input.seed,
     durability: input.durability,
     verbBoundNs: input.verbBoundNs,

@@ -4,7 +4,7 @@ import { FarsideError } from '../../core/errors.ts';
 import { keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../../systems/system.ts';
 import type { Operation, OperationSource } from '../../workload/workload.ts';
-import { failedUnlessFatal, type Outcome, outcomeOf, perform } from './perform.ts';
+import { failedUnlessFatal, isSurvivable, type Outcome, outcomeOf, perform } from './perform.ts';
 import type { Recorder } from './recorder.ts';
 import type { Values } from './values.ts';
 import type { MeasuringWindow } from './window.ts';
@@ -29,6 +29,9 @@ export function newOperation(): Operation {
   return { kind: 'read', key: unsetKey, valueBytes: 0, scanLength: 0, atNs: 0 };
 }
 
+/** A server that a busy machine has kept from answering is asked again, so often. */
+const loadAttemptsMax = 20;
+
 /** Load phase: inserts all that the source gives; an insert that fails ends the run. */
 export function* loader(
   seat: ClientSeat,
@@ -38,17 +41,26 @@ export function* loader(
   const operation = newOperation();
   while (source.next(operation)) {
     seat.context.counters.reset();
-    const value = seat.values.next(operation.key, operation.valueBytes);
-    const inserted = yield* seat.store.insert(operation.key, value);
-    if (!inserted) {
-      throw new FarsideError(
-        'FARSIDE_INPUT',
-        `load phase: key ${JSON.stringify(operation.key.text)} comes twice`,
-      );
-    }
+    yield* load(seat, operation);
     source.done?.(operation);
     onLoaded();
   }
+}
+
+function* load({ store, values }: ClientSeat, { key, valueBytes }: Operation): Program<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // Where an earlier attempt has inserted it without our hearing of it, the key is there.
+      if ((yield* store.insert(key, values.next(key, valueBytes))) || attempt > 1) return;
+      break;
+    } catch (error) {
+      if (!isSurvivable(error) || attempt >= loadAttemptsMax) throw error;
+    }
+  }
+  throw new FarsideError(
+    'FARSIDE_INPUT',
+    `load phase: key ${JSON.stringify(key.text)} comes twice`,
+  );
 }
 
 /**

@@ -1,6 +1,9 @@
-import type { Program } from '../../core/effect.ts';
+import { type Program, sleep } from '../../core/effect.ts';
 import type { StoreClient } from '../../systems/system.ts';
 import type { Outage } from '../engine/fault-book.ts';
+
+/** After an error, until the client goes on; doubles with each in a row. */
+const pauseNs = { first: 10_000, last: 1_000_000 } as const;
 
 /**
  * Which clients of a process met errors, and for how long: a store client in front of another, put
@@ -51,6 +54,10 @@ export class OutageBook {
       return result;
     } catch (error) {
       this.#failed(seat, kind);
+      seat.inFlight = undefined;
+      // A client that fails at once would fail a thousand times before anything can have changed.
+      const failures = seat.outage?.failed ?? 1;
+      yield* sleep(Math.min(pauseNs.first * 2 ** (failures - 1), pauseNs.last));
       throw error;
     } finally {
       seat.inFlight = undefined;

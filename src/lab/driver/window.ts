@@ -18,11 +18,18 @@ export class MeasuringWindow {
   readonly #durationNs: number;
   readonly #hooks: WindowHooks;
 
-  /** `share`: which of the run's processes this is; counts are split over them without remainder. */
-  constructor(phases: PhaseSpec, share: Share, hooks: WindowHooks) {
-    this.#warmup = partOf(phases.warmupOperations, share);
+  /**
+   * `share`: which of the run's processes this is; counts are split over them without remainder.
+   * `done`: operations that an earlier start of this process has ended.
+   */
+  constructor(phases: PhaseSpec, share: Share, hooks: WindowHooks, done = 0) {
+    const warmup = partOf(phases.warmupOperations, share);
+    this.#warmup = Math.max(0, warmup - done);
+    const measured = Math.max(0, done - warmup);
     this.#operations =
-      phases.operations === undefined ? Number.POSITIVE_INFINITY : partOf(phases.operations, share);
+      phases.operations === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(0, partOf(phases.operations, share) - measured);
     this.#durationNs = phases.durationNs ?? Number.POSITIVE_INFINITY;
     this.#hooks = hooks;
   }

@@ -1,4 +1,4 @@
-import type { RecoveryReport } from '../../systems/recovery.ts';
+import type { Fault, RecoveryReport } from '../../systems/recovery.ts';
 import type { PlannedFault } from '../faults/plan.ts';
 import type { FaultResult, FaultsResult } from '../result.ts';
 
@@ -96,4 +96,10 @@ function faultResult(
 
 function sum<T>(items: readonly T[], amount: (item: T) => number): number {
   return items.reduce((total, item) => total + amount(item), 0);
+}
+
+/** True of what a node that starts later could not find out by itself. */
+export function isLasting(fault: Fault): boolean {
+  if (fault.kind === 'serverLost') return fault.successor !== fault.node;
+  return fault.kind === 'memoryLost' || fault.kind === 'memoryMoved';
 }

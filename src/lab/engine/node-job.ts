@@ -1,8 +1,7 @@
-import type { NodeContext } from '../../core/context.ts';
 import type { Program, ProgramSeries } from '../../core/effect.ts';
 import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
-import type { Site, StoreClient, SystemNode } from '../../systems/system.ts';
+import type { Site, SystemNode } from '../../systems/system.ts';
 import { intendedStarts } from '../../workload/arrivals.ts';
 import type { OperationSource, Share } from '../../workload/workload.ts';
 import {
@@ -13,19 +12,9 @@ import {
   type Measuring,
 } from '../driver/clients.ts';
 import { Values } from '../driver/values.ts';
+import type { Dress } from './dress.ts';
 import type { Prepared } from './prepare.ts';
 import { Starts } from './starts.ts';
-
-/** Puts something between a client's operations and its store: only runs that observe them do. */
-export type Dress = (store: StoreClient, seat: DressedSeat) => StoreClient;
-
-export interface DressedSeat {
-  readonly node: number;
-  /** A number that no other seat of the run has, nor one of the node's earlier starts. */
-  readonly process: number;
-  readonly values: Values;
-  readonly context: NodeContext;
-}
 
 /**
  * What one compute node does in a run, the same on every fabric: opens the system's node, loads its
@@ -45,7 +34,6 @@ export class NodeJob {
   readonly starts = new Starts('compute');
   #runtime!: NodeRuntime;
   #node!: SystemNode;
-  #startCount = 0;
 
   constructor(
     prepared: Prepared,
@@ -70,7 +58,7 @@ export class NodeJob {
 
   /** Opens the system's node on `runtime`: once, and again where the node has started anew. */
   open(runtime: NodeRuntime): void {
-    const { spec, system, config, workload, shape } = this.#prepared;
+    const { spec, system, config, workload, shape, cluster } = this.#prepared;
     this.#runtime = runtime;
     this.#node = system.openNode(siteOf(this.#prepared, runtime), config);
     const node = this.#node;
@@ -79,6 +67,10 @@ export class NodeJob {
       runtime.start(program, { daemon: true, background: true, label: 'background' });
     }
     const { clients, outstanding } = spec.cluster;
+    const { context } = runtime;
+    // Restarts are numbered over the whole cluster, from above the nodes' ids.
+    const startNumber =
+      context.incarnation === context.node ? 0 : context.incarnation - cluster.nodes.length + 1;
     const seatsOfAll = shape.computeNodes * clients * outstanding;
     const before = this.#clients.splice(0);
     for (let client = 0; client < clients; client++) {
@@ -89,15 +81,17 @@ export class NodeJob {
         // Stamps go on where the earlier start left off: no two writes of a run have the same.
         const values =
           before[client]?.[seat]?.values ??
-          new Values(workload.valueBytesMax, dataIntegrity, number * 2 ** 32);
-        const { context } = runtime;
-        const process = number + this.#startCount * seatsOfAll;
-        const dressed = { node: context.node, process, values, context };
+          new Values(
+            workload.valueBytesMax,
+            dataIntegrity,
+            number * 2 ** 32 + startNumber * 2 ** 24,
+          );
+        const process = number + startNumber * seatsOfAll;
+        const dressed = { node: context.node, process, context };
         seats.push({ context, store: this.#dress(node.openClient(), dressed), values });
       }
       this.#clients.push(seats);
     }
-    this.#startCount++;
   }
 
   /** The load phase, a program a seat; the key space is split evenly over all seats of the run. */

@@ -3,22 +3,29 @@ import {
   effectKind,
   fencedReason,
   type Program,
+  type ProgramSeries,
   type Receive,
   receive,
   Spawn,
+  settle,
   sleep,
-  type Verb,
+  Verb,
   verbStatus,
   wait,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
+import { firstOf, type Running, resume, seriesOf, throwInto } from '../../core/running.ts';
 import type { NodeRuntime, StartOptions } from '../../fabric/fabric.ts';
 import { isSurvivable } from '../driver/perform.ts';
+import { type LastWords, spoken } from './last-words.ts';
+import { acrossSpoiled, type Links } from './spoiled-links.ts';
 
 /** A pause before a program goes on with new queue pairs: doubles with each failure in a row. */
 const backOffNs = { first: 10_000, last: 5_000_000 } as const;
 /** How long a client waits for a server that was lost before it gives its call up. */
-const callTimeoutNs = 1_000_000;
+export const callTimeoutNs = 1_000_000;
+/** A message that cannot be brought to its receiver after so many attempts is given up. */
+const resendsMax = 100;
 const forever = Number.POSITIVE_INFINITY;
 /** What a stopped program does until its fabric takes it away. */
 const stoppedNs = 1e12;
@@ -38,9 +45,14 @@ export class NodeWatch implements NodeRuntime {
   callsLostBeforeNs = Number.NEGATIVE_INFINITY;
   /** Programs of the background that a fault has ended. */
   programsEnded = 0;
+  /** Programs that are neither daemons nor finished. */
+  active = 0;
+  /** Where the fabric cannot lose verbs: what is wrong with the ways to others. */
+  links: Links | undefined = undefined;
   /** Called once, when a verb was refused because the node's incarnation is fenced. */
   onFenced: () => void = () => {};
   #isHalted = false;
+  #lastWords: LastWords | undefined = undefined;
   #alarms: { readonly at: number; readonly ring: () => void }[] = [];
 
   /** `before`: the node's earlier start, whose count goes on and whose slowness stays. */
@@ -61,8 +73,9 @@ export class NodeWatch implements NodeRuntime {
     return this.inner.background;
   }
 
-  start(program: Program<unknown> | ProgramSeries | ProgramSeries, options: StartOptions = {}): void {
-    this.inner.start(this.#drive({ program, options, failures: 0, posted: [] }), options);
+  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
+    if (options.daemon !== true) this.active++;
+    this.inner.start(this.#drive(drivenOf(program, options)), options);
   }
 
   /** Calls `ring` when the node posts its `at`-th verb; the node stops there if `ring` halts it. */
@@ -70,9 +83,13 @@ export class NodeWatch implements NodeRuntime {
     this.#alarms = [...this.#alarms, { at, ring }].sort((a, b) => a.at - b.at);
   }
 
-  /** No program of this start goes on. */
-  halt(): void {
+  /**
+   * No program of this start goes on. `lastWords`: how much still lands of what is being posted now,
+   * where the fabric itself cannot say.
+   */
+  halt(lastWords?: LastWords): void {
     this.#isHalted = true;
+    this.#lastWords = lastWords;
   }
 
   get isHalted(): boolean {
@@ -85,25 +102,25 @@ export class NodeWatch implements NodeRuntime {
    * generator notices nothing but the failed verb itself, and a pause.
    */
   *#drive(driven: Driven): Program {
-    const { program } = driven;
     if (driven.failures > 0) yield* sleep(pauseNs(driven.failures));
     try {
-      for (let step = program.next(); step.done !== true; ) {
+      for (let effect = resume(driven); effect !== undefined; ) {
         while (this.#isHalted) yield* sleep(stoppedNs);
         try {
-          yield* this.#perform(driven, step.value);
+          yield* this.#perform(driven, effect);
         } catch (error) {
           // The program's own mistake, such as a misaligned address, or a call given up: it may catch it.
-          step = program.throw(error);
+          effect = throwInto(driven, error);
           continue;
         }
         while (this.#isHalted) yield* sleep(stoppedNs);
-        if (this.#broke(driven, step.value)) {
+        if (this.#broke(driven, effect)) {
           yield* this.#reconnect(driven);
           return;
         }
-        step = program.next();
+        effect = resume(driven);
       }
+      if (driven.options.daemon !== true) this.active--;
     } catch (error) {
       const { daemon = false, background = false } = driven.options;
       if (!(daemon || background) || !isSurvivable(error)) throw error;
@@ -114,19 +131,26 @@ export class NodeWatch implements NodeRuntime {
   *#perform(driven: Driven, effect: Effect): Program {
     if (effect.kind === effectKind.spawn) {
       const options = { daemon: true, background: true, label: effect.label };
-      const child: Driven = { program: effect.program, options, failures: 0, posted: [] };
-      yield new Spawn(this.#drive(child), effect.label);
+      yield new Spawn(this.#drive(drivenOf(effect.program, options)), effect.label);
       return;
     }
     if (effect.kind === effectKind.receive && effect.timeoutNs === forever) {
       if (driven.options.daemon !== true) {
-        yield* this.#receive(driven, effect);
+        yield* this.#receive(effect);
         return;
       }
     }
     this.#count(effect);
-    if (effect.kind === effectKind.post) driven.posted.push(...effect.verbs);
-    yield effect;
+    if (this.#lastWords !== undefined) {
+      yield* spoken(verbsOf(effect), this.#lastWords);
+      return;
+    }
+    const { links } = this;
+    if (links === undefined || !(yield* acrossSpoiled(effect, links))) yield effect;
+    if (effect.kind === effectKind.post) {
+      driven.posted.push(...effect.verbs);
+      this.#sendSurely(effect.verbs);
+    }
     if (this.slowNs > 0 && waits(effect)) yield* sleep(this.slowNs);
   }
 
@@ -146,17 +170,34 @@ export class NodeWatch implements NodeRuntime {
    * A client's wait for a reply. A lost server answers nobody, and a system that is written for a world
    * without faults waits for ever: the call is given up as `RpcCaller` would after a time-out.
    */
-  *#receive(driven: Driven, effect: Receive): Program {
+  *#receive(effect: Receive): Program {
     const begunNs = this.context.nowNs();
     for (;;) {
       const part = receive(effect.port, { timeoutNs: callTimeoutNs / 4 });
       effect.message = yield* part;
       if (effect.message !== undefined || this.#isHalted) return;
-      const isLost =
-        begunNs < this.callsLostBeforeNs && this.context.nowNs() - begunNs >= callTimeoutNs;
-      if (!isLost && !driven.posted.some(hasFailed)) continue;
+      const waitedNs = this.context.nowNs() - begunNs;
+      if (begunNs >= this.callsLostBeforeNs || waitedNs < callTimeoutNs) continue;
       throw new FarsideError('FARSIDE_TIMEOUT', 'the server was lost: the outcome is unknown');
     }
+  }
+
+  /** A message whose WRITEs fail is sent again, by programs with queue pairs of their own. */
+  #sendSurely(verbs: readonly Verb<unknown>[]): void {
+    const { hub } = this.context;
+    const message = verbs[0] === undefined ? undefined : hub.messageAt(verbs[0].address);
+    if (message === undefined) return;
+    const send = (posted: readonly Verb<unknown>[], attempt: number): Program => {
+      const again = (failed: readonly Verb<unknown>[]): void => {
+        if (attempt < resendsMax) this.#background(send(failed.map(copyOf), attempt + 1), 'resend');
+      };
+      return sending(posted, attempt, () => hub.isWanted(message), again);
+    };
+    this.#background(send(verbs, 0), 'resend');
+  }
+
+  #background(program: Program, label: string): void {
+    this.inner.start(program, { daemon: true, background: true, label });
   }
 
   /** Whether a verb of this effect, or of an earlier `post`, has shown that a queue pair is broken. */
@@ -189,14 +230,38 @@ export class NodeWatch implements NodeRuntime {
   }
 }
 
+/** Waits for a message's WRITEs, posting them but for the first time; asks for more where they fail. */
+function* sending(
+  verbs: readonly Verb<unknown>[],
+  attempt: number,
+  isWanted: () => boolean,
+  again: (failed: readonly Verb<unknown>[]) => void,
+): Program {
+  if (attempt === 0) yield* wait(verbs);
+  else {
+    yield* sleep(pauseNs(attempt));
+    if (!isWanted()) return;
+    yield* settle(...verbs);
+  }
+  if (verbs.some(hasFailed) && isWanted()) again(verbs);
+}
+
+function copyOf({ op, address, lengthBytes, buffer, operand, compare }: Verb<unknown>): Verb {
+  return new Verb(op, address, lengthBytes, buffer, operand, compare, false);
+}
+
 /** A program, and how it is faring. */
-interface Driven {
-  readonly program: Program<unknown>;
+interface Driven extends Running {
   readonly options: StartOptions;
   /** Failures in a row. */
   failures: number;
   /** Posted without waiting, and not completed when last looked at. */
   posted: Verb<unknown>[];
+}
+
+function drivenOf(program: Program<unknown> | ProgramSeries, options: StartOptions): Driven {
+  const running = { program: firstOf(program), series: seriesOf(program) };
+  return { ...running, options, failures: 0, posted: [] };
 }
 
 function pauseNs(failures: number): number {
@@ -208,6 +273,7 @@ function verbsOf(effect: Effect): readonly Verb<unknown>[] {
     case effectKind.verb:
       return [effect];
     case effectKind.batch:
+    case effectKind.post:
       return effect.verbs;
     case effectKind.wait:
       return effect.tickets;

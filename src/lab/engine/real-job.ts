@@ -1,68 +1,160 @@
 import { readFileSync } from 'node:fs';
 import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
-import type { JobEnd, JobSite } from '../../fabric/job.ts';
+import type { NodeRuntime } from '../../fabric/fabric.ts';
+import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
+import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
+import type { OperationLog } from '../driver/recording.ts';
+import { SurvivingLog } from '../driver/surviving-log.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import type { PhaseSpec, RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
+import { dressOf } from './dress.ts';
+import { FaultBoard } from './fault-board.ts';
+import type { FaultPart } from './fault-book.ts';
 import { FullLoad } from './full-load.ts';
 import { type Member, Meter } from './meter.ts';
+import { NodeFaults } from './node-faults.ts';
 import { NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 
-/** Progress slots: records loaded, operations ended. */
-export const slots = { loaded: 0, completed: 1 } as const;
+/** Progress slots: records loaded, operations ended, faults of the plan whose verb has been posted. */
+export const slots = { loaded: 0, completed: 1, due: 2 } as const;
 /**
  * Where the run meets: all seats between loading and running; at the other two each compute node only
  * shows that its measuring has begun and ended, for servers to see.
  */
-const meetings = { loaded: 0, measuring: 1, measured: 2 } as const;
+export const meetings = { loaded: 0, measuring: 1, measured: 2 } as const;
 const progressEvery = 256;
 /** How often a server looks whether measuring has begun or ended. */
 const serverLooksNs = 2_000_000;
 
+/** What each thread is given. */
+export interface RealJobData {
+  readonly spec: RunSpec;
+  /** Of a run with faults: where its watchman writes. */
+  readonly board: SharedArrayBuffer | undefined;
+  /** Where this node writes down its operations. */
+  readonly history: HistoryMemory | undefined;
+  /** Of a node that starts anew: why, and the notes on the board that were written before. */
+  readonly start: NewStart | undefined;
+}
+
+export interface HistoryMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly rowsMax: number;
+}
+
+export type NewStart =
+  /** A compute node: its earlier start had ended so many operations. */
+  | { readonly kind: 'again'; readonly done: number; readonly notesBefore: number }
+  | { readonly kind: 'takeOver'; readonly fault: Fault; readonly notesBefore: number };
+
 export interface RealPart extends Part {
   readonly cpuNs: number;
   readonly verbs: number;
+  readonly faults: FaultPart | undefined;
+}
+
+/** One node of a run: what it was given, and what it does about faults where there is a plan. */
+interface Place {
+  readonly site: JobSite;
+  readonly prepared: Prepared;
+  readonly runtime: NodeRuntime;
+  readonly faults: NodeFaults | undefined;
+  readonly start: NewStart | undefined;
+  readonly log: OperationLog | undefined;
 }
 
 /** What one node of a run in real time does; loaded by path in whatever thread is that node. */
 export async function job(site: JobSite): Promise<JobEnd> {
-  const prepared = await prepare(site.data as RunSpec);
+  const { spec, board, start } = site.data as RealJobData;
+  const prepared = await prepare(spec);
+  const faults =
+    board === undefined
+      ? undefined
+      : new NodeFaults({
+          site,
+          seed: spec.seed,
+          plan: spec.faults ?? [],
+          board: new FaultBoard(site.cluster.nodes.length, board),
+          notesBefore: start?.notesBefore ?? 0,
+          slot: slots.due,
+        });
+  const { history } = site.data as RealJobData;
+  const log = history === undefined ? undefined : new SurvivingLog(history.buffer, history.rowsMax);
+  const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
-  return role === 'compute' ? clientNode(site, prepared) : serverNode(site, prepared);
+  if (role === 'compute') return clientNode(place);
+  return role === 'standby' ? standbyNode(place) : serverNode(place);
 }
 
 /** A server measures while all compute nodes do: from when the last begins to when the last ends. */
-function serverNode(site: JobSite, prepared: Prepared): JobEnd {
-  const { runtime } = site;
-  const serving = new ServingNode(prepared, runtime);
-  const meter = new ThreadMeter(serving.starts);
+function serverNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
   const nodes = site.cluster.withRole('compute').length;
+  const lost = start?.kind === 'takeOver' ? start.fault : undefined;
+  const serving = new ServingNode(prepared, runtime, lost);
+  faults?.listen(() => serving.server);
+  // Verbs that faults wait for are those of a node's first start: what has happened does not again.
+  if (faults !== undefined && start === undefined) {
+    const { clients, outstanding } = prepared.spec.cluster;
+    const begin = beginning(site, faults, nodes * clients * outstanding);
+    site.runtime.start(begin, { daemon: true, label: 'fault plan' });
+  }
+  const meter = new ThreadMeter(serving.starts);
   const watch = function* (): Program<void> {
     while (site.arrivals(meetings.measuring) < nodes) yield* sleep(serverLooksNs);
     meter.start();
     while (site.arrivals(meetings.measured) < nodes) yield* sleep(serverLooksNs);
     meter.end();
   };
-  runtime.start(watch(), { daemon: true, label: 'meter' });
-  return (): RealPart => {
-    meter.end();
-    const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
-    return { ...part, cpuNs: meter.cpuNs, verbs: part.background.verbs };
+  site.runtime.start(watch(), { daemon: true, label: 'meter' });
+  return () => serverPart(meter, faults);
+}
+
+/** Verbs of a server count from when all clients have begun, as those of the clients do. */
+function* beginning(site: JobSite, faults: NodeFaults, seats: number): Program<void> {
+  while (site.arrivals(meetings.loaded) < seats) yield* sleep(meetingPollNs);
+  faults.begin();
+}
+
+/** Runs nothing, until a note says that it is the server now. */
+function standbyNode({ prepared, runtime, faults }: Place): JobEnd {
+  let serving: ServingNode | undefined;
+  let meter: ThreadMeter | undefined;
+  faults?.listen(
+    () => serving?.server,
+    (fault) => {
+      serving = new ServingNode(prepared, runtime, fault);
+      meter = new ThreadMeter(serving.starts);
+      meter.start();
+    },
+  );
+  return () => (meter === undefined ? undefined : serverPart(meter, faults));
+}
+
+function serverPart(meter: ThreadMeter, faults: NodeFaults | undefined): RealPart {
+  meter.end();
+  const part = meter.counts.part({ startNs: 0, endNs: 0 }, [], 0);
+  return {
+    ...part,
+    cpuNs: meter.cpuNs,
+    verbs: part.background.verbs,
+    faults: faults?.part(),
   };
 }
 
-function clientNode(site: JobSite, prepared: Prepared): JobEnd {
-  const { runtime } = site;
+function clientNode({ site, prepared, runtime, faults, start, log }: Place): JobEnd {
   const { cluster, workload } = prepared;
   const compute = cluster.withRole('compute');
   const index = compute.findIndex((node) => node.id === runtime.context.node);
   const share = { index, of: compute.length };
-  const node = new NodeJob(prepared, runtime, index);
+  const dress = dressOf(faults?.outages, log);
+  const node = new NodeJob(prepared, runtime, index, dress);
+  faults?.listen(() => node.node);
   const meter = new ThreadMeter(node.starts);
   const recorder = new Recorder();
   const fullLoad = new FullLoad(
@@ -71,37 +163,49 @@ function clientNode(site: JobSite, prepared: Prepared): JobEnd {
   );
   const nowNs = (): number => runtime.context.nowNs();
   const { window: phases, operationsMax } = phasesOf(prepared);
-  const window = new MeasuringWindow(phases, share, {
-    onStart(endNs) {
+  const done = start?.kind === 'again' ? start.done : 0;
+  const windowHooks = {
+    onStart(endNs: number) {
       meter.start();
       site.arrive(meetings.measuring);
       if (endNs === Number.POSITIVE_INFINITY) return;
-      runtime.start(closeAt(runtime, window, endNs), { daemon: true, label: 'end of measuring' });
+      const close = closeAt(site.runtime, window, endNs);
+      site.runtime.start(close, { daemon: true, label: 'end of measuring' });
     },
     onEnd() {
       meter.end();
       fullLoad.end(window.endNs, window.measured);
       site.arrive(meetings.measured);
     },
-  });
+  };
+  const window = new MeasuringWindow(phases, share, windowHooks, done);
   const nextNumber = operationNumbers(share);
   const nextOperation = (): number => {
     if (window.completed % progressEvery === 0) {
-      site.progress(slots.completed, window.completed);
+      site.progress(slots.completed, done + window.completed);
       if (site.stopRequested()) window.close(nowNs());
     }
     fullLoad.look(nowNs, window.measured);
     return nextNumber();
   };
   const measuring = { window, recorder, nextOperation };
-  startSeats(site, node, measuring, { nodes: compute.length, operationsMax });
+  if (start === undefined) {
+    const others = { nodes: compute.length, operationsMax };
+    startSeats({ site, runtime, faults }, node, measuring, others);
+  } else {
+    window.open(nowNs());
+    for (const { program, label, thread } of node.runPrograms(measuring, operationsMax)) {
+      runtime.start(program, { label, thread });
+    }
+  }
+  faults?.keep();
   return (): RealPart => {
     window.close(nowNs());
     const part = meter.counts.part(window, recorder.toSums(), workload.skippedLines ?? 0);
     recorder.destroy();
     const counted = part.kinds.reduce((sum, kind) => sum + kind.sums.verbs, 0);
     const verbs = counted + part.background.verbs;
-    return { ...part, fullLoad: fullLoad.part, cpuNs: meter.cpuNs, verbs };
+    return { ...part, fullLoad: fullLoad.part, cpuNs: meter.cpuNs, verbs, faults: faults?.part() };
   };
 }
 
@@ -132,12 +236,11 @@ function* closeAt(
 
 /** A seat loads, meets all seats of the run, then runs: the clock of the window starts loaded. */
 function startSeats(
-  site: JobSite,
+  { site, runtime, faults }: Pick<Place, 'site' | 'runtime' | 'faults'>,
   node: NodeJob,
   measuring: Measuring,
   { nodes, operationsMax }: { readonly nodes: number; readonly operationsMax: number | undefined },
 ): void {
-  const { runtime } = site;
   let loaded = 0;
   const loading = node.loadPrograms(() => {
     if (++loaded % progressEvery === 0) site.progress(slots.loaded, loaded);
@@ -150,6 +253,7 @@ function startSeats(
   const clientLoop = (seat: number): ProgramSeries => {
     if (running === undefined) {
       measuring.window.open(runtime.context.nowNs());
+      faults?.begin();
       const programs = node.runPrograms(measuring, operationsMax);
       running = programs.map(({ program }) => program);
     }

@@ -1,15 +1,20 @@
 import { SimCluster } from '../../../sim/index.ts';
 import type { Program, ProgramSeries } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
+import { ThreadLog } from '../driver/recording.ts';
 import { MeasuringWindow } from '../driver/window.ts';
 import { openProfile } from '../profiles.ts';
 import type { RunResult } from '../result.ts';
+import type { RunSpec } from '../spec.ts';
 import { collect, type FabricFacts, type Part } from './collect.ts';
+import { dressOf } from './dress.ts';
+import { writeHistory } from './history-file.ts';
 import { RunAborted, type RunHooks, type RunProgress, runProgress } from './hooks.ts';
 import { CpuMeter, Meter } from './meter.ts';
-import { type Dress, NodeJob, type SeatProgram } from './node-job.ts';
+import { NodeJob, type SeatProgram } from './node-job.ts';
 import type { Prepared } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 import { SimFaults } from './sim-faults.ts';
@@ -34,8 +39,8 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   const servers = cluster.nodes
     .filter(({ role }) => role === 'coordinator' || role === 'metadata')
     .map(({ id }) => new ServingNode(prepared, runtimeOf(id)));
-  const dress: Dress | undefined =
-    faults && ((store, { node }) => faults.outages.watch(store, node));
+  const log = spec.historyFile === undefined ? undefined : new ThreadLog();
+  const dress = dressOf(faults?.outages, log);
   const jobs = cluster
     .withRole('compute')
     .map(({ id }, index) => new NodeJob(prepared, runtimeOf(id), index, dress));
@@ -50,6 +55,7 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
   const recorder = new Recorder();
   try {
     const measured = await measure({ prepared, sim, jobs, servers, recorder, faults }, hooks);
+    if (log !== undefined) writeHistory(spec, log.recorder.history());
     return collect(prepared, measured.parts, {
       ...measured,
       faults: faults?.result(),
@@ -97,9 +103,11 @@ async function measure(loaded: Loaded, hooks: RunHooks): Promise<Measured> {
   window.open(sim.nowNs);
   loaded.faults?.begin(jobs, servers, measuring);
   for (const job of jobs) startAll(job.runtime, job.runPrograms(measuring));
-  await drive(sim, hooks, () =>
-    runProgress(spec.phases, window.completed, sim.nowNs - window.startNs),
-  );
+  const hopeless = loaded.faults && standstill(sim, () => window.completed, spec);
+  await drive(sim, hooks, () => {
+    hopeless?.();
+    return runProgress(spec.phases, window.completed, sim.nowNs - window.startNs);
+  });
   window.close(sim.nowNs);
 
   const skippedLines = workload.skippedLines ?? 0;
@@ -117,10 +125,32 @@ function startAll(
   for (const { program, label, thread } of programs) runtime.start(program, { label, thread });
 }
 
+/** In a run with faults, the longest time without the end of any operation. */
+const standstillNsMax = 2e9;
+
+/** Notices where a fault has stopped everything: background programs would go on for ever. */
+function standstill(sim: SimCluster, completed: () => number, spec: RunSpec): () => void {
+  let last = completed();
+  let sinceNs = sim.nowNs;
+  return () => {
+    if (completed() !== last) {
+      last = completed();
+      sinceNs = sim.nowNs;
+    }
+    if (sim.nowNs - sinceNs <= standstillNsMax) return;
+    throw new FarsideError(
+      'FARSIDE_LIMIT',
+      `${spec.system}: no operation has ended for ${standstillNsMax / 1e9} s of virtual time: it did ` +
+        `not get over ${spec.faults?.map(({ text }) => JSON.stringify(text)).join(', ')}`,
+    );
+  };
+}
+
 /** Runs to the end of all foreground programs, giving way to the event loop between slices. */
 async function drive(sim: SimCluster, hooks: RunHooks, progress: () => RunProgress): Promise<void> {
   while (sim.runSlice(eventsPerSlice)) {
-    hooks.onProgress?.(progress());
+    const now = progress();
+    hooks.onProgress?.(now);
     if (hooks.aborted?.()) throw new RunAborted();
     await new Promise<void>((resolve) => setImmediate(resolve));
   }

@@ -16,16 +16,23 @@ export class ServingNode {
   #node: ClusterNode;
   #server: SystemServer;
 
-  /** Opens the server that `runtime` is, and starts its programs, one a core. */
-  constructor(prepared: PreparedStore, runtime: NodeRuntime) {
+  /**
+   * Opens the server that `runtime` is, and starts its programs, one a core. `lost`: a server of before
+   * from which it takes over, on the same node or on another.
+   */
+  constructor(prepared: PreparedStore, runtime: NodeRuntime, lost?: Fault) {
     const { cluster, system, config } = prepared;
     this.#prepared = prepared;
-    this.#node = cluster.node(runtime.context.node);
+    this.#node = cluster.node(lost?.node ?? runtime.context.node);
     this.#role = this.#node.role;
     this.starts = new Starts(this.#role);
     this.#index = cluster.withRole(this.#role).indexOf(this.#node);
+    if (lost !== undefined) {
+      this.#server = this.#takenOver(runtime, lost);
+      return;
+    }
     this.#server = system.openServer(siteOf(prepared, runtime), config, this.#role, this.#index);
-    this.#start(runtime);
+    this.#start(runtime, this.#server);
   }
 
   /** The node on which it runs now. */
@@ -39,18 +46,22 @@ export class ServingNode {
 
   /** It goes on at `runtime`, the same node started anew or a standby. */
   takeOver(runtime: NodeRuntime, fault: Fault): void {
+    this.#server = this.#takenOver(runtime, fault);
+  }
+
+  #takenOver(runtime: NodeRuntime, fault: Fault): SystemServer {
     const { cluster, system, config } = this.#prepared;
     if (system.takeOver === undefined) {
       throw new FarsideError('FARSIDE_INTERNAL', `${system.name} has no take-over`);
     }
     this.#node = cluster.node(runtime.context.node);
     const site = siteOf(this.#prepared, runtime);
-    this.#server = system.takeOver(site, config, this.#role, this.#index, fault);
-    this.#start(runtime);
+    const server = system.takeOver(site, config, this.#role, this.#index, fault);
+    this.#start(runtime, server);
+    return server;
   }
 
-  #start(runtime: NodeRuntime): void {
-    const server = this.#server;
+  #start(runtime: NodeRuntime, server: SystemServer): void {
     this.starts.add(runtime, () => server.statistics);
     for (const [i, program] of server.programs.entries()) {
       runtime.start(program, { daemon: true, label: `${this.#node.name} ${i}`, thread: i });

@@ -1,15 +1,15 @@
 import type { SimCluster } from '../../../sim/index.ts';
-import { randomStream } from '../../core/random.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { OutageBook } from '../driver/outages.ts';
+import { momentOf } from '../faults/moment.ts';
 import type { FaultAction, PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
-import { faultsResult, type Recovered } from './fault-book.ts';
+import { faultsResult, isLasting, type Recovered } from './fault-book.ts';
 import type { NodeJob } from './node-job.ts';
-import { NodeWatch } from './node-watch.ts';
+import { callTimeoutNs, NodeWatch } from './node-watch.ts';
 import type { Prepared } from './prepare.ts';
 import { type Recoverer, tell } from './recovering.ts';
 import type { ServingNode } from './serving-node.ts';
@@ -81,16 +81,15 @@ export class SimFaults {
   }
 
   #arm(index: number, { action, moment }: PlannedFault): void {
-    const dice = randomStream(this.#prepared.spec.seed, `fault ${index}`);
+    const when = momentOf(moment, this.#prepared.spec.seed, index);
     const happens = (): void => this.#happens(index);
     if (moment.kind === 'time') {
-      const afterNs = moment.fromNs + dice.below(moment.toNs - moment.fromNs + 1);
-      this.#sim.at(this.#beganNs + afterNs, happens);
+      this.#sim.at(this.#beganNs + when, happens);
       return;
     }
     const name = moment.of ?? (action as { readonly node: string }).node;
     const watch = this.#watches.get(this.#id(name));
-    watch?.atVerb(moment.from + dice.below(moment.to - moment.from + 1), () => {
+    watch?.atVerb(when, () => {
       // Nothing of a node that is to crash goes on; what the verb belongs to is still posted.
       if (action.kind === 'crash' && action.node === name) watch.halt();
       this.#sim.at(watch.context.nowNs() + justAfterNs, happens);
@@ -174,6 +173,7 @@ export class SimFaults {
   #crashServer(index: number, action: Action<'crash'>, node: number, incarnation: number): void {
     const lost = { kind: 'serverLost', node, incarnation } as const;
     this.#callsAreLost(Number.POSITIVE_INFINITY);
+    this.#later(callTimeoutNs, () => this.#disconnect(node, incarnation));
     const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
     if (afterNs === undefined) {
       this.#tellLater(index, 0, () => lost);
@@ -186,6 +186,12 @@ export class SimFaults {
       this.#callsAreLost(this.#sim.nowNs);
     });
     this.#tellLater(index, afterNs, () => ({ ...lost, successor }));
+  }
+
+  /** No clients' ring to a server that is gone will ever have room again. */
+  #disconnect(node: number, incarnation: number): void {
+    if (this.#sim.incarnation(node) !== incarnation) return;
+    for (const [id, { context }] of this.#watches) if (id !== node) context.hub.disconnect(node);
   }
 
   #takeOver(successor: number, fault: Fault & { readonly kind: 'serverLost' }): void {
@@ -321,10 +327,4 @@ export class SimFaults {
   #link(from: string, to: string): ReturnType<SimCluster['link']> {
     return this.#sim.link(this.#id(from), this.#id(to));
   }
-}
-
-/** True of what a node that starts later could not find out by itself. */
-function isLasting(fault: Fault): boolean {
-  if (fault.kind === 'serverLost') return fault.successor !== fault.node;
-  return fault.kind === 'memoryLost' || fault.kind === 'memoryMoved';
 }

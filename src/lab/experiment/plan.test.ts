@@ -64,6 +64,8 @@ test('nothing but a system gives one run with every default', async () => {
         clients: 8,
         outstanding: 1,
         memoryNodes: 4,
+        spares: 0,
+        standbys: 0,
         replicas: 1,
         medium: 'pm',
         memoryBytes: undefined,

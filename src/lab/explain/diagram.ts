@@ -37,6 +37,17 @@ export interface Style {
   readonly dim: (text: string) => string;
 }
 
+/** What the column on the left says. */
+export interface Clock {
+  readonly title: string;
+  readonly text: (timeNs: number) => string;
+}
+
+export const microseconds: Clock = {
+  title: 'time us',
+  text: (timeNs) => (timeNs / 1000).toFixed(2),
+};
+
 export const plainStyle: Style = { bold: (text) => text, dim: (text) => text };
 
 const timeColumns = 9;
@@ -49,14 +60,15 @@ export function drawDiagram(
   brackets: readonly Bracket[],
   columns: number,
   style: Style = plainStyle,
+  clock: Clock = microseconds,
 ): string[] {
   const levels = nest(brackets);
   const gutter = levels.length * bracketColumns;
   const width = laneWidth(lanes, steps, columns - gutter - timeColumns - 3);
   const titles = lanes.map((lane) => lane.title.padEnd(width)).join('');
-  const lines = [style.bold(`${'time us'.padStart(gutter + timeColumns)}   ${titles}`.trimEnd())];
+  const lines = [style.bold(`${clock.title.padStart(gutter + timeColumns)}   ${titles}`.trimEnd())];
   for (const [i, step] of steps.entries()) {
-    const time = (step.timeNs / 1000).toFixed(2).padStart(timeColumns);
+    const time = clock.text(step.timeNs).padStart(timeColumns);
     const row = arrow(lanes, step, width);
     lines.push(
       `${levels.map((level) => edge(level, i)).join('')}${time}   ${step.background ? style.dim(row) : row}`,

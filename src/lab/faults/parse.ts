@@ -204,10 +204,11 @@ function clausesOf(parts: readonly string[]): Clauses {
   for (const part of parts) {
     const name = clauseNames.find((known) => part === known || part.startsWith(`${known} `));
     if (name === undefined) {
-      const words = part.split(' ').slice(0, 2).join(' ');
+      const words = part.split(' ');
       throw new Unexpected(
         `a clause of ${clauseNames.join(', ')}, not ${JSON.stringify(part)}` +
-          didYouMean(words, clauseNames),
+          (didYouMean(words[0] ?? '', clauseNames) ||
+            didYouMean(words.slice(0, 2).join(' '), clauseNames)),
       );
     }
     const value = part.slice(name.length).trim();

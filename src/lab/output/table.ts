@@ -4,6 +4,7 @@ import type { ExperimentResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
+import { faultHeads, faultRows, faultTextColumns } from './fault-rows.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
 
 export interface TableOptions {
@@ -37,6 +38,8 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
     if (block.rows.length === 0) continue;
     lines.push('', paint('bold', block.title), renderBlock(result, block, options.columns));
   }
+  const faults = faultRows(result);
+  if (faults.length > 0) lines.push('', paint('bold', 'faults'), renderFaults(faults));
   const warnings = [...failureLines(result.failures), ...warningsOf(groups)];
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));
   return `${lines.join('\n')}\n`;
@@ -114,6 +117,21 @@ function renderRows(
     const indent = axesInColumns || point === '' ? '' : '  ';
     table.push([...axisCells, indent + systemLabel(group.system), ...cells]);
   }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function renderFaults(rows: readonly string[][]): string {
+  const table = new CliTable3({
+    chars: frame,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
+    colAligns: faultHeads.map((_, i) => (i < faultTextColumns ? 'left' : 'right')),
+    head: [...faultHeads],
+  });
+  table.push(...rows);
   return table
     .toString()
     .split('\n')

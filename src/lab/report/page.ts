@@ -12,7 +12,7 @@ import type { Plot } from './plot.ts';
 import { detailedPoints, plotsOf } from './plots.ts';
 import { script, stylesheet } from './style.ts';
 import { panelsLeftOut } from './sweep-plots.ts';
-import { eventTable, parameterTable, resultTables, runTable } from './tables.ts';
+import { eventTable, faultTable, parameterTable, resultTables, runTable } from './tables.ts';
 
 /**
  * The whole result as one page that needs nothing else: tables, pictures as inline SVG, what is
@@ -36,7 +36,8 @@ export function reportPage(result: ExperimentResult): string {
 ${header(result, groups)}
 <main>
 <section id="numbers"><h2>Numbers</h2>
-${resultTables(result, groups)}</section>
+${resultTables(result, groups)}
+${faultTable(result)}</section>
 <section id="plots"><h2>Plots</h2>
 ${plotSections(result, groups, plots)}</section>
 ${reading()}

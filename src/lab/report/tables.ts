@@ -1,4 +1,5 @@
 import { type TableBlock, tableBlocks } from '../output/columns.ts';
+import { faultHeads, faultRows, faultTextColumns } from '../output/fault-rows.ts';
 import { formatCount, formatNs } from '../output/format.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from '../output/names.ts';
 import type { ExperimentResult, ParameterValue, RunResult } from '../result.ts';
@@ -105,4 +106,24 @@ export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
 <caption>Counters of the systems, all seeds</caption>
 <thead><tr><th scope="col" class="text">system</th><th scope="col" class="text">point</th>
 <th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
+}
+
+/** What went wrong on purpose, and what it cost. */
+export function faultTable(result: ExperimentResult): Html | undefined {
+  const rows = faultRows(result);
+  if (rows.length === 0) return undefined;
+  const isText = (column: number): boolean => column < faultTextColumns;
+  const heads = faultHeads.map((head, i) => {
+    const words = head.split('\n');
+    return isText(i)
+      ? html`<th scope="col" class="text">${head}</th>`
+      : html`<th scope="col">${words[0]}<br>${words.slice(1).join(' ')}</th>`;
+  });
+  const cells = (row: readonly string[]): Html[] =>
+    row.map((cell, i) =>
+      isText(i) ? html`<td class="text">${cell}</td>` : html`<td>${cell}</td>`,
+    );
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>Faults</caption><thead><tr>${heads}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${cells(row)}</tr>\n`)}</tbody></table></div>\n`;
 }

@@ -34,19 +34,24 @@ export class CoordinatorAddress {
     this.handlers = handlers;
   }
 
-  /** Whom to call at the n-th attempt: the one that answered last, and then the others in turn. */
-  nodeFor(attempt: number): number {
-    return this.#nodes[(this.#index + attempt) % this.#nodes.length] as number;
+  /** Changes whenever somebody knows better whom to call. */
+  version = 0;
+
+  /** The one that answered last, or was told to be the one, and then the others in turn. */
+  nodeAt(offset: number): number {
+    return this.#nodes[(this.#index + offset) % this.#nodes.length] as number;
   }
 
   answeredBy(node: number, term: number): void {
-    this.moveTo(node);
+    if (term !== this.term || node !== this.nodeAt(0)) this.moveTo(node);
     this.term = term;
   }
 
   moveTo(node: number): void {
     const index = this.#nodes.indexOf(node);
-    if (index >= 0) this.#index = index;
+    if (index < 0) return;
+    this.#index = index;
+    this.version++;
   }
 }
 
@@ -159,25 +164,15 @@ export class CentralClient implements StoreClient {
    */
   *#exchange(body: Uint8Array): Program<Uint8Array> {
     const coordinator = this.#coordinator;
-    const { handlers } = coordinator;
     const { callTimeoutUs, giveUpUs } = this.#config;
-    let timeoutNs = callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
+    const timeoutNs = callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
     const startNs = callTimeoutUs === 0 ? 0 : this.#context.nowNs();
-    requestHead.field.call.set(body, 0, termBits(coordinator.term));
-    for (let attempt = 0; ; attempt++) {
-      const node = coordinator.nodeFor(attempt);
-      // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
-      if (attempt > 0) yield* reconnect(node);
-      const port = this.#random.below(handlers);
+    const field = requestHead.field.call;
+    field.set(body, 0, termBits(coordinator.term));
+    let { version } = coordinator;
+    for (let offset = 0, isAgain = false; ; isAgain = true) {
       try {
-        const reply =
-          attempt === 0
-            ? yield* this.#caller.call(node, port, body, timeoutNs)
-            : yield* this.#caller.callAgain(node, port, body, timeoutNs);
-        if (reply.length >= replyHead.sizeBytes) {
-          coordinator.answeredBy(node, replyHead.field.term.get(reply, 0));
-        }
-        return reply;
+        return yield* this.#send(coordinator.nodeAt(offset), body, timeoutNs, isAgain);
       } catch (error) {
         if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
         if (this.#context.nowNs() - startNs >= giveUpUs * 1000) {
@@ -186,10 +181,23 @@ export class CentralClient implements StoreClient {
         }
       }
       coordinator.repeated++;
-      const call = requestHead.field.call.get(body, 0);
-      requestHead.field.call.set(body, 0, call | sentAgainBit);
-      timeoutNs *= 2;
+      offset = version === coordinator.version ? offset + 1 : 0;
+      ({ version } = coordinator);
+      field.set(body, 0, field.get(body, 0) | sentAgainBit);
     }
+  }
+
+  *#send(node: number, body: Uint8Array, timeoutNs: number, isAgain: boolean): Program<Uint8Array> {
+    // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
+    if (isAgain) yield* reconnect(node);
+    const port = this.#random.below(this.#coordinator.handlers);
+    const reply = isAgain
+      ? yield* this.#caller.callAgain(node, port, body, timeoutNs)
+      : yield* this.#caller.call(node, port, body, timeoutNs);
+    if (reply.length >= replyHead.sizeBytes) {
+      this.#coordinator.answeredBy(node, replyHead.field.term.get(reply, 0));
+    }
+    return reply;
   }
 
   /** The request's first `length` bytes, head filled in. */

@@ -56,7 +56,8 @@ function promises(): SystemPromise[] {
     'it, and its buffer is used again only when no reader and no verb is on it';
   const kept =
     'a put is acknowledged after the WRITEs of all copies and the flip in persistent memory: all ' +
-    'copies but one may be lost';
+    'copies but one may be lost, or the map: then the newest whole record of each key is found, and ' +
+    'nobody says that a key is gone before its records are';
   const flushed =
     '; each WRITE is FLUSHed before the flip, and the flip persisted before anyone sees it';
   return (['assumed', 'flush'] as const).flatMap((durability) => {

@@ -23,8 +23,9 @@ import { layout, u8, u16, u32, u53 } from '../../core/layout.ts';
  *
  * A flip writes the half that is not current, and persists it; the slot means its whole half with
  * the higher sequence, or with more moves where both have one sequence: a copy that is moved to
- * another memory node is the same record still (relocation.ts says why it must be). So an entry changes by one write of which every torn state fails its
- * checksum and leaves the old half in force, without a second persist for a word that points to it.
+ * another memory node is the same record still (relocation.ts says why it must be). So an entry
+ * changes by one write of which every torn state fails its checksum and leaves the old half in force,
+ * without a second persist for a word that points to it.
  */
 export const mapHead = layout('map head', {
   magic: u32,

@@ -18,7 +18,7 @@ const sequencesPerLimit = 65_536;
 const limitWaitNs = 200;
 const limitWaitsMax = 1_000_000;
 
-/** The coordinator's side of region `map` (map-format.ts): draws sequence numbers, and flips entries durably. */
+/** The coordinator's side of region `map`: draws sequence numbers, and flips entries durably. */
 export class PersistentMap {
   readonly #start: Address;
   readonly #slots: number;

@@ -39,8 +39,8 @@ export const centralParameters = [
     default: 5000,
     unit: 'us',
     summary:
-      'after which a client sends a call again, to the next coordinator if there is a standby; then ' +
-      'twice that, and so on; 0: it waits for ever',
+      'after which a client sends a call again, to the next coordinator if there is a standby; ' +
+      '0: it waits for ever',
   },
   {
     name: 'giveUpUs',

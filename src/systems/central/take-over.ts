@@ -55,9 +55,9 @@ const claimTriesMax = 1000;
  *    - A memory node that does not answer is waited for, unless it is known to be lost: it may hold the
  *      only whole record of a put, or a term word that someone else has changed.
  * 2. *Scan* of all buffers of all memory nodes.
- * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key the whole record with
- *    the highest sequence number: every acknowledged put is found so, and no deleted key, since a delete,
- *    and an operation that says that it did nothing, is acknowledged only when its record is gone.
+ * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key
+ *    the whole record with the highest sequence number: every acknowledged put is found so, and no deleted
+ *    key, since nobody says that a key is gone, or that he did nothing, before the records are gone.
  * 4. *Scrub*: every other whole record is made invalid, or a later standby could take it for a newer one
  *    when the key is gone.
  * 5. The map is written down, copies that are missing are made anew, and requests are served.

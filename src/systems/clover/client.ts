@@ -1,9 +1,10 @@
+import { nodeOf } from '../../core/address.ts';
 import {
-  batch,
   compute,
   type Program,
   post,
   read,
+  reconnect,
   spawn,
   VerbError,
   verbStatus,
@@ -21,14 +22,16 @@ import {
   operations,
   replyHead,
   requestHead,
-  requestPort,
   statuses,
   storeEntry,
 } from './messages.ts';
 import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
+import { inDoubt } from './recovery/doubt.ts';
+import { givenUp, ignoreLoss, LostError, unavailable } from './recovery/servers.ts';
 import { Scratch } from './scratch.ts';
+import { checkKey, checkSizes } from './sizes.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
 import { Writer } from './writer.ts';
 
@@ -47,6 +50,7 @@ export class CloverClient implements StoreClient {
   readonly #writer: Writer;
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
+  #restartsSeen = 0;
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
@@ -103,14 +107,29 @@ export class CloverClient implements StoreClient {
       }
       cursors.validate(row, key, primary, epoch);
       return this.#copyOut(bytes, into);
+    } catch (error) {
+      if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+      throw error;
     } finally {
       this.serial++;
     }
   }
 
   /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
-  *#getWith(row: number, key: Key, into: Uint8Array): Program<number | undefined> {
+  *#getWith(known: number, key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
+    let row = known;
+    if (node.gate.isClosed) {
+      // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
+      this.serial++;
+      yield* node.gate.pass();
+      this.serial++;
+      row = node.findRow(key);
+    }
+    if (this.#restartsSeen < node.restarts.length) {
+      yield* this.#renewQueuePairs();
+      row = node.findRow(key);
+    }
     const epoch = node.epochs[node.serverOf(key)] as number;
     const cursor = row < 0 ? yield* node.query(key, epoch, this.#caller) : node.cursors.at(row);
     if (cursor === undefined) return undefined;
@@ -120,6 +139,14 @@ export class CloverClient implements StoreClient {
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
     return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  /** Queue pairs to memory nodes that have started anew since this client last looked. */
+  *#renewQueuePairs(): Program<void> {
+    const { restarts } = this.#node;
+    while (this.#restartsSeen < restarts.length) {
+      yield* reconnect(restarts[this.#restartsSeen++] as number);
+    }
   }
 
   *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
@@ -187,7 +214,7 @@ export class CloverClient implements StoreClient {
   }
 
   *put(key: Key, value: Uint8Array): Program<boolean> {
-    this.#checkSizes(key, value);
+    checkSizes(this.#node.site.shape, key, value);
     return (yield* this.#append(key, value, false)) !== undefined;
   }
 
@@ -200,7 +227,7 @@ export class CloverClient implements StoreClient {
    * leads to the tombstone, or to a recycled buffer, and so to the server as well.
    */
   *delete(key: Key): Program<boolean> {
-    this.#checkKey(key);
+    checkKey(this.#node.site.shape, key);
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
@@ -221,6 +248,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
@@ -236,7 +264,7 @@ export class CloverClient implements StoreClient {
       if (drain !== undefined) yield* spawn(drain, 'retire');
       return { cursor, next: refs[0] as Reference };
     } catch (error) {
-      this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass);
       throw error;
     } finally {
       this.serial++;
@@ -248,16 +276,23 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    this.#node.site.context.charge('allocate', refs.length);
-    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller);
+    yield* this.#renewQueuePairs();
+    node.site.context.charge('allocate', refs.length);
+    const renew = (): Program<void> => this.#renewQueuePairs();
+    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller, renew);
     return sizeClass;
   }
 
-  /** Buffers of an operation that ended without a verb in doubt were never linked. */
-  #afterError(error: unknown, server: number, sizeClass: number): void {
+  /**
+   * Where a verb did not end ok, or a server is lost that may have named the key, nobody knows whether
+   * the buffers are in a chain: whoever makes that node or server whole finds out. After any other error
+   * they are not.
+   */
+  *#afterError(error: unknown, server: number, sizeClass: number): Program<void> {
     if (error instanceof VerbError) {
-      if (error.outcome === 'unknown') this.#node.hasUnknownVerbs = true;
-    } else {
+      for (const node of inDoubt(this.#writer.posted)) this.#node.doubts.add(node);
+      yield* reconnect(nodeOf(error.address));
+    } else if (!(error instanceof LostError)) {
       this.#node.free.giveBack(server, sizeClass, this.#writer.refs);
     }
   }
@@ -267,20 +302,21 @@ export class CloverClient implements StoreClient {
    * shortcut (1 + 1). A key whose cursor is known is looked at first, which costs 1 where it exists.
    */
   *insert(key: Key, value: Uint8Array): Program<boolean> {
-    this.#checkSizes(key, value);
+    checkSizes(this.#node.site.shape, key, value);
     const node = this.#node;
     const server = node.serverOf(key);
     if (yield* this.#isKnown(key)) return false;
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       yield* this.#writer.encode(key, value, 0, false);
-      yield* batch(...this.#writer.writes());
+      yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
       if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
       return isOpened;
     } catch (error) {
-      this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass);
       throw error;
     } finally {
       this.serial++;
@@ -288,8 +324,10 @@ export class CloverClient implements StoreClient {
   }
 
   *#isKnown(key: Key): Program<boolean> {
+    if (this.#node.gate.isClosed) yield* this.#node.gate.pass();
     this.serial++;
     try {
+      yield* this.#renewQueuePairs();
       this.#node.site.context.charge('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
@@ -307,15 +345,22 @@ export class CloverClient implements StoreClient {
   *#open(key: Key): Program<boolean> {
     const node = this.#node;
     const { refs } = this.#writer;
-    const server = node.serverNode(node.serverOf(key));
-    const epoch = node.epochs[node.serverOf(key)] as number;
-    const request = newKeyRequest(operations.open, key, 8 * refs.length);
+    const server = node.serverOf(key);
+    const epoch = node.epochs[server] as number;
+    const request = newKeyRequest(
+      operations.open,
+      key,
+      8 * refs.length,
+      node.site.context.incarnation,
+    );
     for (const [r, copy] of refs.entries()) {
       storeEntry(request, requestHead.sizeBytes + 8 * r, copy, firstSequence);
     }
     for (let tries = 0; tries < insertTriesMax; tries++) {
-      const reply = yield* this.#caller.call(server, requestPort, request);
+      const reply = yield* node.servers.call(server, request, this.#caller);
       const status = replyHead.field.status.get(reply, 0);
+      if (status === statuses.refused) throw givenUp(node.site.context.node);
+      if (status === statuses.unavailable) throw unavailable(key);
       assert(
         status !== statuses.full,
         () =>
@@ -337,29 +382,12 @@ export class CloverClient implements StoreClient {
   /** Tells the server that the chain has ended; it does not matter who does, or how often. */
   *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
     const node = this.#node;
-    const request = newKeyRequest(operations.remove, key, 8);
-    requestHead.field.number.set(request, 0, chain);
+    if (node.gate.isClosed) yield* node.gate.pass();
+    yield* this.#renewQueuePairs();
+    const request = newKeyRequest(operations.remove, key, 8, chain);
     storeEntry(request, requestHead.sizeBytes, tombstone, 0);
-    yield* this.#caller.call(node.serverNode(node.serverOf(key)), requestPort, request);
+    // A successor of a lost server finds the tombstone, and needs not be told.
+    yield* ignoreLoss(node.servers.call(node.serverOf(key), request, this.#caller));
     this.#caller.release();
-  }
-
-  #checkKey(key: Key): void {
-    const { keyBytesMax } = this.#node.site.shape;
-    assert(
-      key.bytes.length <= keyBytesMax,
-      () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
-      'FARSIDE_KEY',
-    );
-  }
-
-  #checkSizes(key: Key, value: Uint8Array): void {
-    this.#checkKey(key);
-    const { valueBytesMax } = this.#node.site.shape;
-    assert(
-      value.length >= 1 && value.length <= valueBytesMax,
-      () => `a value of ${value.length} bytes: this store takes 1 to ${valueBytesMax}`,
-      'FARSIDE_VALUE',
-    );
   }
 }

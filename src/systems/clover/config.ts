@@ -1,7 +1,7 @@
 import { assert } from '../../core/errors.ts';
 import { configureFrom, type SettingsOf } from '../parameters.ts';
 import type { StoreShape, SystemParameter } from '../system.ts';
-import { computeNodesMax } from './pointer.ts';
+import { ownersMax } from './pointer.ts';
 
 /** Limits that message slots are sized for. */
 export const buffersPerRequestMax = 64;
@@ -114,6 +114,31 @@ export const cloverParameters = [
     summary: 'shortest time between two epochs (T_e); there are none while no version has run out',
   },
   {
+    name: 'silentNs',
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    unit: 'ns',
+    summary:
+      'a compute node that holds up an epoch for so long is fenced and given up; 0: never, wait',
+  },
+  {
+    name: 'reuse',
+    type: 'choice',
+    choices: ['timing', 'epochs'],
+    default: 'timing',
+    summary:
+      'a retired buffer is used again after a time (as published), or after every node has consented',
+  },
+  {
+    name: 'roundNs',
+    type: 'integer',
+    minimum: 1000,
+    default: 200_000,
+    unit: 'ns',
+    summary: 'time between two rounds of consent, while buffers wait for them (reuse=epochs)',
+  },
+  {
     name: 'shortcutHops',
     type: 'integer',
     minimum: 1,
@@ -138,9 +163,11 @@ export function configureClover(
   shape: StoreShape,
 ): CloverConfig {
   const config = configureFrom('clover', cloverParameters, raw);
+  const { memoryNodes, spares = 0, standbys = 0, computeNodes } = shape;
+  const nodes = memoryNodes + spares + config.metadataServers + standbys + computeNodes;
   assert(
-    shape.computeNodes <= computeNodesMax,
-    () => `${shape.computeNodes} compute nodes: clover can name at most ${computeNodesMax}`,
+    nodes <= ownersMax,
+    () => `${nodes} nodes (${computeNodes} compute nodes): clover can name at most ${ownersMax}`,
     'FARSIDE_LIMIT',
   );
   return config;

@@ -6,16 +6,11 @@ import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
 import type { CloverLayout } from './layout.ts';
 import type { LoadMeter } from './load-meter.ts';
-import {
-  entriesAt,
-  newRequest,
-  operations,
-  replyHead,
-  requestHead,
-  requestPort,
-} from './messages.ts';
+import { entriesAt, newRequest, operations, replyHead, requestHead, statuses } from './messages.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { buffersPerRequest, classBytes, sizeClassCount } from './pools.ts';
+import type { Gate } from './recovery/gate.ts';
+import { givenUp, ignoreLoss, type Servers } from './recovery/servers.ts';
 import { reuseDelayNs } from './timing.ts';
 
 const emptyRetryNs = 10_000;
@@ -41,7 +36,8 @@ export class FreeBuffers {
   readonly #context: NodeContext;
   readonly #config: CloverConfig;
   readonly #layout: CloverLayout;
-  readonly #servers: readonly number[];
+  readonly #servers: Servers;
+  readonly #gate: Gate;
   readonly #callers: CallerPool;
   readonly #loads: LoadMeter | undefined;
   readonly #lists: List[];
@@ -51,7 +47,8 @@ export class FreeBuffers {
     context: NodeContext,
     config: CloverConfig,
     layout: CloverLayout,
-    servers: readonly number[],
+    servers: Servers,
+    gate: Gate,
     callers: CallerPool,
     loads: LoadMeter | undefined,
   ) {
@@ -59,21 +56,39 @@ export class FreeBuffers {
     this.#config = config;
     this.#layout = layout;
     this.#servers = servers;
+    this.#gate = gate;
     this.#callers = callers;
     this.#loads = loads;
-    const count = servers.length * layout.buckets * sizeClassCount;
+    const count = servers.count * layout.buckets * sizeClassCount;
     this.#lists = Array.from({ length: count }, () => new List());
   }
 
   /**
    * Fills `refs` with one buffer on each of `refs.length` different memory nodes. Without a wait where
-   * the lists have them. FARSIDE_CAPACITY where the servers have none for far longer than buffers
+   * the lists have them. `renew` makes the queue pairs that a pause may have ended. FARSIDE_CAPACITY where the servers have none for far longer than buffers
    * rest before they are used again.
    */
-  *take(server: number, sizeClass: number, refs: Reference[], caller: RpcCaller): Program<void> {
+  *take(
+    server: number,
+    sizeClass: number,
+    refs: Reference[],
+    caller: RpcCaller,
+    renew: () => Program<void>,
+  ): Program<void> {
     let deadlineNs = 0;
     for (;;) {
-      if (yield* this.#takeOnce(server, sizeClass, refs, caller)) return;
+      // Between two attempts nothing is held, so a pause may come; in the middle of one it waits.
+      const gate = this.#gate;
+      while (gate.isClosed) {
+        yield* gate.pass();
+        yield* renew();
+      }
+      gate.working++;
+      try {
+        if (yield* this.#takeOnce(server, sizeClass, refs, caller)) return;
+      } finally {
+        gate.working--;
+      }
       const nowNs = this.#context.nowNs();
       if (deadlineNs === 0) deadlineNs = nowNs + this.#patienceNs();
       if (nowNs > deadlineNs) throw exhausted(sizeClass, refs.length, this.#patienceNs());
@@ -87,6 +102,18 @@ export class FreeBuffers {
     for (const target of refs) {
       this.#list(server, this.#layout.bucketOf(target), sizeClass).free.push(target);
     }
+  }
+
+  /** Forgets what it holds of a server, which has taken it back. */
+  drop(server: number): void {
+    const perServer = this.#layout.buckets * sizeClassCount;
+    const own = this.#lists.slice(server * perServer, (server + 1) * perServer);
+    for (const list of own) list.free.length = 0;
+  }
+
+  /** All of them. */
+  *held(): Generator<Reference> {
+    for (const list of this.#lists) yield* list.free;
   }
 
   /** Bytes of the free buffers that this node holds. */
@@ -132,7 +159,7 @@ export class FreeBuffers {
   *#askAhead(server: number, bucket: number, sizeClass: number, list: List): Program<void> {
     const caller = this.#callers.take();
     try {
-      yield* this.#ask(server, bucket, sizeClass, list, caller);
+      yield* ignoreLoss(this.#gate.work(() => this.#ask(server, bucket, sizeClass, list, caller)));
     } finally {
       list.asked = false;
       this.#callers.giveBack(caller);
@@ -146,11 +173,12 @@ export class FreeBuffers {
     list: List,
     caller: RpcCaller,
   ): Program<void> {
-    const request = newRequest(operations.ask, 0);
+    const request = newRequest(operations.ask, 0, this.#context.incarnation);
     requestHead.field.sizeClass.set(request, 0, sizeClass);
     requestHead.field.bucket.set(request, 0, bucket);
-    const node = this.#servers[server] as number;
-    const reply = yield* caller.call(node, requestPort, request);
+    const reply = yield* this.#servers.call(server, request, caller);
+    if (replyHead.field.status.get(reply, 0) === statuses.refused)
+      throw givenUp(this.#context.node);
     const count = replyHead.field.count.get(reply, 0);
     list.free.push(...entriesAt(reply, replyHead.sizeBytes, count));
     caller.release();

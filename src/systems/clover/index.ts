@@ -1,7 +1,9 @@
 import type { System, SystemPromise } from '../system.ts';
+import { auditClover } from './audit.ts';
 import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
 import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
 import { messageBytesMax } from './messages.ts';
+import { HeadTable } from './metadata/head-table.ts';
 import { MetadataServer } from './metadata/server.ts';
 import { CloverNode } from './node.ts';
 import { planPools } from './pools.ts';
@@ -37,7 +39,7 @@ export const system: System<CloverConfig> = {
         name: `ms${i}`,
         role: 'metadata' as const,
         cores: config.handlers + 1,
-        regions: [],
+        regions: [HeadTable.region(shape, config)],
       })),
       messageBytesMax: messageBytesMax(shape),
       // Every client may have a call under way, and the background a few.
@@ -46,6 +48,15 @@ export const system: System<CloverConfig> = {
   },
   openNode: (site, config) => new CloverNode(site, config),
   openServer: (site, config, _role, index) => new MetadataServer(site, config, index),
+  takeOver: (site, config, _role, index, fault) => new MetadataServer(site, config, index, fault),
+  audit: (site, config, image, nodes, servers) =>
+    auditClover(
+      site,
+      config,
+      image,
+      nodes as readonly CloverNode[],
+      servers as readonly MetadataServer[],
+    ),
   locate: (site, config, address) =>
     new CloverLayout(site.cluster, site.shape, config).locate(address),
 };
@@ -58,7 +69,7 @@ function promises(): SystemPromise[] {
       holds: 'needs timing bounds',
       because:
         'a READ is trusted without a checksum while it took less than the time that retired buffers ' +
-        'rest, so a verb bound that is too small, or clocks of unlike rates, let torn data through',
+        'rest, so clocks of unlike rates let torn data through; with reuse=epochs no clock matters',
     },
     {
       promise: 'atomic write',

@@ -35,22 +35,25 @@ export class CloverLayout {
   readonly #handlesPerNode: number;
   readonly #firstIndex: number[] = [];
   readonly #classOffset: number[] = [];
+  readonly #cluster: ClusterMap;
+  /** Which memory node each bucket lies on: its own, until another takes its place. */
+  readonly #placement: number[] = [];
   readonly #shortcutBase: Address[] = [];
   readonly #bufferBase: Address[] = [];
 
   constructor(cluster: ClusterMap, shape: StoreShape, config: CloverConfig) {
+    this.#cluster = cluster;
     this.plan = planPools(shape, config);
     this.replicas = shape.replicas;
     this.servers = config.metadataServers;
     const memoryNodes = cluster.withRole('memory');
-    this.buckets = memoryNodes.length;
-    for (const [d, node] of memoryNodes.entries()) {
+    this.buckets = shape.memoryNodes;
+    for (const [d, node] of memoryNodes.slice(0, this.buckets).entries()) {
       assert(
         node.id === d,
         () => `memory node ${d} has id ${node.id}: expected them to come first`,
       );
-      this.#shortcutBase.push(cluster.region(node.id, shortcutRegion).address);
-      this.#bufferBase.push(cluster.region(node.id, bufferRegion).address);
+      this.place(d, node.id);
     }
     let index = 0;
     let offsetBytes = 0;
@@ -70,7 +73,22 @@ export class CloverLayout {
     );
   }
 
-  /** The memory node of a buffer. */
+  /**
+   * Memory node `node` takes the place of bucket `bucket`. Handles stay what they are; addresses that
+   * somebody has kept do not.
+   */
+  place(bucket: number, node: number): void {
+    this.#placement[bucket] = node;
+    this.#shortcutBase[bucket] = this.#cluster.region(node, shortcutRegion).address;
+    this.#bufferBase[bucket] = this.#cluster.region(node, bufferRegion).address;
+  }
+
+  /** By bucket, the memory node that it lies on. */
+  get placement(): readonly number[] {
+    return this.#placement;
+  }
+
+  /** The bucket of a buffer: which of the memory nodes that the store began with. */
   bucketOf(target: Reference): number {
     return Math.floor((handleOf(target) - 1) / this.#handlesPerNode);
   }
@@ -100,9 +118,29 @@ export class CloverLayout {
     );
   }
 
+  /** Handles of all memory nodes run from 1 to this. */
+  get handles(): number {
+    return this.#handlesPerNode * this.buckets;
+  }
+
+  /** Which server's pools a buffer belongs to. */
+  serverOf(target: Reference): number {
+    const sizeClass = this.sizeClassOf(target);
+    const index = this.#indexOf(target, sizeClass);
+    let server = 0;
+    while (index >= this.share(sizeClass, server)[1]) server++;
+    return server;
+  }
+
+  /** Counted within its memory node and class. */
+  #indexOf(target: Reference, sizeClass: number): number {
+    const index = (handleOf(target) - 1) % this.#handlesPerNode;
+    return index - (this.#firstIndex[sizeClass] as number);
+  }
+
   /** Whether a word that was read may be followed: a foreign or torn one must not end the run. */
   isHandle(handle: number): boolean {
-    return handle >= 1 && handle <= this.#handlesPerNode * this.buckets;
+    return handle >= 1 && handle <= this.handles;
   }
 
   handle(bucket: number, sizeClass: number, index: number): number {
@@ -116,6 +154,15 @@ export class CloverLayout {
       Math.floor((count * server) / this.servers),
       Math.floor((count * (server + 1)) / this.servers),
     ];
+  }
+
+  /** All shortcut slots that a server may give out. */
+  *slotsOf(server: number): Generator<number> {
+    for (let bucket = 0; bucket < this.buckets; bucket++) {
+      for (let index = 0; index < this.plan.shortcutSlotsPerServer; index++) {
+        yield this.slot(bucket, server, index);
+      }
+    }
   }
 
   slotOf(chain: number): number {
@@ -141,8 +188,8 @@ export class CloverLayout {
 
   /** `buffer 12 of class 1024 + 8` or `shortcut of slot 3, word 1`. */
   locate(address: Address): string | undefined {
-    const bucket = nodeOf(address);
-    if (bucket >= this.buckets) return undefined;
+    const bucket = this.#placement.indexOf(nodeOf(address));
+    if (bucket < 0) return undefined;
     const inBuffers = address - (this.#bufferBase[bucket] as number);
     if (inBuffers >= 0 && inBuffers < this.plan.bufferRegionBytes) {
       let c = sizeClassCount - 1;

@@ -2,8 +2,9 @@ import { type Program, sleep } from '../../core/effect.ts';
 import { u53 } from '../../core/layout.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
 import type { CloverLayout } from './layout.ts';
-import { newRequest, operations, requestHead, requestPort } from './messages.ts';
+import { newRequest, operations, requestHead } from './messages.ts';
 import type { Reference } from './pointer.ts';
+import { ignoreLoss, type Servers } from './recovery/servers.ts';
 
 const counter = u53.at(0);
 
@@ -43,7 +44,7 @@ export class LoadMeter {
   }
 
   /** Background program: reports each window to every server, and starts the next. */
-  *report(caller: RpcCaller, servers: readonly number[], windowNs: number): Program<never> {
+  *report(caller: RpcCaller, servers: Servers, windowNs: number): Program<never> {
     for (;;) {
       yield* sleep(windowNs);
       const request = newRequest(operations.report, 8 * this.#bytes.length);
@@ -52,8 +53,8 @@ export class LoadMeter {
         counter.set(request, requestHead.sizeBytes + 8 * d, bytes);
       }
       this.#bytes.fill(0);
-      for (const server of servers) {
-        yield* caller.call(server, requestPort, request);
+      for (let server = 0; server < servers.count; server++) {
+        yield* ignoreLoss(servers.call(server, request, caller));
         caller.release();
       }
     }

@@ -2,9 +2,19 @@ import { FarsideError } from '../../core/errors.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import { layout, u8, u16, u32, u53, u64 } from '../../core/layout.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
+import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { StoreShape } from '../system.ts';
 import { buffersPerRequestMax, retireBatchMax } from './config.ts';
-import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from './pointer.ts';
+import type { CloverLayout } from './layout.ts';
+import {
+  areaIn,
+  entryIn,
+  entryLow,
+  handleOf,
+  highHalfFor,
+  type Reference,
+  versionOf,
+} from './pointer.ts';
 
 /**
  * What compute nodes and metadata servers say to each other. Every request starts with the same head:
@@ -12,7 +22,9 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *    0 +-----------+----------+------------+---------+---------+-----+
  *      | operation | class u8 | bucket u16 | count   | key u8  |  -  |   count u16, key length in bytes
  *    8 +-----------+----------+------------+---------+---------+-----+
- *      | chain u53 (remove), epoch (epoch)                           |
+ *      | number u53: the chain (remove), the epoch (epoch), else the |
+ *      | sender's incarnation, or the lost one (lost), or which      |
+ *      | metadata server it is (pause, resume)                       |
  *   16 +-------------------------------------------------------------+
  *      | query:  key                                                 |
  *      | open:   R entry words | key                                 |
@@ -20,6 +32,8 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *      | ask:    -                                                   |
  *      | retire: count retire records                                |
  *      | report: count u53: bytes moved at each memory node          |
+ *      | lost:   node u53                                            |
+ *      | pause, resume, memory, rebuild: see their layouts below     |
  *      +-------------------------------------------------------------+
  *
  * and every reply with this, then `count` entry words (query, open: R of them; ask: free buffers):
@@ -29,6 +43,8 @@ import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from
  *    8 +-----------+-----+-----------+----------+
  *      | chain u53 (query, open)                |
  *   16 +----------------------------------------+
+ *
+ * (lost: a recovery report instead, drawn below).
  */
 export const requestHead = layout('metadata request', {
   operation: u8,
@@ -70,29 +86,149 @@ export const operations = {
   retire: 5,
   report: 6,
   epoch: 7,
+  lost: 8,
+  pause: 9,
+  resume: 10,
+  memory: 11,
+  rebuild: 12,
 } as const;
 
-export const statuses = { ok: 1, absent: 2, exists: 3, refused: 4, full: 5 } as const;
+/** `pause`, server to compute node: `all` 0 or 1: forget what is of this server, or of all of them. */
+export const pauseBody = layout('pause', {
+  all: u53,
+  /** Of the server that asks. */
+  incarnation: u53,
+  /** 1 + a memory node that is lost or has started anew: verbs in doubt there are none any more. */
+  healed: u53,
+});
+
+/**
+ * The answer of a node that is at rest; then, by bucket, its memory node (u53), and `lost` pairs of a
+ * compute node and an incarnation of it that is lost.
+ */
+export const pausedBody = layout('paused', { incarnation: u53, placementVersion: u53, lost: u53 });
+/** Of those that are known, the last so many are told. */
+export const lostToldMax = 32;
+export const lostPair = layout('lost incarnation', { node: u53, incarnation: u53 });
+
+/** `resume`, server to compute node; then `count` placements of buckets. */
+export const resumeBody = layout('resume', { epoch: u53, placementVersion: u53 });
+
+const placementWord = u53.at(0);
+
+export function storePlacements(bytes: Uint8Array, at: number, layout: CloverLayout): void {
+  for (const [bucket, node] of layout.placement.entries()) {
+    placementWord.set(bytes, at + 8 * bucket, node);
+  }
+}
+
+/** By bucket, its memory node; undefined where the message is too short for all. */
+export function placementsIn(
+  bytes: Uint8Array,
+  at: number,
+  layout: CloverLayout,
+): number[] | undefined {
+  if (bytes.length < at + 8 * layout.buckets) return undefined;
+  return layout.placement.map((_, bucket) => placementWord.get(bytes, at + 8 * bucket));
+}
+
+/** `memory` (to the first server) and `rebuild` (from it to the others): a memory node and its fate. */
+export const memoryBody = layout('memory fault', { kind: u53, node: u53, to: u53 });
+
+export const memoryKinds = ['memoryRestarted', 'memoryLost', 'memoryMoved'] as const;
+
+export function memoryRequest(
+  operation: number,
+  fault: Extract<Fault, { kind: (typeof memoryKinds)[number] }>,
+): Uint8Array {
+  const request = newRequest(operation, memoryBody.sizeBytes);
+  const f = memoryBody.field;
+  const to =
+    fault.kind === 'memoryMoved' ? fault.to : fault.kind === 'memoryLost' ? fault.spare : undefined;
+  f.kind.set(request, requestHead.sizeBytes, memoryKinds.indexOf(fault.kind));
+  f.node.set(request, requestHead.sizeBytes, fault.node);
+  f.to.set(request, requestHead.sizeBytes, to === undefined ? 0 : to + 1);
+  return request;
+}
+
+export function memoryFaultIn(
+  body: Uint8Array,
+): Extract<Fault, { kind: (typeof memoryKinds)[number] }> {
+  if (body.length < requestHead.sizeBytes + memoryBody.sizeBytes) {
+    throw corrupt('a memory fault', body.length);
+  }
+  const f = memoryBody.field;
+  const kind = memoryKinds[f.kind.get(body, requestHead.sizeBytes)];
+  const node = f.node.get(body, requestHead.sizeBytes);
+  const to = f.to.get(body, requestHead.sizeBytes) - 1;
+  if (kind === 'memoryMoved') return { kind, node, to };
+  if (kind === 'memoryLost') return { kind, node, spare: to < 0 ? undefined : to };
+  if (kind === 'memoryRestarted') return { kind, node };
+  throw new FarsideError('FARSIDE_CORRUPT', 'a message names a memory fault that there is not');
+}
+
+/** The node of a `lost` request, behind its head. */
+export const lostNode = u53.at(0);
+
+/** What a reply to `lost` says: a RecoveryReport. */
+export const recoveryBody = layout('recovery report', {
+  locksBroken: u53,
+  entriesRepaired: u53,
+  buffersReclaimed: u53,
+  bytesMoved: u53,
+});
+
+export function recoveryReply(report: RecoveryReport): Uint8Array {
+  const reply = new Uint8Array(replyHead.sizeBytes + recoveryBody.sizeBytes);
+  replyHead.field.status.set(reply, 0, statuses.ok);
+  const f = recoveryBody.field;
+  f.locksBroken.set(reply, replyHead.sizeBytes, report.locksBroken);
+  f.entriesRepaired.set(reply, replyHead.sizeBytes, report.entriesRepaired);
+  f.buffersReclaimed.set(reply, replyHead.sizeBytes, report.buffersReclaimed);
+  f.bytesMoved.set(reply, replyHead.sizeBytes, report.bytesMoved);
+  return reply;
+}
+
+export function recoveryIn(reply: Uint8Array): RecoveryReport {
+  const f = recoveryBody.field;
+  return {
+    locksBroken: f.locksBroken.get(reply, replyHead.sizeBytes),
+    entriesRepaired: f.entriesRepaired.get(reply, replyHead.sizeBytes),
+    buffersReclaimed: f.buffersReclaimed.get(reply, replyHead.sizeBytes),
+    bytesMoved: f.bytesMoved.get(reply, replyHead.sizeBytes),
+  };
+}
+
+export const statuses = {
+  ok: 1,
+  absent: 2,
+  exists: 3,
+  refused: 4,
+  full: 5,
+  unavailable: 6,
+} as const;
 
 /** Every metadata server takes requests here, every compute node takes epochs here. */
 export const requestPort = 0;
 
-export function newRequest(operation: number, bodyBytes: number): Uint8Array {
+export function newRequest(operation: number, bodyBytes: number, number = 0): Uint8Array {
   const bytes = new Uint8Array(requestHead.sizeBytes + bodyBytes);
   requestHead.field.operation.set(bytes, 0, operation);
+  requestHead.field.number.set(bytes, 0, number);
   return bytes;
 }
 
-export function newReply(status: number, words = 0): Uint8Array {
-  const bytes = new Uint8Array(replyHead.sizeBytes + 8 * words);
+/** `more`: bytes behind the entry words. */
+export function newReply(status: number, words = 0, more = 0): Uint8Array {
+  const bytes = new Uint8Array(replyHead.sizeBytes + 8 * words + more);
   replyHead.field.status.set(bytes, 0, status);
   replyHead.field.count.set(bytes, 0, words);
   return bytes;
 }
 
 /** A request that carries `key` behind `at` bytes of body. */
-export function newKeyRequest(operation: number, key: Key, at: number): Uint8Array {
-  const bytes = newRequest(operation, at + key.bytes.length);
+export function newKeyRequest(operation: number, key: Key, at: number, number: number): Uint8Array {
+  const bytes = newRequest(operation, at + key.bytes.length, number);
   requestHead.field.keyBytes.set(bytes, 0, key.bytes.length);
   bytes.set(key.bytes, requestHead.sizeBytes + at);
   return bytes;
@@ -126,6 +262,33 @@ export function entriesAt(bytes: Uint8Array, at: number, count: number): Referen
   return refs;
 }
 
+/** As `entriesAt`, from a peer: each must be a buffer of this store at a version that there is. */
+export function buffersAt(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  layout: CloverLayout,
+): Reference[] {
+  const refs = entriesAt(bytes, at, count);
+  for (const target of refs) {
+    if (!layout.isHandle(handleOf(target)) || versionOf(target) < 1) {
+      throw new FarsideError('FARSIDE_CORRUPT', `a message names buffer ${target}: there is none`);
+    }
+  }
+  return refs;
+}
+
+/** The operation of a request; FARSIDE_CORRUPT where it is shorter than what it says it holds. */
+export function operationIn(body: Uint8Array, replicas: number): number {
+  const operation = body.length < requestHead.sizeBytes ? 0 : (body[0] as number);
+  const count = operation === 0 ? 0 : requestHead.field.count.get(body, 0);
+  let least = requestHead.sizeBytes;
+  if (operation === operations.retire) least += count * retireRecordBytes(replicas);
+  if (operation === operations.report) least += 8 * count;
+  if (body.length < least) throw corrupt(`its ${count} entries`, body.length);
+  return operation;
+}
+
 export function sequenceAt(bytes: Uint8Array, at: number): number {
   return areaIn(loadHalf(bytes, at));
 }
@@ -143,7 +306,8 @@ export function messageBytesMax(shape: StoreShape): number {
   return Math.max(
     requestHead.sizeBytes + 8 * replicas + keyBytesMax,
     requestHead.sizeBytes + retireBatchMax * retireRecordBytes(replicas),
-    requestHead.sizeBytes + 8 * memoryNodes,
+    requestHead.sizeBytes + resumeBody.sizeBytes + 8 * memoryNodes,
+    replyHead.sizeBytes + pausedBody.sizeBytes + 8 * memoryNodes + lostToldMax * lostPair.sizeBytes,
     replyHead.sizeBytes + 8 * 2 * buffersPerRequestMax,
   );
 }

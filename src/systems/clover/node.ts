@@ -1,8 +1,9 @@
-import { type Program, sleep } from '../../core/effect.ts';
-import { assert, FarsideError } from '../../core/errors.ts';
+import type { Address } from '../../core/address.ts';
+import type { Program } from '../../core/effect.ts';
+import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import type { Message } from '../../core/message.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
+import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
@@ -15,21 +16,20 @@ import { LoadMeter } from './load-meter.ts';
 import {
   entriesAt,
   newKeyRequest,
-  newReply,
   operations,
   replyHead,
-  requestHead,
   requestPort,
   sequenceAt,
   statuses,
 } from './messages.ts';
-import { noReference, type Reference } from './pointer.ts';
+import { noReference, ownerNumber, type Reference } from './pointer.ts';
+import { Consent, epochsUnusedMax } from './recovery/consent.ts';
+import { Gate } from './recovery/gate.ts';
+import { NodeRecovery } from './recovery/node-recovery.ts';
+import { givenUp, Servers } from './recovery/servers.ts';
 import { RetireQueue } from './retire-queue.ts';
-import { reuseDelayNs } from './timing.ts';
-
-/** A cursor that no operation has validated for that many epochs is a miss. */
-const epochsUnusedMax = 2;
-const consentPollNs = 1000;
+import { checkKey } from './sizes.ts';
+import { restNs } from './timing.ts';
 
 /** What happened on this node; one object, so that counting costs one store. */
 export class CloverEvents {
@@ -43,6 +43,7 @@ export class CloverEvents {
   heldWaits = 0;
   tombstonesMet = 0;
   epochsAcknowledged = 0;
+  malformed = 0;
 }
 
 /** One compute node: cursors and free buffers that its clients share, and what runs behind them. */
@@ -57,16 +58,23 @@ export class CloverNode implements SystemNode {
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
+  /** READs that take as long are repeated. */
   readonly reuseDelayNs: number;
-  /** A get waits for both READs, meters no load and verifies no checksum. */
-  readonly isPlain: boolean;
-  /** This node's index among compute nodes. */
-  readonly index: number;
+  /** A get waits for both READs, meters no load, verifies no checksum, and nothing holds it back. */
+  isPlain: boolean;
+  readonly #canBePlain: boolean;
+  /** Names this node in the headers that it holds; see pointer.ts. */
+  readonly owner: number;
   /** Newest epoch heard of, by server. */
   readonly epochs: number[];
-  /** A verb ended unknown: it may take effect at any later time, so no epoch may pass. */
-  hasUnknownVerbs = false;
-  readonly #servers: readonly number[];
+  /** Memory nodes where a verb ended unknown: it may take effect at any later time. */
+  readonly doubts = new Set<number>();
+  readonly gate = new Gate();
+  /** Nodes that have started anew, in order: each root program makes itself new queue pairs. */
+  readonly restarts: number[] = [];
+  readonly servers: Servers;
+  readonly callers: CallerPool;
+  readonly recovery: NodeRecovery;
   readonly #clients: CloverClient[] = [];
 
   constructor(site: Site, config: CloverConfig) {
@@ -75,24 +83,29 @@ export class CloverNode implements SystemNode {
     this.config = config;
     this.layout = new CloverLayout(cluster, site.shape, config);
     this.cursors = new CursorTable(config.cursorsMax, config.evictBy);
-    this.reuseDelayNs = reuseDelayNs(context);
-    this.index = cluster.withRole('compute').findIndex((node) => node.id === context.node);
-    this.#servers = cluster.withRole('metadata').map((node) => node.id);
-    this.epochs = this.#servers.map(() => 0);
+    this.reuseDelayNs = restNs(context, config) ?? Number.POSITIVE_INFINITY;
+    this.owner = ownerNumber(context.incarnation);
+    this.servers = new Servers(cluster.withRole('metadata').map((node) => node.id));
+    this.epochs = new Array<number>(this.servers.count).fill(0);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the epoch port is ${port.id}, not ${requestPort}`);
     const callers = new CallerPool(context);
+    this.callers = callers;
+    this.recovery = new NodeRecovery(this);
     this.loads = config.loadBalance === 'load' ? new LoadMeter(this.layout.buckets) : undefined;
-    this.isPlain =
+    this.#canBePlain =
       config.readWait === 'both' && !config.verifyReads && config.loadBalance === 'round-robin';
-    this.free = new FreeBuffers(context, config, this.layout, this.#servers, callers, this.loads);
-    this.retire = new RetireQueue(context, config, this.#servers, callers);
+    this.isPlain = this.#canBePlain;
+    const { servers, gate, doubts } = this;
+    this.free = new FreeBuffers(context, config, this.layout, servers, gate, callers, this.loads);
+    this.retire = new RetireQueue(context, config, servers, callers, gate, doubts);
+    const consent = new Consent(this);
     this.background = [
-      serve(context, port, (request) => this.#acknowledgeEpoch(request)),
-      this.retire.sendLeftovers(),
+      serve(context, port, (request) => consent.answer(request)),
+      this.retire.sendLeftovers(this.restarts),
       ...(this.loads === undefined
         ? []
-        : [this.loads.report(callers.take(), this.#servers, config.loadWindowNs)]),
+        : [this.loads.report(callers.take(), servers, config.loadWindowNs)]),
     ];
     this.statistics = this.#statistics();
   }
@@ -103,13 +116,43 @@ export class CloverNode implements SystemNode {
     return client;
   }
 
-  serverOf(key: Key): number {
-    return key.hash % this.#servers.length;
+  recover(fault: Fault): Program<RecoveryReport> {
+    return this.recovery.recover(fault);
   }
 
-  /** Node id of a server. */
-  serverNode(server: number): number {
-    return this.#servers[server] as number;
+  /** Free buffers of this node. */
+  heldBuffers(): Iterable<Reference> {
+    return this.free.held();
+  }
+
+  *held(): Generator<Address> {
+    for (const target of this.heldBuffers()) yield this.layout.addressOf(target);
+  }
+
+  get clients(): readonly CloverClient[] {
+    return this.#clients;
+  }
+
+  serverOf(key: Key): number {
+    return key.hash % this.servers.count;
+  }
+
+  /** A server begins to rebuild what it knows: nothing new begins here until it has ended. */
+  pause(server: number): void {
+    this.gate.close(server, this.site.context.nowNs());
+    this.isPlain = false;
+  }
+
+  resume(server: number): void {
+    this.gate.open(server, this.site.context.nowNs());
+    this.isPlain = this.#canBePlain && !this.gate.isClosed;
+  }
+
+  /** Forgets everything that refers to buffers of a server: it counts them all as free but its tails. */
+  forget(server: number): void {
+    this.cursors.removeUnusedSince(server, Number.POSITIVE_INFINITY);
+    this.free.drop(server);
+    this.retire.drop(server);
   }
 
   /**
@@ -143,19 +186,13 @@ export class CloverNode implements SystemNode {
     startedFrom: Reference = noReference,
   ): Program<Cursor | undefined> {
     this.events.queries++;
-    const { keyBytesMax } = this.site.shape;
-    assert(
-      key.bytes.length <= keyBytesMax,
-      () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
-      'FARSIDE_KEY',
-    );
+    checkKey(this.site.shape, key);
     const server = this.serverOf(key);
-    const reply = yield* caller.call(
-      this.serverNode(server),
-      requestPort,
-      newKeyRequest(operations.query, key, 0),
-    );
-    const isKnown = replyHead.field.status.get(reply, 0) === statuses.ok;
+    const request = newKeyRequest(operations.query, key, 0, this.site.context.incarnation);
+    const reply = yield* this.servers.call(server, request, caller);
+    const status = replyHead.field.status.get(reply, 0);
+    if (status === statuses.refused) throw givenUp(this.site.context.node);
+    const isKnown = status === statuses.ok;
     if (isKnown) this.site.context.charge('update');
     const cursor = isKnown ? this.learn(key, reply, epoch, startedFrom) : undefined;
     if (!isKnown) this.cursors.remove(key);
@@ -177,32 +214,6 @@ export class CloverNode implements SystemNode {
     const cursor = new Cursor(key, server, chain, refs, sequence, epoch, this.layout);
     this.cursors.add(cursor);
     return cursor;
-  }
-
-  /**
-   * A server proposes an epoch. From now on it is this node's; the consent waits until every operation
-   * that began before has ended, since it may hold references older than the cursors' limit allows.
-   * New operations are not held up. After the wait's bound the answer is no, and the server asks again.
-   */
-  *#acknowledgeEpoch(request: Message): Program<Uint8Array> {
-    const server = this.#servers.indexOf(request.from);
-    const epoch = requestHead.field.number.get(request.body, 0);
-    if (server < 0 || requestHead.field.operation.get(request.body, 0) !== operations.epoch) {
-      throw new FarsideError('FARSIDE_CORRUPT', `node ${request.from} sent no epoch`);
-    }
-    this.epochs[server] = Math.max(this.epochs[server] as number, epoch);
-    const underWay = this.#clients
-      .filter((client) => client.isBusy)
-      .map((client) => ({ client, serial: client.serial }));
-    const deadlineNs = this.site.context.nowNs() + this.config.epochNs;
-    while (underWay.some(({ client, serial }) => client.serial === serial)) {
-      if (this.site.context.nowNs() > deadlineNs) return newReply(statuses.refused);
-      yield* sleep(consentPollNs);
-    }
-    if (this.hasUnknownVerbs) return newReply(statuses.refused);
-    this.cursors.removeUnusedSince(server, epoch - epochsUnusedMax + 1);
-    this.events.epochsAcknowledged++;
-    return newReply(statuses.ok);
   }
 
   #statistics(): SystemStatistics {

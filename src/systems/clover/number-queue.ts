@@ -30,6 +30,13 @@ export class NumberQueue {
     return value;
   }
 
+  /** All entries, the oldest first. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let i = 0; i < this.#length; i++) {
+      yield this.#ring[(this.#head + i) & (this.#ring.length - 1)] as number;
+    }
+  }
+
   #grow(): void {
     const old = this.#ring;
     const ring = new Float64Array(old.length * 2);

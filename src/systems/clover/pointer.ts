@@ -21,14 +21,16 @@ import { twoTo32 } from '../../core/word.ts';
  *   |-----------------------------|-----------|-----------|-----------|-------------------|-----|
  *   | header of a tail            | 0         | 0         | buffer's  | 0                 | 0   |
  *   | header of a tombstone       | 0         | 0         | buffer's  | 1023              | 0   |
- *   | header, write under way     | 0 or new  | 0 or new  | buffer's  | writer's node + 1 | 1   |
+ *   | header, write under way     | 0 or new  | 0 or new  | buffer's  | writer's number   | 1   |
  *   | header, linked              | successor | successor | buffer's  | its sequence      | 0   |
  *   | shortcut, message           | target    | 0         | target's  | its sequence      | 0   |
  *
  * The last row is the paper's "entry form", the linked header its "next form". `sequence` counts the
  * versions of a chain modulo 1024 and tells which of two pointers is further along; without it a
  * reader cannot see that a shortcut is behind its own cursor, and walks backwards. A tombstone's area
- * makes its header differ from a tail's, so that no CAS can ever link a version behind it.
+ * makes its header differ from a tail's, so that no CAS can ever link a version behind it. A writer's
+ * number is that of its node's *incarnation*: were it the node's, a survivor that is slow to undo a dead
+ * writer's B_w could undo that of its next life, at the same version.
  */
 
 /** A buffer at one GC version: handle x 256 + version, a 40-bit integer. 0 is "none". */
@@ -39,8 +41,13 @@ export const noReference: Reference = 0;
 export const sequenceModulus = 1024;
 /** `area` of a tombstone's header. */
 export const tombstoneArea = 1023;
-/** Writers are named by compute-node index + 1 in the area, and 1023 is taken. */
-export const computeNodesMax = 1022;
+/** Writers are numbered from 1 in the area, and 1023 is taken. */
+export const ownersMax = 1022;
+
+/** Names a writer in the words it holds: different among so many starts of nodes in a row. */
+export function ownerNumber(incarnation: number): number {
+  return 1 + (incarnation % ownersMax);
+}
 
 export function reference(handle: number, version: number): Reference {
   assert(

@@ -1,7 +1,8 @@
-import { batch, flush, type Program, type Verb, write } from '../../core/effect.ts';
+import { flush, type Program, type Verb, write } from '../../core/effect.ts';
 import { storeHalf } from '../../core/word.ts';
 import type { CloverNode } from './node.ts';
 import { handleOf, highHalfFor, linkLow, type Reference, versionOf } from './pointer.ts';
+import type { Writer } from './writer.ts';
 
 /**
  * The second and third round trip of a replicated put: link version n + 1 behind version n in all R
@@ -30,13 +31,13 @@ import { handleOf, highHalfFor, linkLow, type Reference, versionOf } from './poi
  * written by round 1 before; a reader that still gets an older word for another copy reads again.
  */
 export function* publishReplicated(
-  node: CloverNode,
+  writer: Writer,
   old: readonly Reference[],
-  next: readonly Reference[],
   sequence: number,
 ): Program<void> {
-  yield* batch(...headerWrites(node, old, next, node.index + 1, true));
-  yield* batch(...headerWrites(node, old, next, sequence, false));
+  const { node, refs } = writer;
+  yield* writer.run(headerWrites(node, old, refs, node.owner, true));
+  yield* writer.run(headerWrites(node, old, refs, sequence, false));
 }
 
 function headerWrites(

@@ -1,5 +1,16 @@
+import { nodeOf } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
-import { batch, flush, type Program, sleep, type Verb, writeWord } from '../../core/effect.ts';
+import {
+  batch,
+  flush,
+  type Program,
+  reconnect,
+  sleep,
+  type Verb,
+  VerbError,
+  writeWord,
+} from '../../core/effect.ts';
+import type { RpcCaller } from '../../core/rpc.ts';
 import { packWord } from '../../core/word.ts';
 import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
@@ -8,12 +19,14 @@ import {
   newRequest,
   operations,
   requestHead,
-  requestPort,
   retireHead,
   retireRecordBytes,
   storeEntry,
 } from './messages.ts';
 import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
+import { inDoubt } from './recovery/doubt.ts';
+import type { Gate } from './recovery/gate.ts';
+import { LostError, type Servers } from './recovery/servers.ts';
 
 /** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */
 const lanes = 4;
@@ -48,22 +61,29 @@ export class RetireQueue {
   linksRetired = 0;
   readonly #context: NodeContext;
   readonly #config: CloverConfig;
-  readonly #servers: readonly number[];
+  readonly #servers: Servers;
+  readonly #gate: Gate;
+  /** Memory nodes where a WRITE of this queue is in doubt. */
+  readonly #doubts: Set<number>;
   readonly #callers: CallerPool;
   readonly #lanes: Lane[];
 
   constructor(
     context: NodeContext,
     config: CloverConfig,
-    servers: readonly number[],
+    servers: Servers,
     callers: CallerPool,
+    gate: Gate,
+    doubts: Set<number>,
   ) {
     this.#context = context;
     this.#config = config;
     this.#servers = servers;
+    this.#gate = gate;
+    this.#doubts = doubts;
     this.#callers = callers;
     this.#lanes = Array.from(
-      { length: servers.length * lanes },
+      { length: servers.count * lanes },
       (_, i) => new Lane(Math.floor(i / lanes)),
     );
   }
@@ -87,10 +107,12 @@ export class RetireQueue {
     return this.#lanes.reduce((sum, lane) => sum + lane.links.length, 0);
   }
 
-  /** Background program: sends batches that do not fill up. */
-  *sendLeftovers(): Program<never> {
+  /** Background program: sends batches that do not fill up. `restarts`: see CloverNode. */
+  *sendLeftovers(restarts: readonly number[]): Program<never> {
+    let seen = 0;
     for (;;) {
       yield* sleep(this.#config.retireIntervalNs);
+      while (seen < restarts.length) yield* reconnect(restarts[seen++] as number);
       for (const lane of this.#lanes) {
         if (lane.draining || lane.links.length === 0) continue;
         lane.draining = true;
@@ -99,20 +121,47 @@ export class RetireQueue {
     }
   }
 
+  /** Forgets the links of a server, which has found them by itself. */
+  drop(server: number): void {
+    for (const lane of this.#lanes) if (lane.server === server) lane.links.length = 0;
+  }
+
   /** Works on a lane until it holds fewer than `least` links. */
   *#drain(lane: Lane, least: number): Program<void> {
     const caller = this.#callers.take();
     try {
       while (lane.links.length >= least) {
-        const links = lane.links.splice(0, this.#config.retireBatch);
-        yield* this.#writeShortcuts(links);
-        yield* caller.call(this.#servers[lane.server] as number, requestPort, retireRequest(links));
-        caller.release();
-        this.linksRetired += links.length;
+        if (!(yield* this.#gate.work(() => this.#send(lane, caller)))) return;
       }
     } finally {
       lane.draining = false;
       this.#callers.giveBack(caller);
+    }
+  }
+
+  /**
+   * Sends one batch; false where a memory node or the server does not answer. The links then wait for
+   * better times, or for a recovery that finds them in memory and has this queue forget them.
+   */
+  *#send(lane: Lane, caller: RpcCaller): Program<boolean> {
+    const links = lane.links.splice(0, this.#config.retireBatch);
+    // Forgotten while the gate was closed.
+    if (links.length === 0) return false;
+    try {
+      yield* this.#writeShortcuts(links);
+      const request = retireRequest(links, this.#context.incarnation);
+      yield* this.#servers.call(lane.server, request, caller);
+      caller.release();
+      this.linksRetired += links.length;
+      return true;
+    } catch (error) {
+      lane.links.unshift(...links);
+      if (error instanceof VerbError) {
+        yield* reconnect(nodeOf(error.address));
+        return false;
+      }
+      if (error instanceof LostError) return false;
+      throw error;
     }
   }
 
@@ -139,13 +188,17 @@ export class RetireQueue {
       }
     }
     this.shortcutWrites += newest.size;
-    if (verbs.length > 0) yield* batch(...verbs);
+    try {
+      if (verbs.length > 0) yield* batch(...verbs);
+    } finally {
+      for (const node of inDoubt(verbs)) this.#doubts.add(node);
+    }
   }
 }
 
-function retireRequest(links: readonly Link[]): Uint8Array {
+function retireRequest(links: readonly Link[], incarnation: number): Uint8Array {
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
-  const request = newRequest(operations.retire, links.length * recordBytes);
+  const request = newRequest(operations.retire, links.length * recordBytes, incarnation);
   requestHead.field.count.set(request, 0, links.length);
   for (const [i, { cursor, old, refs, sequence }] of links.entries()) {
     const at = requestHead.sizeBytes + i * recordBytes;

@@ -1,4 +1,5 @@
 import type { NodeContext } from '../../core/context.ts';
+import type { CloverConfig } from './config.ts';
 
 /**
  * The time that a retired buffer rests before it may be written again, and the longest that a READ may
@@ -21,6 +22,17 @@ import type { NodeContext } from '../../core/context.ts';
  */
 export function reuseDelayNs(context: NodeContext): number {
   return Math.min(delayVerbs * context.verbBoundNs, delayNsMax);
+}
+
+/**
+ * How long retired buffers rest; undefined where they wait for consent instead (`reuse=epochs`). Then
+ * the claim holds for a READ of any length: at d > h + anything, a foreign word means that v was handed
+ * out again, and that takes a round of consent that began after r, so after h. The reader's node
+ * consents once every operation that it had begun before has ended, and this one has not. No clock is
+ * read.
+ */
+export function restNs(context: NodeContext, config: CloverConfig): number | undefined {
+  return config.reuse === 'epochs' ? undefined : reuseDelayNs(context);
 }
 
 /**

@@ -158,7 +158,7 @@ describe('B_w left standing by a writer that died', () => {
       error = thrown as FarsideError;
     }
     expect(error?.code).toBe('FARSIDE_TIMEOUT');
-    expect(error?.message).toContain('by compute node 17 ');
+    expect(error?.message).toContain('by incarnation 17 ');
     expect(store.node().events.heldWaits).toBeGreaterThan(1);
     expect(store.node().free.heldBytes()).toBeGreaterThanOrEqual(used);
   });

@@ -30,6 +30,7 @@ import {
   tombstoneArea,
   versionOf,
 } from './pointer.ts';
+import { repairHeld } from './recovery/repair.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a READ of one buffer says. */
@@ -324,6 +325,11 @@ export class Walker {
     const { node } = this;
     const { context } = node.site;
     const here = this.refs[0] as Reference;
+    const writer = areaIn(loadHalf(this.scratch.bytes, 0));
+    if (node.recovery.isLost(writer)) {
+      yield* repairHeld(node.recovery, this.refs, this.sequence);
+      return;
+    }
     const nowNs = context.nowNs();
     node.events.heldWaits++;
     if (here !== this.#heldAt) {
@@ -332,11 +338,10 @@ export class Walker {
     }
     const boundNs = heldBoundVerbs * context.verbBoundNs;
     if (nowNs - this.#heldSinceNs > boundNs) {
-      const owner = areaIn(loadHalf(this.scratch.bytes, 0)) - 1;
       throw new FarsideError(
         'FARSIDE_TIMEOUT',
-        `a replicated write by compute node ${owner} has held this key for more than ${boundNs} ` +
-          'ns: if that node has died, its write must be completed or undone first',
+        `a replicated write by incarnation ${writer - 1} has held this key for more than ${boundNs} ` +
+          'ns: if that compute node has died, tell a survivor of it (computeLost)',
       );
     }
     yield* sleep(heldPollNs);

@@ -1,4 +1,5 @@
 import {
+  type Batch,
   batch,
   cas,
   compute,
@@ -50,6 +51,8 @@ export class Writer {
   readonly walker: Walker;
   /** The buffers that the version being written will lie in. */
   readonly refs: Reference[];
+  /** What was posted last: after an error, which verbs are in doubt. */
+  posted: readonly Verb<unknown>[] = [];
   readonly #images: Uint8Array[];
 
   constructor(node: CloverNode, walker: Walker, classMax: number) {
@@ -82,6 +85,12 @@ export class Writer {
       image.fill(0, recordEnd, size);
     }
     yield* compute(this.node.config.checksumBy, recordEnd - 8 * replicas);
+  }
+
+  /** Posts and waits; throws where a verb did not end ok. */
+  run(verbs: readonly Verb<unknown>[]): Batch {
+    this.posted = verbs;
+    return batch(...verbs);
   }
 
   /** WRITEs of all copies, whole class each; with a FLUSH behind each in flush mode. */
@@ -120,7 +129,7 @@ export class Writer {
       yield* this.encode(key, value, cursor.chain, isTombstone);
       const isReplicated = node.layout.replicas > 1;
       const writes = this.writes();
-      if (!isReplicated) yield* batch(...writes);
+      if (!isReplicated) yield* this.run(writes);
       walker.start(cursor);
       const { chain } = cursor;
       cursor = yield* this.#link(key, cursor, epoch, isReplicated ? writes : []);
@@ -129,7 +138,7 @@ export class Writer {
       if (cursor.chain !== chain) continue;
       const old = walker.refs[0] as Reference;
       const sequence = nextSequence(walker.sequence);
-      if (isReplicated) yield* publishReplicated(node, walker.refs, this.refs, sequence);
+      if (isReplicated) yield* publishReplicated(this, walker.refs, sequence);
       return { cursor, old, sequence };
     }
     throw tooContended(key);
@@ -151,7 +160,7 @@ export class Writer {
       const swap = this.#swap();
       const verbs = attempt === 0 ? [...beside, swap] : [swap];
       if (node.site.context.durability === 'flush') verbs.push(flush(swap.address, 8));
-      yield* batch(...verbs);
+      yield* this.run(verbs);
       const tail = walker.refs[0] as Reference;
       if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
       node.events.casLost++;
@@ -178,7 +187,7 @@ export class Writer {
             highHalfFor(handleOf(next)),
             linkLow(next, own, nextSequence(walker.sequence), false),
           )
-        : packWord(0, tailLow(own, node.index + 1, true));
+        : packWord(0, tailLow(own, node.owner, true));
     return cas(node.layout.addressOf(tail), packWord(0, tailLow(own)), desired);
   }
 

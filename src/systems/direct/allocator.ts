@@ -6,31 +6,18 @@ import {
   compute,
   flush,
   type Program,
-  readWord,
   sleep,
   type Verb,
-  VerbError,
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
-import { highHalf, lowHalf } from '../../core/word.ts';
 import type { Geometry } from './geometry.ts';
 import { noteClaim } from './locate.ts';
-import { type Run, readDirectory, runSlots } from './runs.ts';
+import { listBusy, listRetriesMax, SlotOffers } from './offers.ts';
+import { runSlots } from './runs.ts';
 import { type SizeClass, sizeClassAt, sizeClasses, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
-import {
-  type Claim,
-  decodeLock,
-  freeWord,
-  lockState,
-  nobody,
-  packClaim,
-  packExtent,
-  packOffer,
-  unpackClaim,
-  unpackExtent,
-} from './words.ts';
+import { type Claim, packClaim, packExtent, unpackClaim } from './words.ts';
 
 /** A slot that nobody refers to, and the generation of its next life. */
 export interface FreeSlot {
@@ -43,11 +30,8 @@ export interface FreeSlot {
 export type CountEvent = (name: AllocatorEvent) => void;
 export type AllocatorEvent = 'extentsClaimed' | 'slotsShared' | 'slotsTaken' | 'listRetries';
 
-const listRetriesMax = 10_000;
 /** How often a program looks again whether another of its node has claimed the run it needs. */
 const claimPollNs = 500;
-/** Lock words of a run READ together, while looking for slots on offer. */
-const wordsPerBatch = 64;
 
 /** What a node knows of one primary. */
 class PrimaryPool {
@@ -57,8 +41,6 @@ class PrimaryPool {
   readonly exhausted = new Set<number>();
   /** Classes for which a claim is under way. */
   readonly claiming = new Set<number>();
-  /** By class: the offer word when all that was on offer had gone. */
-  readonly searched = new Map<number, bigint>();
   /** The claim word that this node wrote last, whose directory it has written too. */
   claim = 0n;
 }
@@ -90,6 +72,7 @@ export class SlotAllocator {
   readonly #count: CountEvent;
   /** Whether a primary's memory is being built anew, so that nothing it says counts. */
   readonly #isRebuilding: (primary: number) => boolean;
+  readonly #offers: SlotOffers;
   #pools: PrimaryPool[];
   /** Slots handed out and neither linked nor given back: by primary, slot and its generation. */
   readonly #inUse = new Map<string, FreeSlot>();
@@ -108,6 +91,7 @@ export class SlotAllocator {
     this.#geometry = geometry;
     this.#count = count;
     this.#isRebuilding = isRebuilding;
+    this.#offers = new SlotOffers(context, geometry, count, this);
     this.#pools = Array.from({ length: geometry.memoryNodes }, () => new PrimaryPool());
   }
 
@@ -140,7 +124,7 @@ export class SlotAllocator {
     // A slot is this node's at every moment between the list and the caller's hands.
     const own = free.pop();
     if (own !== undefined) this.borrow(primary, own);
-    const slot = own ?? (yield* this.#take(primary, sizeClass));
+    const slot = own ?? (yield* this.#offers.take(primary, sizeClass));
     if (slot === undefined && this.#isRebuilding(primary)) return undefined;
     if (slot === undefined) {
       throw new FarsideError(
@@ -181,7 +165,7 @@ export class SlotAllocator {
     if (free.length <= runSlots(sizeClass)) return undefined;
     const shared = free.pop() as FreeSlot;
     this.borrow(primary, shared);
-    return this.#share(primary, sizeClass, shared);
+    return this.#offers.share(primary, sizeClass, shared);
   }
 
   /** Whether a slot is this node's: on a list of its own, or handed out to one of its programs. */
@@ -219,22 +203,16 @@ export class SlotAllocator {
   forget(primary: number): void {
     // Their bytes are on offer from now on, and counted by whoever takes them.
     this.#pools[primary] = new PrimaryPool();
+    this.#offers.forget(primary);
     for (const name of [...this.#inUse.keys()]) {
       if (name.startsWith(`${primary} `)) this.#inUse.delete(name);
     }
   }
 
-  /** Lets nodes that have looked in vain look again: there are free slots in that run. */
-  *announce(primary: number, sizeClass: number, extent: number): Program {
-    const address = this.#geometry.offer(primary, sizeClass);
-    let word = yield* readWord(address);
-    for (let tries = 0; tries < listRetriesMax; tries++) {
-      const old = yield* cas(address, word, nextOffer(word, extent));
-      if (old === word) return;
-      this.#count('listRetries');
-      word = old;
-    }
-    throw listBusy(primary, sizeClassAt(sizeClass));
+  /** Lets nodes that have looked in vain look again: that slot is on offer. */
+  *announce(primary: number, sizeClass: SizeClass, slot: number): Program {
+    const extent = yield* this.#offers.runOf(primary, sizeClass, slot);
+    yield* this.#offers.announce(primary, sizeClass.index, extent);
   }
 
   #pool(primary: number): PrimaryPool {
@@ -320,110 +298,4 @@ export class SlotAllocator {
       free.push({ slot: start + i * unitsPerSlot, generation: 1 });
     }
   }
-
-  /**
-   * Takes a slot that is on offer: 3 round trips where it is in the run that was named last, more
-   * where all runs of the class are searched; undefined, after 1, where nothing has been offered
-   * since the last search found nothing.
-   */
-  *#take(primary: number, sizeClass: SizeClass): Program<FreeSlot | undefined> {
-    const pool = this.#pool(primary);
-    const offer = yield* readWord(this.#geometry.offer(primary, sizeClass.index));
-    if (offer === (pool.searched.get(sizeClass.index) ?? 0n)) return undefined;
-    const named = lowHalf(offer) - 1;
-    const near = { firstExtent: named, sizeClass, incarnation: nobody };
-    const found = yield* this.#takeFrom(primary, near);
-    if (found !== undefined) return found;
-    for (const run of yield* readDirectory(this.#geometry, primary, 0)) {
-      if (run.sizeClass !== sizeClass || run.firstExtent === named) continue;
-      const slot = yield* this.#takeFrom(primary, run);
-      if (slot !== undefined) return slot;
-    }
-    // Only what was offered before `offer` was READ has certainly been looked for.
-    pool.searched.set(sizeClass.index, offer);
-    return undefined;
-  }
-
-  *#takeFrom(primary: number, run: Run): Program<FreeSlot | undefined> {
-    const { sizeClass } = run;
-    const count = runSlots(sizeClass);
-    const start = (run.firstExtent * extentBytes) / slotUnitBytes;
-    for (let from = 0; from < count; from += wordsPerBatch) {
-      const slots = Array.from(
-        { length: Math.min(wordsPerBatch, count - from) },
-        (_, i) => start + ((from + i) * sizeClass.strideBytes) / slotUnitBytes,
-      );
-      const words = slots.map((slot) => readWord(this.#geometry.slot(primary, 0, slot)));
-      yield* batch(...words);
-      for (const [i, { word }] of words.entries()) {
-        const { state, incarnation, generation } = decodeLock(word);
-        if (state !== lockState.free || incarnation !== nobody) continue;
-        const slot = slots[i] as number;
-        if (this.owns(primary, slot, sizeClass)) continue;
-        // Before the CAS: once the word names this node, its own recovery would take the slot for one
-        // that it has lost.
-        this.borrow(primary, { slot, generation });
-        if (yield* this.#takeOver(this.#geometry.slot(primary, 0, slot), word, generation)) {
-          this.#count('slotsTaken');
-          return { slot, generation };
-        }
-        this.linked(primary, { slot, generation });
-        this.#count('listRetries');
-      }
-    }
-    return undefined;
-  }
-
-  /** Flushed, or a power loss could offer it again, to another, while this node fills it. */
-  *#takeOver(address: Address, word: bigint, generation: number): Program<boolean> {
-    const take = cas(address, word, freeWord(generation, this.#context.incarnation));
-    yield* batch(take, ...(this.#flushes ? [flush(address, 8)] : []));
-    return take.swapped;
-  }
-
-  /**
-   * Offers a slot to all. It is this node's until the WRITE, and whoever takes it finds it by the
-   * offer word, which follows on the same queue pair.
-   */
-  *#share(primary: number, sizeClass: SizeClass, free: FreeSlot): Program {
-    const offer = this.#geometry.offer(primary, sizeClass.index);
-    const address = this.#geometry.slot(primary, 0, free.slot);
-    try {
-      const word = yield* readWord(offer);
-      const first = yield* this.runOf(primary, sizeClass, free.slot);
-      const swap = cas(offer, word, nextOffer(word, first));
-      yield* batch(writeWord(address, freeWord(free.generation, nobody)), swap);
-      if (!swap.swapped) {
-        this.#count('listRetries');
-        yield* this.announce(primary, sizeClass.index, first);
-      }
-      this.#count('slotsShared');
-    } catch (error) {
-      // The memory node is gone, or has started anew. Nobody waits for this program; its slot's word
-      // says whose it is, and recovery finds it there.
-      if (!(error instanceof VerbError)) throw error;
-    } finally {
-      this.linked(primary, free);
-    }
-  }
-
-  /** First extent of the run that the slot is in; the directory says so where runs are longer. */
-  *runOf(primary: number, sizeClass: SizeClass, slot: number): Program<number> {
-    const extent = Math.floor((slot * slotUnitBytes) / extentBytes);
-    if (runExtents(sizeClass.strideBytes) === 1) return extent;
-    const word = yield* readWord(this.#geometry.directory(primary, 0, extent));
-    return extent - unpackExtent(highHalf(word), lowHalf(word)).inRun;
-  }
-}
-
-function nextOffer(word: bigint, extent: number): bigint {
-  return packOffer((highHalf(word) + 1) >>> 0, extent);
-}
-
-function listBusy(primary: number, sizeClass: SizeClass): FarsideError {
-  return new FarsideError(
-    'FARSIDE_LIMIT',
-    `the free slots of ${sizeClass.strideBytes} bytes on memory node ${primary} changed under ` +
-      `every one of ${listRetriesMax} attempts`,
-  );
 }

@@ -59,7 +59,7 @@ export class Auditor {
   audit(): Audit {
     for (let primary = 0; primary < this.#geometry.memoryNodes; primary++) {
       if (!this.#image.isUp(this.#geometry.holder(primary))) {
-        this.#violations.push(`memory node ${this.#geometry.holder(primary)} is not there`);
+        this.#auditCopies(primary);
         continue;
       }
       this.#auditPrimary(primary);
@@ -78,7 +78,7 @@ export class Auditor {
     const index = this.#readIndex(primary);
     const { extents } = unpackClaim(this.#word(this.#geometry.claims(primary)));
     const directory = this.#bytes(this.#geometry.directory(primary, 0, 0), extents * 8);
-    for (let copy = 1; copy < this.#geometry.replicas; copy++) {
+    for (const copy of this.#copiesUp(primary)) {
       const other = this.#bytes(this.#geometry.directory(primary, copy, 0), extents * 8);
       if (directory.some((byte, i) => byte !== other[i])) {
         this.#violations.push(`place ${primary}: the directory of copy ${copy} differs`);
@@ -99,6 +99,33 @@ export class Auditor {
         );
       }
     }
+  }
+
+  /** Of a place that nobody holds: what the first copy that is left says. Its free space is unknown. */
+  #auditCopies(primary: number): void {
+    const { memoryNodes, replicas, sizing } = this.#geometry;
+    for (let copy = 1; copy < replicas; copy++) {
+      if (!this.#image.isUp(this.#geometry.holder((primary + copy) % memoryNodes))) continue;
+      const address = this.#geometry.directory(primary, copy, 0);
+      for (const run of runsIn(this.#bytes(address, sizing.extentsPerCopy * 8))) {
+        for (const slot of slotsOf(run)) this.#auditCopy(primary, copy, slot, run.sizeClass);
+      }
+      return;
+    }
+    this.#violations.push(`place ${primary}: its memory node is lost, and no copy is left`);
+  }
+
+  #auditCopy(primary: number, copy: number, slot: number, sizeClass: SizeClass): void {
+    const lock = decodeLock(this.#word(this.#geometry.slot(primary, copy, slot)));
+    const record = this.#record(primary, copy, slot, sizeClass);
+    if (lock.state !== lockState.idle || !recordIsWhole(record, 0)) return;
+    const { version, flags, valueBytes } = recordHead.field;
+    const isEntry = (flags.get(record, 0) & (recordFlags.tombstone | movedFlag)) === 0;
+    if (!isEntry || versionGeneration(version.get(record, 0)) !== lock.generation) return;
+    const at = recordValueOffset(record, 0);
+    const value = record.slice(at, at + valueBytes.get(record, 0));
+    this.#reachable++;
+    this.#entries.push({ key: keyIn(record).text, version: version.get(record, 0), value });
   }
 
   #readIndex(primary: number): Map<string, Named> {
@@ -172,7 +199,7 @@ export class Auditor {
       wrong('its record is no entry any more');
     const valueAt = recordValueOffset(first, 0);
     const length = valueAt + recordHead.field.valueBytes.get(first, 0);
-    for (let copy = 1; copy < this.#geometry.replicas; copy++) {
+    for (const copy of this.#copiesUp(primary)) {
       const other = this.#record(primary, copy, slot, sizeClass);
       if (other.some((byte, i) => i < length && byte !== first[i])) wrong(`copy ${copy} differs`);
       const lock = decodeLock(this.#word(this.#geometry.slot(primary, copy, slot)));
@@ -193,6 +220,14 @@ export class Auditor {
     if (this.#keys.has(key.text)) wrong(`key ${JSON.stringify(key.text)} has two entries`);
     this.#keys.add(key.text);
     this.#entries.push({ key: key.text, version, value: first.slice(valueAt, length) });
+  }
+
+  /** Copies but the first, on memory nodes that are there. */
+  #copiesUp(primary: number): number[] {
+    const { memoryNodes, replicas } = this.#geometry;
+    return Array.from({ length: replicas - 1 }, (_, i) => i + 1).filter((copy) =>
+      this.#image.isUp(this.#geometry.holder((primary + copy) % memoryNodes)),
+    );
   }
 
   #record(primary: number, copy: number, slot: number, { capacityBytes }: SizeClass): Uint8Array {

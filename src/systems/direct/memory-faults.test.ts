@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FaultBench } from '../../../test/support/direct-faults.ts';
 import { expectClean } from '../../../test/support/direct-recovery.ts';
-import { once, patterned } from '../../../test/support/values.ts';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
-import { keyOf } from '../../core/key.ts';
+import { once, patterned } from '../../../test/support/values.ts';
+import { type Key, keyOf } from '../../core/key.ts';
 import type { Fault } from '../recovery.ts';
 import { direct } from './index.ts';
 import type { DirectNode } from './node.ts';
@@ -59,7 +59,7 @@ function run(scenario: Scenario, seed: number, withCompute: boolean): FaultBench
   });
   const node = seed % 3;
   const left = withCompute ? all.slice(1) : all;
-  const atNs = 500 + (seed * 7919) % 15_000;
+  const atNs = 500 + ((seed * 7919) % 15_000);
   if (crashes) bench.after(atNs, () => bench.crashMemory(node));
   if (withCompute) bench.after(atNs + (seed % 7) * 300, () => bench.crash(0));
   bench.after(atNs + 2000, () => {
@@ -67,7 +67,7 @@ function run(scenario: Scenario, seed: number, withCompute: boolean): FaultBench
     for (const i of left) bench.recover(i, fault(node));
   });
   if (withCompute) {
-    bench.after(atNs + 5000, () => left.forEach((i) => bench.recover(i, bench.lossOf(0))));
+    bench.after(atNs + 5000, () => bench.tell(left, bench.lossOf(0)));
   }
   bench.after(atNs + 2000 + (seed % 5) * 1000, () => {
     for (const i of left) {
@@ -90,7 +90,10 @@ function run(scenario: Scenario, seed: number, withCompute: boolean): FaultBench
 
 describe.each(Object.entries(scenarios))('a memory node %s', (_, scenario) => {
   test('all that was acknowledged is there, copies are level, no space is lost', () => {
-    const failed = Array.from({ length: 24 }, (_, i) => run(scenario, i + 1, false).load.failed.length);
+    const failed = Array.from(
+      { length: 24 },
+      (_, i) => run(scenario, i + 1, false).load.failed.length,
+    );
     const sum = failed.reduce((total, n) => total + n, 0);
     if (scenario.crashes) expect(sum).toBeGreaterThan(10);
     else expect(sum).toBe(0);
@@ -107,9 +110,9 @@ test('one that leads a move and is lost is followed by another', () => {
     const bench = new FaultBench({ seed, operations: 3, shape: { spares: 1 } });
     const fault = { kind: 'memoryMoved', node: 1, to: spare } as const;
     const crashNs = 3000 + seed * 17_000;
-    bench.after(2000, () => all.forEach((i) => bench.recover(i, fault)));
+    bench.after(2000, () => bench.tell(all, fault));
     bench.after(crashNs, () => bench.crash(0));
-    bench.after(crashNs + 2000, () => all.slice(1).forEach((i) => bench.recover(i, bench.lossOf(0))));
+    bench.after(crashNs + 2000, () => bench.tell(all.slice(1), bench.lossOf(0)));
     bench.clients();
     bench.finish();
     expect([...bench.errors, ...bench.load.errors], `seed ${seed}`).toEqual([]);
@@ -120,6 +123,21 @@ test('one that leads a move and is lost is followed by another', () => {
   }
   expect(followed).toBeGreaterThan(3);
 }, 60_000);
+
+test('without a spare, gets of what is cached go on from the copies, and the audit finds every entry', () => {
+  const bench = new FaultBench({ seed: 1, replicas: 2 });
+  const place = bench.node(1).geometry.primaryOf(bench.load.keys[0] as Key);
+  bench.crashMemory(place);
+  bench.tell(all, { kind: 'memoryLost', node: place, spare: undefined });
+  bench.start(1, (client) => bench.load.perform(client, 'get', 0));
+  bench.sim.run();
+  expect(bench.load.histories[0]?.at(-1)?.value).toBe(1);
+  expect(bench.reports).toHaveLength(4);
+  const audit = bench.audit([]);
+  expectClean(audit);
+  const keys = audit.entries.map(({ key }) => key).sort();
+  expect(keys).toEqual(['key 0', 'key 2', 'key 4']);
+});
 
 test('a node that has not been told holds a move up, and the error names it', () => {
   const store = new InThreadStore(
@@ -138,7 +156,7 @@ test('a move stops writes for a while and no get, and nothing changes its cost a
   const waits: Record<'get' | 'put', number> = { get: 0, put: 0 };
   const trips: Record<'get' | 'put', number> = { get: 0, put: 0 };
   const node = bench.node(1);
-  const place = node.geometry.primaryOf(bench.load.keys[0] as never);
+  const place = node.geometry.primaryOf(bench.load.keys[0] as Key);
   bench.after(5000, () => {
     for (const i of all) bench.recover(i, { kind: 'memoryMoved', node: place, to: spare });
   });
@@ -147,7 +165,7 @@ test('a move stops writes for a while and no get, and nothing changes its cost a
       for (let i = 0; i < 200; i++) {
         const startNs = bench.sim.nowNs;
         node.context.counters.reset(1);
-        const key = bench.load.keys[0] as never;
+        const key = bench.load.keys[0] as Key;
         if (kind === 'get') yield* client.get(key, new Uint8Array(4096));
         else yield* client.put(key, patterned(60, i));
         waits[kind] = Math.max(waits[kind], bench.sim.nowNs - startNs);

@@ -23,8 +23,8 @@ export const directPromises: readonly SystemPromise[] = [
     holds: 'asynchronous-safe',
     because:
       `${inPlace}. Redo copies are flushed first, so a record that was seen before a power loss ` +
-      'is rolled forward after it; an inserted slot is flushed before its entry, so an entry ' +
-      'that was seen and lost is linked again from the slot',
+      'is rolled forward after it; whoever finds a record by an index entry flushes that entry, so ' +
+      'none that was seen is lost',
   },
   {
     promise: 'atomic write',
@@ -46,8 +46,8 @@ export const directPromises: readonly SystemPromise[] = [
     holds: 'asynchronous-safe',
     because:
       'a write is acknowledged when every copy has it. Gets of cached keys go on from another ' +
-      'copy; the index of a lost node has no copy and is rebuilt from the slots and directories ' +
-      "of the node's copies",
+      'copy; a spare takes the place of a lost node, and its index is rebuilt from the slots of ' +
+      'the copies, when every live compute node has let its writes end',
   },
   {
     promise: 'data reliability',

@@ -47,7 +47,7 @@ describe.each([
   });
 });
 
-test('the same under random schedules, where what the lost node posted lands late, until it is fenced', () => {
+test('the same under random schedules: what the lost node posted lands late, until a fence', () => {
   const reports: RecoveryReport[] = [];
   for (let seed = 1; seed <= 60; seed++) {
     const schedule = new RandomSchedule(direct, {

@@ -223,8 +223,7 @@ export class SlotRepair {
   *announceFreed(): Program {
     const { allocator } = this.#node;
     for (const { primary, sizeClass, slot } of this.freed.values()) {
-      const extent = yield* allocator.runOf(primary, sizeClass, slot);
-      yield* allocator.announce(primary, sizeClass.index, extent);
+      yield* allocator.announce(primary, sizeClass, slot);
     }
     this.freed.clear();
   }

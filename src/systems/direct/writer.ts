@@ -48,11 +48,10 @@ const noValue = new Uint8Array(0);
  * generation, idle or free, so that whoever reads a copy, or takes over from a lost primary, finds
  * a lock that nobody has to release.
  *
- * What a crash leaves behind, and how recovery will tell. If every surviving redo copy has the
- * version (generation, stamp) that the lock word names, then committed copies may have been
- * touched: copy the redo over them all and go on from there. If one has not, then no committed copy
- * was touched, since those WRITEs are posted after every redo WRITE has completed: unlock, and the
- * write never was.
+ * What a crash leaves behind, and how recovery tells (repair.ts). If every redo copy has the version
+ * (generation, stamp) that the lock word names and all are equal, then committed copies may have been
+ * touched: the redo goes over them all. If not, then no committed copy was touched, since those WRITEs
+ * are posted after every redo WRITE has completed: the redo is wiped, and the write never was.
  */
 export class SlotWriter {
   readonly #node: DirectNode;

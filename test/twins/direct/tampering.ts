@@ -127,7 +127,8 @@ function* perform(verbs: readonly Verb<unknown>[], how: Tampering, located: Loca
   if (how.before !== undefined) yield* how.before(seen);
   const left = (how.verbs?.(seen) ?? seen).map(({ verb }) => verb);
   const posted = left.filter(({ status }) => status === verbStatus.idle);
-  for (const verb of verbs) if (!left.includes(verb) && verb.status === verbStatus.idle) pretend(verb);
+  for (const verb of verbs)
+    if (!left.includes(verb) && verb.status === verbStatus.idle) pretend(verb);
   if (posted.length > 0) yield* new Batch(posted, false);
   if (how.after !== undefined) yield* how.after(seen);
 }

@@ -24,7 +24,7 @@ function wrong(load: MixedLoad, sinceNs: number, audit: Audit): string | undefin
 function inVirtualTime(system: System, needs: Twin['needs'], seed: number): string | undefined {
   const { replicas, durability, fault } = needs;
   const bench = new FaultBench({ seed, system, replicas, durability, shape: { spares: 1 } });
-  const atNs = 500 + (seed * 7919) % 20_000;
+  const atNs = 500 + ((seed * 7919) % 20_000);
   const all = [0, ...survivors];
   let left = all;
   switch (fault) {
@@ -59,7 +59,11 @@ function inVirtualTime(system: System, needs: Twin['needs'], seed: number): stri
 }
 
 /** Under a random schedule, where verbs of a lost node land late. */
-function underRandomSchedule(system: System, needs: Twin['needs'], seed: number): string | undefined {
+function underRandomSchedule(
+  system: System,
+  needs: Twin['needs'],
+  seed: number,
+): string | undefined {
   const { replicas, durability } = needs;
   // Two buckets in all, so that every key shares both with every other.
   const shape = { memoryNodes: replicas, computeNodes: 3, keysMax: 1, replicas };
@@ -73,7 +77,11 @@ function underRandomSchedule(system: System, needs: Twin['needs'], seed: number)
   const load = new MixedLoad(3, () => schedule.nowNs);
   schedule.run([{ node: 0, program: (client) => load.insertEveryOther(client) }]);
   const { context } = nodes[0] as DirectNode;
-  const fault = { kind: 'computeLost', node: context.node, incarnation: context.incarnation } as const;
+  const fault = {
+    kind: 'computeLost',
+    node: context.node,
+    incarnation: context.incarnation,
+  } as const;
   const at = new Map<number, () => void>();
   const crashes = needs.fault !== 'none';
   if (crashes) {

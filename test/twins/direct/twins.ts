@@ -68,7 +68,8 @@ function* unlockFirst(seen: readonly Seen[]): Program {
   const first = seen.find((one) => one.copy === 0 && isWrite(one, 'committed'));
   const record = first === undefined ? undefined : recordOf(first);
   // A fill WRITEs the lock word too; a put does not.
-  if (first === undefined || record === undefined || seen.some((s) => isWrite(s, 'slot lock'))) return;
+  if (first === undefined || record === undefined || seen.some((s) => isWrite(s, 'slot lock')))
+    return;
   const generation = versionGeneration(recordHead.field.version.get(record, 0));
   yield* settle(writeWord(first.verb.address - 8, idleWord(generation)));
 }
@@ -103,7 +104,8 @@ function* trustRedo(seen: readonly Seen[]): Program {
 function* doubtRedo(seen: readonly Seen[]): Program {
   for (const one of seen) {
     const record = recordOf(one);
-    if (isOp(one, 'read', 'redo') && record !== undefined) recordHead.field.version.set(record, 0, 0);
+    if (isOp(one, 'read', 'redo') && record !== undefined)
+      recordHead.field.version.set(record, 0, 0);
   }
 }
 
@@ -158,7 +160,9 @@ export const directTwins: readonly Twin[] = [
     { replicas: 2, durability: 'assumed', fault: 'memory lost' },
     {
       clients: () => ({
-        verbs: without((seen) => seen.copy > 0 && (isWrite(seen, 'committed') || isWrite(seen, 'redo'))),
+        verbs: without(
+          (seen) => seen.copy > 0 && (isWrite(seen, 'committed') || isWrite(seen, 'redo')),
+        ),
       }),
     },
   ),

@@ -10,6 +10,7 @@ const shape = { ...smallShape, keysMax: 10, memoryBytes: 1_500_000 };
 const config = system.configure({}, shape);
 const layout = new CloverLayout(assembleCluster(system, shape, config), shape, config);
 const delayNs = 100;
+const lessee = 7;
 const everything = 1_000_000;
 let allocator: Allocator;
 let pool: number;
@@ -20,49 +21,49 @@ beforeEach(() => {
 });
 
 test('a retired buffer comes back at the next version, after the delay and not before', () => {
-  const taken = allocator.take(1, 0, everything, 0);
+  const taken = allocator.take(1, 0, everything, 0, lessee);
   expect(taken).toHaveLength(pool);
   expect(allocator.usedBytes).toBe(pool * 128);
   const target = taken[3] as Reference;
   expect(versionOf(target)).toBe(1);
   allocator.retire(target, 50);
-  expect(allocator.take(1, 0, 1, 149)).toEqual([]);
-  expect(allocator.take(0, 0, 0, 150)).toEqual([]);
-  expect(allocator.take(1, 0, 5, 150)).toEqual([reference(handleOf(target), 2)]);
+  expect(allocator.take(1, 0, 1, 149, lessee)).toEqual([]);
+  expect(allocator.take(0, 0, 0, 150, lessee)).toEqual([]);
+  expect(allocator.take(1, 0, 5, 150, lessee)).toEqual([reference(handleOf(target), 2)]);
 });
 
 test('what came back is handed out before what was never used, oldest first', () => {
-  const [a, b] = allocator.take(0, 0, 2, 0) as [Reference, Reference];
+  const [a, b] = allocator.take(0, 0, 2, 0, lessee) as [Reference, Reference];
   allocator.retire(b, 0);
   allocator.retire(a, 0);
-  const [first, second, third] = allocator.take(0, 0, 3, delayNs) as Reference[];
+  const [first, second, third] = allocator.take(0, 0, 3, delayNs, lessee) as Reference[];
   expect([first, second]).toEqual([b + 1, a + 1]);
   expect(versionOf(third as Reference)).toBe(1);
 });
 
 test('whoever asks gets every free buffer of a pool: there is one list, not one per handler', () => {
   let count = 0;
-  for (let i = 0; i < 2 * pool; i++) count += allocator.take(0, 0, 1, 0).length;
+  for (let i = 0; i < 2 * pool; i++) count += allocator.take(0, 0, 1, 0, lessee).length;
   expect(count).toBe(pool);
 });
 
 test('at its last version a buffer waits for three epochs and starts again at 1', () => {
-  const [, ...others] = allocator.take(0, 0, everything, 0);
+  const [, ...others] = allocator.take(0, 0, everything, 0, lessee);
   const worn = reference(handleOf(others[0] as Reference), versionMax);
   allocator.enter(7);
   allocator.retire(worn, 0);
-  expect(allocator.take(0, 0, 1, delayNs)).toEqual([]);
+  expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([]);
   expect(allocator.overflowing).toBe(1);
   for (let epoch = 8; epoch < 7 + epochsToWait; epoch++) {
     allocator.enter(epoch);
-    expect(allocator.take(0, 0, 1, delayNs)).toEqual([]);
+    expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([]);
   }
   allocator.enter(7 + epochsToWait);
-  expect(allocator.take(0, 0, 1, delayNs)).toEqual([reference(handleOf(worn), 1)]);
+  expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([reference(handleOf(worn), 1)]);
 });
 
 test('a buffer passes through all versions and none beyond', () => {
-  const [target] = allocator.take(0, 3, 1, 0) as [Reference];
+  const [target] = allocator.take(0, 3, 1, 0, lessee) as [Reference];
   const seen: number[] = [];
   let now = 0;
   for (let current = target; ; ) {
@@ -71,7 +72,7 @@ test('a buffer passes through all versions and none beyond', () => {
     now += delayNs;
     allocator.settle(now);
     if (allocator.overflowing > 0) break;
-    [current] = allocator.take(0, 3, 1, now) as [Reference];
+    [current] = allocator.take(0, 3, 1, now, lessee) as [Reference];
     expect(handleOf(current)).toBe(handleOf(target));
   }
   expect(seen).toEqual(Array.from({ length: versionMax }, (_, i) => i + 1));

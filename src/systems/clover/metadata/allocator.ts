@@ -29,7 +29,7 @@ class FreeList {
  * all programs that serve: none of them ever says "empty" while another still has buffers.
  *
  * A retired buffer waits, in this order, for the reuse delay (so that READs that began while it was
- * current are over or will notice), and, at its last version, for three epochs.
+ * current are over or will notice) or a round of consent, and, at its last version, for three epochs.
  */
 export class Allocator {
   /** Epochs that every compute node has acknowledged. */
@@ -37,14 +37,20 @@ export class Allocator {
   /** Bytes handed out to compute nodes, or waiting to be handed out again. */
   usedBytes = 0;
   readonly #layout: CloverLayout;
-  readonly #reuseDelayNs: number;
+  /** Undefined: buffers rest until a round of consent that began later has ended. */
+  readonly #reuseDelayNs: number | undefined;
+  #roundsBegun = 0;
+  #lastRound = 0;
   readonly #lists: FreeList[] = [];
   readonly #delayed = new NumberQueue();
-  readonly #delayedUntilNs = new NumberQueue();
+  /** Moments, or numbers of rounds. */
+  readonly #delayedUntil = new NumberQueue();
   readonly #overflow = new NumberQueue();
   readonly #overflowEpochs = new NumberQueue();
+  /** Buffers handed out and not yet seen in a chain, with the incarnation that has them. */
+  readonly #leases = new Map<Reference, number>();
 
-  constructor(layout: CloverLayout, server: number, reuseDelayNs: number) {
+  constructor(layout: CloverLayout, server: number, reuseDelayNs: number | undefined) {
     this.#layout = layout;
     this.#reuseDelayNs = reuseDelayNs;
     for (let bucket = 0; bucket < layout.buckets; bucket++) {
@@ -55,8 +61,17 @@ export class Allocator {
     }
   }
 
-  /** Up to `count` buffers of a memory node and class, at the version they are to be written with. */
-  take(bucket: number, sizeClass: number, count: number, nowNs: number): Reference[] {
+  /**
+   * Up to `count` buffers of a memory node and class, at the version they are to be written with, for
+   * that incarnation of a compute node.
+   */
+  take(
+    bucket: number,
+    sizeClass: number,
+    count: number,
+    nowNs: number,
+    incarnation: number,
+  ): Reference[] {
     this.#endDelays(nowNs);
     const list = this.#list(bucket, sizeClass);
     const taken: Reference[] = [];
@@ -65,13 +80,87 @@ export class Allocator {
       taken.push(reference(this.#layout.handle(bucket, sizeClass, list.nextIndex++), 1));
     }
     this.usedBytes += taken.length * classBytes(sizeClass);
+    this.lease(taken, incarnation);
     return taken;
+  }
+
+  /**
+   * After a recovery: only these buffers are in use, and nobody refers to any other. So all others are
+   * free at once, and at version 1 again. Gives how many of them had been in use at some time.
+   */
+  adopt(inUse: readonly Reference[], epoch: number): number {
+    this.epoch = epoch;
+    const used = new Set(inUse.map(handleOf));
+    let freed = 0;
+    for (const [i, list] of this.#lists.entries()) {
+      const [bucket, sizeClass] = [Math.floor(i / sizeClassCount), i % sizeClassCount];
+      const first = list.nextIndex;
+      const handleAt = (index: number): number => this.#layout.handle(bucket, sizeClass, index);
+      for (let index = first; index < list.endIndex; index++) {
+        if (used.has(handleAt(index))) list.nextIndex = index + 1;
+      }
+      for (let index = first; index < list.nextIndex; index++) {
+        if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
+        else {
+          list.returned.push(reference(handleAt(index), 1));
+          freed++;
+        }
+      }
+    }
+    return freed;
+  }
+
+  /** Buffers that have turned out not to be part of a chain stay with who has them. */
+  lease(refs: readonly Reference[], incarnation: number): void {
+    for (const target of refs) this.#leases.set(target, incarnation);
+  }
+
+  /** The incarnation that was given a buffer which has not been seen in a chain since. */
+  lesseeOf(target: Reference): number | undefined {
+    return this.#leases.get(target);
+  }
+
+  /** Buffers of a version that is now known to be in a chain: they come back by `retire`. */
+  settleLeases(refs: readonly Reference[]): void {
+    for (const target of refs) this.#leases.delete(target);
+  }
+
+  /**
+   * Takes back what `incarnation` was given and has linked nowhere; it must be fenced, and every link
+   * that it did make must be known. Gives how many buffers that were.
+   */
+  reclaim(incarnation: number, nowNs: number): number {
+    let count = 0;
+    for (const [target, lessee] of this.#leases) {
+      if (lessee !== incarnation) continue;
+      this.#leases.delete(target);
+      this.retire(target, nowNs);
+      count++;
+    }
+    return count;
   }
 
   /** A version that is no longer part of any chain. */
   retire(target: Reference, nowNs: number): void {
     this.#delayed.push(target);
-    this.#delayedUntilNs.push(nowNs + this.#reuseDelayNs);
+    const delayNs = this.#reuseDelayNs;
+    // Not by the round under way: a node may have answered it before this version was superseded.
+    this.#delayedUntil.push(delayNs === undefined ? this.#roundsBegun + 1 : nowNs + delayNs);
+  }
+
+  /** Retired buffers that wait for time or a round to pass. */
+  get resting(): number {
+    return this.#delayed.length;
+  }
+
+  /** Number of a round of consent that begins now. */
+  beginRound(): number {
+    return ++this.#roundsBegun;
+  }
+
+  /** Every compute node has ended what it had begun when that round began. */
+  endRound(round: number): void {
+    this.#lastRound = round;
   }
 
   /** Buffers that have run out of versions. */
@@ -88,9 +177,23 @@ export class Allocator {
     }
   }
 
+  /** Every buffer that can be handed out, now or after it has rested. */
+  *unused(): Generator<Reference> {
+    for (const [i, list] of this.#lists.entries()) {
+      yield* list.returned;
+      const [bucket, sizeClass] = [Math.floor(i / sizeClassCount), i % sizeClassCount];
+      for (let index = list.nextIndex; index < list.endIndex; index++) {
+        yield reference(this.#layout.handle(bucket, sizeClass, index), 1);
+      }
+    }
+    yield* this.#delayed;
+    yield* this.#overflow;
+  }
+
   #endDelays(nowNs: number): void {
-    while (this.#delayed.length > 0 && this.#delayedUntilNs.peek() <= nowNs) {
-      this.#delayedUntilNs.shift();
+    const reached = this.#reuseDelayNs === undefined ? this.#lastRound : nowNs;
+    while (this.#delayed.length > 0 && this.#delayedUntil.peek() <= reached) {
+      this.#delayedUntil.shift();
       const target = this.#delayed.shift();
       if (versionOf(target) < versionMax) {
         this.#free(target + 1);

@@ -2,68 +2,120 @@ import type { NodeContext } from '../../../core/context.ts';
 import { type Program, sleep } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
-import {
-  newRequest,
-  operations,
-  replyHead,
-  requestHead,
-  requestPort,
-  statuses,
-} from '../messages.ts';
+import type { CloverConfig } from '../config.ts';
+import { newRequest, operations, replyHead, requestPort, statuses } from '../messages.ts';
 import type { Allocator } from './allocator.ts';
+import type { Members } from './members.ts';
+
+/** What passing epochs needs of its metadata server. */
+export interface EpochHost {
+  readonly context: NodeContext;
+  readonly config: CloverConfig;
+  readonly allocator: Allocator;
+  readonly members: Members;
+  readonly events: { epochs: number; epochsRefused: number; rounds: number; nodesExpelled: number };
+}
 
 /**
  * Lets epochs pass while buffers wait for them.
  *
  * The server proposes epoch e + 1 to every compute node; a node answers ok once none of its
  * operations began before it heard of it, and treats cursors unused for two epochs as misses. Only when
- * all have answered ok does the epoch pass, so a node that is silent (crashed, or cut off) keeps
- * versions from starting again at 1 for ever: its in-flight CAS could otherwise match a buffer that has
- * come round to the same version for another key. To go on without it, fence it first.
+ * all have answered ok does the epoch pass. Passing without one that is silent (crashed, cut off or just
+ * slow) would let versions start again at 1 under it: a CAS of its that has been in flight all the time
+ * could then match a buffer that has come round to the same version for another key. So a silent node
+ * holds epochs up until it is fenced: because somebody says that it is lost, or, with `silentNs`, because
+ * this server has waited that long and fences it itself. To forget it without fencing would do nothing
+ * about its CAS.
+ *
+ * With `reuse=epochs` every buffer waits for such consent before it is used again, and time plays no
+ * part: a *round* asks for the same consent without a new epoch, so that it costs no cursor its life.
  *
  * Nothing waits for this program except allocation of a pool whose buffers have all run out, and
  * operations allocate before they take any reference, so the wait cannot close a circle.
+ *
+ * `expel` fences a compute node that has not consented for too long, and recovers what it leaves.
  */
 export function* passEpochs(
-  context: NodeContext,
-  allocator: Allocator,
-  computeNodes: readonly number[],
-  epochNs: number,
-  events: { epochs: number; epochsRefused: number },
+  host: EpochHost,
+  expel: (node: number, incarnation: number) => Program<unknown>,
 ): Program<never> {
+  const { context, config, members, events } = host;
   const caller = new RpcCaller(context);
+  const byRounds = config.reuse === 'epochs';
+  const silence = new Silence(config.silentNs);
+  let epochDueNs = context.nowNs() + config.epochNs;
   for (;;) {
-    yield* sleep(epochNs);
-    allocator.settle(context.nowNs());
-    if (allocator.overflowing === 0) continue;
-    const proposed = allocator.epoch + 1;
-    if (yield* allAgree(caller, computeNodes, proposed, epochNs + 1000 * context.verbBoundNs)) {
+    yield* sleep(byRounds ? config.roundNs : config.epochNs);
+    const nowNs = context.nowNs();
+    const { allocator } = host;
+    allocator.settle(nowNs);
+    const isEpoch = allocator.overflowing > 0 && nowNs >= epochDueNs;
+    if (!isEpoch && !(byRounds && allocator.resting > 0)) continue;
+    const proposed = allocator.epoch + (isEpoch ? 1 : 0);
+    const round = allocator.beginRound();
+    const timeoutNs = config.epochNs + 1000 * context.verbBoundNs;
+    const silent = yield* firstSilent(caller, members, proposed, timeoutNs);
+    if (silent === undefined) {
+      silence.end();
+      allocator.endRound(round);
+      events.rounds++;
+      if (!isEpoch) continue;
       allocator.enter(proposed);
       events.epochs++;
-    } else {
-      events.epochsRefused++;
+      epochDueNs = nowNs + config.epochNs;
+      continue;
     }
+    events.epochsRefused++;
+    const incarnation = members.incarnationOf(silent);
+    if (incarnation === undefined || !silence.isTooLong(incarnation, context.nowNs())) continue;
+    events.nodesExpelled++;
+    yield* expel(silent, incarnation);
   }
 }
 
-function* allAgree(
+/** Asks one after another; gives the first node that does not consent. */
+function* firstSilent(
   caller: RpcCaller,
-  computeNodes: readonly number[],
+  members: Members,
   epoch: number,
   timeoutNs: number,
-): Program<boolean> {
-  const request = newRequest(operations.epoch, 0);
-  requestHead.field.number.set(request, 0, epoch);
-  for (const node of computeNodes) {
+): Program<number | undefined> {
+  for (const node of members.nodes) {
     try {
+      const request = newRequest(operations.epoch, 0, epoch);
       const reply = yield* caller.call(node, requestPort, request, timeoutNs);
       const status = replyHead.field.status.get(reply, 0);
       caller.release();
-      if (status !== statuses.ok) return false;
+      if (status !== statuses.ok) return node;
     } catch (error) {
-      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return false;
-      throw error;
+      if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
+      // Declared lost while it was waited for: then nobody needs its consent any more.
+      if (members.incarnationOf(node) !== undefined) return node;
     }
   }
-  return true;
+  return undefined;
+}
+
+/** For how long the same incarnation has now held up what the server proposes. */
+class Silence {
+  readonly #boundNs: number;
+  #incarnation = -1;
+  #sinceNs = 0;
+
+  constructor(boundNs: number) {
+    this.#boundNs = boundNs;
+  }
+
+  end(): void {
+    this.#incarnation = -1;
+  }
+
+  isTooLong(incarnation: number, nowNs: number): boolean {
+    if (incarnation !== this.#incarnation) {
+      this.#incarnation = incarnation;
+      this.#sinceNs = nowNs;
+    }
+    return this.#boundNs > 0 && nowNs - this.#sinceNs >= this.#boundNs;
+  }
 }

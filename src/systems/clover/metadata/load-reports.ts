@@ -1,3 +1,4 @@
+import { FarsideError } from '../../../core/errors.ts';
 import { u53 } from '../../../core/layout.ts';
 import { requestHead } from '../messages.ts';
 
@@ -24,6 +25,9 @@ export class LoadReports {
   }
 
   accept(from: number, body: Uint8Array): void {
+    if (body.length < requestHead.sizeBytes + 8 * this.#buckets) {
+      throw new FarsideError('FARSIDE_CORRUPT', `node ${from} reports too few memory nodes`);
+    }
     const before = this.#byNode.get(from);
     const bytes: number[] = [];
     for (let d = 0; d < this.#buckets; d++) {

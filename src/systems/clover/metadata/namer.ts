@@ -19,6 +19,8 @@ export class Chain {
   pending: Map<Reference, PendingLink> | undefined = undefined;
   /** Primary copy of the tombstone, once the key has been removed. */
   tombstone: Reference = noReference;
+  /** Nothing is left of it, or its opening failed: its slot is about to be free. */
+  isOver = false;
 
   constructor(text: string, number: number, refs: Reference[], sequence: number) {
     this.text = text;
@@ -66,6 +68,11 @@ export class Namer {
     return this.#byNumber.size;
   }
 
+  /** All chains that still have buffers. */
+  all(): Iterable<Chain> {
+    return this.#byNumber.values();
+  }
+
   find(text: string): Chain | undefined {
     return this.#byKey.get(text);
   }
@@ -100,6 +107,43 @@ export class Namer {
     if (this.#byKey.get(chain.text) !== chain) return;
     this.#byKey.delete(chain.text);
     this.#keyBytes -= chain.text.length;
+  }
+
+  /** A chain that a recovery has found. */
+  adopt(chain: Chain): void {
+    this.#byNumber.set(chain.number, chain);
+    this.name(chain);
+  }
+
+  /**
+   * Slots that have served a chain before, with the number of the last one: those that `adopt` has not
+   * taken are free, and their next chains have later numbers.
+   */
+  reserve(numbers: Iterable<number>): void {
+    for (const number of numbers) {
+      const slot = this.#layout.slotOf(number);
+      const generation = Math.floor(number / this.#layout.slots);
+      this.#generations.set(slot, Math.max(this.#generations.get(slot) ?? 0, generation));
+    }
+    const used = new Set([...this.#byNumber.keys()].map((number) => this.#layout.slotOf(number)));
+    for (const slot of [...this.#generations.keys()].sort((a, b) => a - b)) {
+      const [bucket, index] = this.#layout.partsOfSlot(slot, this.#server);
+      const pool = this.#slots[bucket] as SlotPool;
+      pool.next = Math.max(pool.next, index + 1);
+    }
+    for (const [bucket, pool] of this.#slots.entries()) {
+      for (let index = 0; index < pool.next; index++) {
+        const slot = this.#layout.slot(bucket, this.#server, index);
+        if (!used.has(slot)) pool.returned.push(index);
+      }
+    }
+  }
+
+  /** The last chain of every slot that has served one. */
+  *numbers(): Generator<number> {
+    for (const [slot, generation] of this.#generations) {
+      yield slot + generation * this.#layout.slots;
+    }
   }
 
   /** The chain has no versions left: its slot may serve another key. */

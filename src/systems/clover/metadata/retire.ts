@@ -1,7 +1,11 @@
 import { assert } from '../../../core/errors.ts';
 import { noReference, type Reference } from '../pointer.ts';
-import type { Allocator } from './allocator.ts';
 import type { Chain } from './namer.ts';
+
+/** Takes the versions that a chain leaves behind. */
+export interface Retiring {
+  retire(target: Reference, nowNs: number): void;
+}
 
 /**
  * Takes in "`old` was superseded by `refs`" for one chain.
@@ -18,7 +22,7 @@ export function acceptLink(
   old: Reference,
   refs: Reference[],
   sequence: number,
-  allocator: Allocator,
+  allocator: Retiring,
   nowNs: number,
 ): boolean {
   assert(old !== noReference && refs.length === chain.refs.length, 'a link without a predecessor');
@@ -42,7 +46,7 @@ export function hasEnded(chain: Chain): boolean {
   return chain.tombstone !== noReference && chain.refs[0] === chain.tombstone;
 }
 
-function followPending(chain: Chain, allocator: Allocator, nowNs: number): void {
+function followPending(chain: Chain, allocator: Retiring, nowNs: number): void {
   const { pending } = chain;
   if (pending === undefined) return;
   for (;;) {
@@ -59,7 +63,7 @@ function advance(
   chain: Chain,
   refs: Reference[],
   sequence: number,
-  allocator: Allocator,
+  allocator: Retiring,
   nowNs: number,
 ): void {
   for (const copy of chain.refs) allocator.retire(copy, nowNs);

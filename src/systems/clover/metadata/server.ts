@@ -1,93 +1,119 @@
-import {
-  batch,
-  compute,
-  flush,
-  type Program,
-  spawn,
-  type Verb,
-  writeWord,
-} from '../../../core/effect.ts';
-import { assert, FarsideError } from '../../../core/errors.ts';
-import type { Message, Port } from '../../../core/message.ts';
+import { type Address, nodeOf } from '../../../core/address.ts';
+import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
+import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
+import { type Message, messageFlags, type Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
-import { packWord } from '../../../core/word.ts';
+import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
-import { CloverLayout } from '../layout.ts';
+import type { CloverLayout } from '../layout.ts';
 import {
-  entriesAt,
-  entryAt,
-  keyIn,
+  lostNode,
+  memoryFaultIn,
   newReply,
   operations,
-  replyHead,
+  recoveryReply,
   requestHead,
   requestPort,
-  retireHead,
-  retireRecordBytes,
-  sequenceAt,
   statuses,
-  storeEntry,
 } from '../messages.ts';
-import { entryLow, handleOf, highHalfFor, noReference, type Reference } from '../pointer.ts';
-import { buffersPerRequest } from '../pools.ts';
-import { reuseDelayNs } from '../timing.ts';
-import { Allocator } from './allocator.ts';
+import { LostError } from '../recovery/servers.ts';
+import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
-import { LoadReports } from './load-reports.ts';
-import { type Chain, Namer } from './namer.ts';
-import { acceptLink, hasEnded } from './retire.ts';
+import { Exclusive, MemoryFaults } from './memory-faults.ts';
+import type { Namer } from './namer.ts';
+import { Pausing } from './pausing.ts';
+import { Rebuild } from './rebuild.ts';
+import { Requests } from './requests.ts';
+import { MetadataState } from './state.ts';
+import { Sweep } from './sweep.ts';
 
-const bodyAt = requestHead.sizeBytes;
+const pollNs = 1000;
+const takeOverTriesMax = 50;
+const takeOverPauseNs = 100_000;
+/** What reading a message may end with that is the sender's fault. */
+const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
+
+/** Requests whose answer waits for others. */
+const takeLong: ReadonlySet<number> = new Set([
+  operations.lost,
+  operations.memory,
+  operations.rebuild,
+]);
+
+interface LongRequest {
+  readonly node: number;
+  readonly replyPort: number;
+  readonly request: number;
+  readonly body: Uint8Array;
+}
+
+type ComputeLost = Extract<Fault, { kind: 'computeLost' }>;
+type ServerLost = Extract<Fault, { kind: 'serverLost' }>;
 
 /**
  * A metadata server: names and chains of its share of the keys, free lists, retired versions. It never
- * reads data and is on no path of a get or put with a cursor; the only verbs that it posts itself WRITE
- * the shortcut of a chain when it is opened and when it ends.
+ * reads data and is on no path of a get or put with a cursor; the only verbs that it posts itself in
+ * normal operation WRITE the shortcut of a chain when it is opened and when it ends, and the table of
+ * heads where there is a standby.
  *
- * `handlers` programs poll one port. A handler changes tables only between two yields, so they need no
- * locks; what a request costs is charged by `compute` before the change.
+ * `handlers` programs poll one port; what they do with a request stands in requests.ts. Recovery: of a
+ * compute node in sweep.ts, of a memory node in memory-faults.ts, of a server below and in rebuild.ts.
  */
 export class MetadataServer implements SystemServer {
   readonly programs: readonly Program<unknown>[];
   readonly statistics: SystemStatistics;
-  readonly namer: Namer;
-  readonly allocator: Allocator;
-  readonly #site: Site;
-  readonly #config: CloverConfig;
-  readonly #layout: CloverLayout;
-  readonly #loads: LoadReports;
-  readonly #events = {
-    queries: 0,
-    opens: 0,
-    removes: 0,
-    bufferRequests: 0,
-    retireMessages: 0,
-    linksAccepted: 0,
-    epochs: 0,
-    epochsRefused: 0,
-  };
+  readonly state: MetadataState;
+  readonly #requests: Requests;
+  readonly #pausing: Pausing;
+  readonly #exclusive = new Exclusive();
+  readonly #memoryFaults: MemoryFaults;
+  /** Incarnations whose recovery has begun, and whether it has ended. */
+  readonly #recovered = new Map<number, boolean>();
+  /** Of a take-over: from its beginning until compute nodes go on. */
+  takeOverNs = 0;
+  #isReady: boolean;
 
-  constructor(site: Site, config: CloverConfig, index: number) {
-    const { context, cluster, shape } = site;
-    this.#site = site;
-    this.#config = config;
-    this.#layout = new CloverLayout(cluster, shape, config);
-    this.#loads = new LoadReports(this.#layout.buckets);
-    this.namer = new Namer(this.#layout, index);
-    this.allocator = new Allocator(this.#layout, index, reuseDelayNs(context));
+  /** `lost`: the server whose place this one takes. */
+  constructor(site: Site, config: CloverConfig, index: number, lost?: Fault) {
+    const { context } = site;
+    const state = new MetadataState(site, config, index);
+    this.state = state;
+    this.#requests = new Requests(state);
+    this.#pausing = new Pausing(state, (node, incarnation) => this.#giveUp(node, incarnation));
+    this.#memoryFaults = new MemoryFaults(state, this.#pausing, this.#exclusive);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the request port is ${port.id}, not ${requestPort}`);
-    const computeNodes = cluster.withRole('compute').map((node) => node.id);
+    this.#isReady = lost === undefined;
+    const epochs = passEpochs(state, (node, incarnation) =>
+      this.recover({ kind: 'computeLost', node, incarnation }),
+    );
     this.programs = [
-      ...Array.from({ length: config.handlers }, () => this.#handle(port)),
-      passEpochs(context, this.allocator, computeNodes, config.epochNs, this.#events),
+      ...Array.from({ length: config.handlers }, () => this.#whenReady(this.#handle(port))),
+      lost === undefined ? epochs : this.#takeOver(lost as ServerLost, epochs),
     ];
     this.statistics = this.#statistics();
   }
 
+  get namer(): Namer {
+    return this.state.namer;
+  }
+
+  get allocator(): Allocator {
+    return this.state.allocator;
+  }
+
+  get layout(): CloverLayout {
+    return this.state.layout;
+  }
+
+  *#whenReady(program: Program<never>): Program<never> {
+    while (!this.#isReady) yield* sleep(pollNs);
+    return yield* program;
+  }
+
   #handle(port: Port): Program<never> {
-    const { context } = this.#site;
+    const { context } = this.state;
     return serve(
       context,
       port,
@@ -98,172 +124,203 @@ export class MetadataServer implements SystemServer {
     );
   }
 
-  *#answer(request: Message): Program<Uint8Array> {
-    const { body } = request;
-    const operation = requestHead.field.operation.get(body, 0);
-    switch (operation) {
-      case operations.query:
-        return yield* this.#query(body);
-      case operations.open:
-        return yield* this.#open(body);
-      case operations.remove:
-        return yield* this.#remove(body);
-      case operations.ask:
-        return yield* this.#ask(body);
-      case operations.retire:
-        return yield* this.#retire(body);
-      case operations.report:
-        this.#loads.accept(request.from, body);
-        return newReply(statuses.ok);
+  /**
+   * What a peer sends must not end this server, which all the others need: a message that makes no
+   * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
+   */
+  *#answer(request: Message): Program<Uint8Array | undefined> {
+    const { body, from, replyPort } = request;
+    if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
+      return yield* this.#surviving(() => this.#requests.perform(request));
+    }
+    // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
+    const copy = { node: from, replyPort, request: request.request, body: body.slice() };
+    yield* spawn(this.#answerLater(copy), 'recovery');
+    return undefined;
+  }
+
+  *#answerLater(request: LongRequest): Program<void> {
+    const { context } = this.state;
+    const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
+    context.charge('rpcSend');
+    const envelope = {
+      node: request.node,
+      port: request.replyPort,
+      replyPort: requestPort,
+      request: request.request,
+      flags: messageFlags.reply,
+    };
+    yield* context.hub.send(envelope, reply, context.counters);
+  }
+
+  *#surviving(work: () => Program<Uint8Array>): Program<Uint8Array> {
+    try {
+      return yield* work();
+    } catch (error) {
+      const { events } = this.state;
+      if (error instanceof VerbError || error instanceof LostError) {
+        events.interrupted++;
+        if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+        return newReply(statuses.unavailable);
+      }
+      if (!(error instanceof FarsideError) || !blameSender.has(error.code)) throw error;
+      events.malformed++;
+      return newReply(statuses.refused);
+    }
+  }
+
+  *#recoverFor(body: Uint8Array): Program<Uint8Array> {
+    switch (body[0]) {
+      case operations.lost: {
+        assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
+        const incarnation = requestHead.field.number.get(body, 0);
+        const node = lostNode.get(body, requestHead.sizeBytes);
+        return recoveryReply(yield* this.recover({ kind: 'computeLost', node, incarnation }));
+      }
+      case operations.memory:
+        return recoveryReply(yield* this.recover(memoryFaultIn(body)));
       default:
-        throw new FarsideError(
-          'FARSIDE_CORRUPT',
-          `node ${request.from} asks a metadata server for operation ${operation}`,
-        );
+        return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body)));
     }
   }
 
-  *#query(body: Uint8Array): Program<Uint8Array> {
-    this.#events.queries++;
-    yield* compute('lookup');
-    const chain = this.namer.find(keyIn(body, 0).text);
-    return chain === undefined ? newReply(statuses.absent) : this.#describe(statuses.ok, chain);
-  }
-
-  #describe(status: number, chain: Chain): Uint8Array {
-    const reply = newReply(status, chain.refs.length);
-    replyHead.field.chain.set(reply, 0, chain.number);
-    for (const [r, copy] of chain.refs.entries()) {
-      storeEntry(reply, replyHead.sizeBytes + 8 * r, copy, chain.sequence);
+  *recover(fault: Fault): Program<RecoveryReport> {
+    switch (fault.kind) {
+      case 'computeLost':
+        return yield* this.#recoverCompute(fault);
+      case 'serverLost':
+        return this.#hearOfServer(fault);
+      default:
+        return yield* this.#memoryFaults.recover(fault);
     }
-    return reply;
   }
 
-  *#open(body: Uint8Array): Program<Uint8Array> {
-    this.#events.opens++;
-    const { replicas } = this.#layout;
-    yield* compute('lookup');
-    yield* compute('update');
-    const key = keyIn(body, 8 * replicas);
-    const present = this.namer.find(key.text);
-    if (present !== undefined) return this.#describe(statuses.exists, present);
-    const refs = entriesAt(body, bodyAt, replicas);
-    const chain = this.namer.prepare(key.text, key.hash, refs, sequenceAt(body, bodyAt));
-    if (chain === undefined) return newReply(statuses.full);
-    // Named only after its shortcut is there: a put of the named key would WRITE the shortcut as well,
-    // and this WRITE could land after that one and take it back to a version already retired.
-    yield* this.#writeShortcut(chain, refs, chain.sequence);
-    const winner = this.namer.find(key.text);
-    if (winner === undefined) {
-      this.namer.name(chain);
-      return this.#describe(statuses.ok, chain);
-    }
-    yield* this.#clearShortcut(chain);
-    this.namer.forget(chain);
-    return this.#describe(statuses.exists, winner);
-  }
-
-  *#writeShortcut(chain: Chain, refs: readonly Reference[], sequence: number): Program<void> {
-    const at = this.#layout.shortcutAddressOf(chain.number);
-    const verbs: Verb<unknown>[] = refs.map((copy, r) =>
-      writeWord(
-        at + 8 * r,
-        copy === noReference ? 0n : packWord(highHalfFor(handleOf(copy)), entryLow(copy, sequence)),
-      ),
-    );
-    if (this.#site.context.durability === 'flush') verbs.push(flush(at, 8 * refs.length));
-    yield* batch(...verbs);
-  }
-
-  *#clearShortcut(chain: Chain): Program<void> {
-    yield* this.#writeShortcut(chain, new Array<Reference>(chain.refs.length).fill(noReference), 0);
-  }
-
-  /** The key's tombstone is linked: from now on the key may be inserted again, as a new chain. */
-  *#remove(body: Uint8Array): Program<Uint8Array> {
-    this.#events.removes++;
-    yield* compute('lookup');
-    yield* compute('update');
-    const chain = this.namer.chain(requestHead.field.number.get(body, 0));
-    if (chain === undefined || chain.tombstone !== noReference) return newReply(statuses.absent);
-    assert(
-      chain.text === keyIn(body, 8).text,
-      () => `chain ${chain.number} belongs to another key`,
-      'FARSIDE_CORRUPT',
-    );
-    this.namer.unname(chain);
-    chain.tombstone = entryAt(body, bodyAt);
-    if (hasEnded(chain)) yield* spawn(this.#end(chain), 'end of a chain');
-    return newReply(statuses.ok);
+  /** Another server is lost, or a standby, which then needs not be told of heads any more. */
+  #hearOfServer({ node, incarnation, successor }: ServerLost): RecoveryReport {
+    const { heads, servers } = this.state;
+    heads.dropMirror(node);
+    const server = servers.indexOf(node);
+    if (server < 0 || servers.incarnation(server) !== incarnation) return nothingRecovered;
+    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    servers.lose(server);
+    if (successor === undefined) return nothingRecovered;
+    servers.move(server, successor, successor === node ? -1 : successor);
+    servers.serve(server);
+    return nothingRecovered;
   }
 
   /**
-   * The last of a removed chain. All its links have arrived, and a compute node reports a link only
-   * after its shortcut WRITE, so nobody writes this shortcut any more: it is cleared, or a recovery
-   * that starts from shortcuts would find the key again, and then the tombstone may be recycled.
+   * Once for each incarnation, however many tell of it: whoever comes second waits for the first.
+   *
+   * The order matters. Refused first: a request of the dead node that is served after the sweep has
+   * passed would leak what it is given. Fenced second: a CAS of its that lands after the sweep has
+   * passed would link a buffer that is being reclaimed.
    */
-  *#end(chain: Chain): Program<void> {
-    yield* this.#clearShortcut(chain);
-    for (const copy of chain.refs) this.allocator.retire(copy, this.#site.context.nowNs());
-    this.namer.forget(chain);
-  }
-
-  *#ask(body: Uint8Array): Program<Uint8Array> {
-    this.#events.bufferRequests++;
-    const f = requestHead.field;
-    const sizeClass = f.sizeClass.get(body, 0);
-    const bucket = f.bucket.get(body, 0);
-    const asked = buffersPerRequest(this.#config, sizeClass);
-    const count = this.#config.loadBalance === 'load' ? this.#loads.scale(bucket, asked) : asked;
-    yield* compute('allocate', count);
-    const taken = this.allocator.take(bucket, sizeClass, count, this.#site.context.nowNs());
-    const reply = newReply(statuses.ok, taken.length);
-    for (const [i, target] of taken.entries()) {
-      storeEntry(reply, replyHead.sizeBytes + 8 * i, target, 0);
+  *#recoverCompute({ node, incarnation }: ComputeLost): Program<RecoveryReport> {
+    if (this.#recovered.has(incarnation)) {
+      while (this.#recovered.get(incarnation) === false) yield* sleep(pollNs);
+      return nothingRecovered;
     }
-    return reply;
+    this.#recovered.set(incarnation, false);
+    yield* this.#fenceOff(node, incarnation);
+    // A rebuild that waits for this very node has just been told not to.
+    const report = yield* this.#exclusive.run(() => this.#sweep(incarnation));
+    this.#recovered.set(incarnation, true);
+    return report;
   }
 
-  *#retire(body: Uint8Array): Program<Uint8Array> {
-    this.#events.retireMessages++;
-    const { replicas } = this.#layout;
-    const count = requestHead.field.count.get(body, 0);
-    yield* compute('update', 3 * count);
-    for (let i = 0; i < count; i++) {
-      const at = bodyAt + i * retireRecordBytes(replicas);
-      const number = retireHead.field.chain.get(body, at);
-      const chain = this.namer.chain(number);
-      assert(
-        chain !== undefined,
-        () => `a link of chain ${number}, which has ended or never began`,
-        'FARSIDE_CORRUPT',
-      );
-      const old = entryAt(body, at + retireHead.field.old.offsetBytes);
-      const refs = entriesAt(body, at + retireHead.sizeBytes, replicas);
-      const sequence = sequenceAt(body, at + retireHead.sizeBytes);
-      const nowNs = this.#site.context.nowNs();
-      this.#events.linksAccepted++;
-      if (acceptLink(chain, old, refs, sequence, this.allocator, nowNs)) {
-        yield* spawn(this.#end(chain), 'end of a chain');
+  *#fenceOff(node: number, incarnation: number): Program<void> {
+    this.state.members.lose(node, incarnation);
+    for (const memory of this.state.site.cluster.withRole('memory')) {
+      yield* fence(memory.id, incarnation);
+    }
+  }
+
+  *#sweep(incarnation: number): Program<RecoveryReport> {
+    const { state } = this;
+    const sweep = new Sweep(state, incarnation);
+    let buffersReclaimed = 0;
+    try {
+      yield* sweep.run();
+      buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
+    } catch (error) {
+      // A memory node is gone as well: whoever makes that whole walks every chain, and more.
+      if (!(error instanceof VerbError)) throw error;
+      state.events.interrupted++;
+    }
+    return {
+      locksBroken: sweep.repaired,
+      entriesRepaired: sweep.repaired + sweep.linksTaken,
+      buffersReclaimed,
+      bytesMoved: sweep.bytesMoved,
+    };
+  }
+
+  /** A node that cannot come to rest, while this server is about to rebuild what that node has left. */
+  *#giveUp(node: number, incarnation: number): Program<void> {
+    this.state.events.nodesExpelled++;
+    yield* this.#fenceOff(node, incarnation);
+    this.#recovered.set(incarnation, true);
+  }
+
+  /**
+   * Takes the place of a lost server, whose incarnation is fenced before anything is read: a shortcut or
+   * a head that it WRITEs later would take a chain back. The chains begin where the table of heads on
+   * this node says; names, and everything that followed, are read from memory nodes.
+   */
+  *#takeOver({ incarnation }: ServerLost, epochs: Program<never>): Program<never> {
+    const { state } = this;
+    const sinceNs = state.nowNs();
+    state.servers.move(state.index, state.context.node, state.context.incarnation);
+    state.servers.serve(state.index);
+    for (let tries = 0; !this.#isReady; tries++) {
+      try {
+        for (const { id, role } of state.site.cluster.nodes) {
+          // At this node too: the lost server may still have WRITEs on their way to this table.
+          if (role === 'memory' || id === state.context.node) yield* fence(id, incarnation);
+        }
+        yield* this.#pausing.pause(false, undefined);
+        const entries = yield* state.heads.load();
+        const rebuild = new Rebuild(state);
+        yield* rebuild.run(
+          entries,
+          entries.map((entry) => entry.number),
+        );
+        this.#isReady = true;
+      } catch (error) {
+        if (!(error instanceof VerbError) || tries >= takeOverTriesMax) throw error;
+        yield* reconnect(nodeOf(error.address));
+        yield* sleep(takeOverPauseNs);
       }
     }
-    return newReply(statuses.ok);
+    yield* this.#pausing.resume();
+    this.takeOverNs = state.nowNs() - sinceNs;
+    return yield* epochs;
+  }
+
+  *held(): Generator<Address> {
+    for (const target of this.allocator.unused()) yield this.layout.addressOf(target);
   }
 
   #statistics(): SystemStatistics {
-    const { namer, allocator } = this;
-    const { replicas } = this.#layout;
-    const events = this.#events;
+    const { state } = this;
+    const faults = this.#memoryFaults;
+    const { replicas } = state.layout;
+    const takeOverNs = (): number => this.takeOverNs;
     return {
       get events() {
-        return { ...events };
+        const { pausedNs, entriesLost } = faults;
+        return { ...state.events, pausedNs, entriesLost, takeOverNs: takeOverNs() };
       },
       /** Per key: text, R pointers, shortcut, and the links of both tables. */
       get metadataBytes() {
-        return namer.keys * (8 * replicas + 32) + namer.keyBytes;
+        return state.namer.keys * (8 * replicas + 32) + state.namer.keyBytes;
       },
       get remote() {
-        return { dataBytes: allocator.usedBytes, metadataBytes: namer.chains * 8 * replicas };
+        return {
+          dataBytes: state.allocator.usedBytes,
+          metadataBytes: state.namer.chains * 8 * replicas,
+        };
       },
     };
   }

@@ -1,0 +1,133 @@
+import { verbOp, verbStatus } from '../../src/core/effect.ts';
+import { assert } from '../../src/core/errors.ts';
+import { optionMax } from './choice.ts';
+import { type Flight, flightState } from './flight.ts';
+import type { World } from './world.ts';
+
+/**
+ * - `crash`: a node that runs programs stops for ever. What it has posted may still land.
+ * - `restart`: a memory node loses power and is back at once, with what its media kept.
+ * - `lose`: a memory node is gone for good.
+ * - `pause`: nothing happens but that time passes; for systems that look at the clock.
+ */
+export const faultKinds = ['crash', 'restart', 'lose', 'pause'] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface FaultMenuEntry {
+  readonly kind: FaultKind;
+  /** For `pause`, -1. */
+  readonly node: number;
+  readonly durationNs: number;
+  /** Entries of one menu that share a budget share this object. */
+  readonly budget: { left: number };
+}
+
+/** Unflushed words up to which every outcome of a loss of power is tried. */
+const everyOutcomeMax = 10;
+
+export function mayHappen(world: World, { kind, node, budget }: FaultMenuEntry): boolean {
+  if (budget.left <= 0) return false;
+  switch (kind) {
+    case 'crash': {
+      const machine = world.nodes[node];
+      if (machine === undefined || !machine.up) return false;
+      return !world.rules.faultsAfterSteps || (world.footprint.resumed & (1 << node)) !== 0;
+    }
+    case 'restart':
+    case 'lose':
+      if (world.down[node] === true) return false;
+      return !world.rules.faultsAfterSteps || touched(world, node);
+    case 'pause':
+      return world.timing === 'asynchronous' || !verbsInFlight(world);
+  }
+}
+
+function touched({ footprint }: World, node: number): boolean {
+  const { accesses } = footprint;
+  for (let i = 0; i < accesses.length; i += 4) {
+    if (accesses[i] === node && accesses[i + 3] === 1) return true;
+  }
+  return false;
+}
+
+function verbsInFlight(world: World): boolean {
+  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.task.ended));
+}
+
+/** Options of a fault: which of the unflushed words stay. */
+export function outcomesOf(world: World, { kind, node }: FaultMenuEntry): number[] {
+  if (kind !== 'restart') return [0];
+  const count = world.memory.unflushed(node).length;
+  if (count <= everyOutcomeMax) return Array.from({ length: 2 ** count }, (_, i) => i);
+  const singles = Array.from({ length: everyOutcomeMax }, (_, i) => 1 << i);
+  return [0, optionMax, ...singles];
+}
+
+export function performFault(world: World, index: number, option: number): void {
+  const entry = world.menu[index];
+  assert(entry !== undefined, () => `there is no fault ${index}`);
+  entry.budget.left--;
+  world.faults.chain(index, option);
+  world.observer?.fault(entry);
+  switch (entry.kind) {
+    case 'crash':
+      crash(world, entry.node);
+      break;
+    case 'restart':
+      world.events.wordsReverted += world.memory.losePower(entry.node, (i) => {
+        // Words beyond the tenth share the bits of the first ten.
+        return (option & (1 << (i % everyOutcomeMax))) !== 0;
+      });
+      world.incarnations[entry.node] = world.newIncarnation();
+      breakPairsTo(world, entry.node);
+      break;
+    case 'lose':
+      world.down[entry.node] = true;
+      breakPairsTo(world, entry.node);
+      break;
+    case 'pause':
+      world.nowNs += entry.durationNs;
+      break;
+  }
+  world.onFault(entry, entry.node);
+}
+
+/** Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. */
+function crash(world: World, id: number): void {
+  const node = world.node(id);
+  node.up = false;
+  world.down[id] = true;
+  for (const task of [...node.tasks]) world.end(task);
+  for (const pair of world.pairs) {
+    const { flights } = pair;
+    for (let i = flights.length - 1; i >= 0; i--) {
+      const flight = flights[i] as Flight;
+      if (flight.task.node === node && flight.verb.op === verbOp.read) flights.splice(i, 1);
+    }
+  }
+  breakPairsTo(world, id);
+}
+
+/** All that is in flight to a node ends unknown, and never acts. */
+function breakPairsTo(world: World, node: number): void {
+  for (const pair of world.pairs) {
+    if (pair.node !== node) continue;
+    pair.broken = true;
+    for (const flight of pair.flights.splice(0)) world.finish(flight, verbStatus.unknown);
+  }
+}
+
+/** No verb of that incarnation takes effect at that node any more. */
+export function performFence(world: World, node: number, incarnation: number): void {
+  world.footprint.global = true;
+  world.fenced[node]?.add(incarnation);
+  world.faults.add(node, incarnation, 1);
+  for (const pair of world.pairs) {
+    if (pair.node !== node || pair.incarnation !== incarnation) continue;
+    pair.broken = true;
+    for (const flight of pair.flights.splice(0)) {
+      if (flight.state !== flightState.acted) world.events.cutByFence++;
+      world.finish(flight, verbStatus.unknown);
+    }
+  }
+}

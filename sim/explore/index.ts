@@ -1,0 +1,37 @@
+/**
+ * Exploring schedules: an untimed world in which everything that may happen next is a choice, and
+ * schedulers that choose. docs/verification.md says why these choices are enough.
+ */
+export {
+  type ChoiceKind,
+  choiceKind,
+  choiceOf,
+  choiceText,
+  kindOf,
+  optionOf,
+  parseChoice,
+  serialOf,
+  TaskNames,
+  taskOf,
+  withOption,
+} from './choice.ts';
+export { actOptions, type ChoiceRules } from './choices.ts';
+export type { WorldEvents } from './events.ts';
+export {
+  type ExhaustiveCounts,
+  type ExhaustiveEnd,
+  type ExhaustiveHooks,
+  ExhaustiveSearch,
+  type Run,
+} from './exhaustive.ts';
+export { type FaultKind, type FaultMenuEntry, faultKinds, outcomesOf } from './faults.ts';
+export { type Flight, flightState } from './flight.ts';
+export { Footprint } from './footprint.ts';
+export { WorldMemory } from './memory.ts';
+export type { WorldNode } from './node.ts';
+export type { WorldObserver } from './observer.ts';
+export type { WorldOptions } from './options.ts';
+export { PctScheduler } from './pct.ts';
+export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
+export { boundaryNs, type Task } from './task.ts';
+export { World } from './world.ts';

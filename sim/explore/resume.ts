@@ -1,0 +1,270 @@
+import { nodeOf, offsetOf } from '../../src/core/address.ts';
+import {
+  type Effect,
+  effectKind,
+  type LocalAccess,
+  localOp,
+  type Verb,
+} from '../../src/core/effect.ts';
+import { unreachable } from '../../src/core/errors.ts';
+import { acceptMessage } from '../../src/core/message.ts';
+import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
+import { hashBytes, scramble } from './digest.ts';
+import { performFence } from './faults.ts';
+import { boundaryNs, type Task } from './task.ts';
+import type { World } from './world.ts';
+
+/** A program goes on to its next effect; further where it is alone on its node and need not wait. */
+export function resume(world: World, task: Task): void {
+  const { node } = task;
+  world.footprint.resumed |= 1 << node.id;
+  if (world.footprint.task < 0) world.footprint.task = task.number;
+  do {
+    if (task.held) task.held = false;
+    else if (!advance(world, task)) return;
+    perform(world, task, task.effect as Effect);
+  } while (!task.ended && goesOnAtOnce(world, task));
+}
+
+/**
+ * Alone on its node, nobody can tell. Otherwise a program that computes, posts or touches its own memory
+ * may be overtaken there by another one; a search of waits only leaves that out.
+ */
+function goesOnAtOnce(world: World, task: Task): boolean {
+  if (!task.isReady || task.mayWaitOn) return false;
+  if (world.isAlone(task)) return true;
+  if (world.rules.everyEffect) return false;
+  switch (task.effect?.kind) {
+    case effectKind.compute:
+    case effectKind.post:
+    case effectKind.spawn:
+    case effectKind.local:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** False where it has ended, or spins and does not perform its next effect yet. */
+function advance(world: World, task: Task): boolean {
+  const { node } = task;
+  const slept = task.effect?.kind === effectKind.sleep && task.timedOut ? task.effect : undefined;
+  const { a, b } = node.order;
+  tell(world, task);
+  node.resumes++;
+  task.resumes++;
+  node.current = task;
+  try {
+    const step = task.program.next();
+    if (step.done === true) {
+      task.effect = undefined;
+      world.end(task);
+      return false;
+    }
+    task.effect = step.value;
+  } catch (error) {
+    world.end(task);
+    world.failure ??= { task, error };
+    return false;
+  }
+  task.timedOut = false;
+  task.fenced = false;
+  task.dueNs = Number.POSITIVE_INFINITY;
+  if (slept !== undefined && sleepsOn(task, slept)) {
+    node.order.a = a;
+    node.order.b = b;
+    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(task.number, a, b);
+    task.dueNs = world.nowNs + slept.durationNs;
+    task.sleptAtStep = world.steps;
+    world.events.spins++;
+    return false;
+  }
+  // Whoever spins may find its node changed.
+  for (const other of node.tasks) if (other !== task) other.blocked = false;
+  return !spins(world, task, task.effect);
+}
+
+/**
+ * It woke, found nothing to do and sleeps again: as if it had not woken, until something happens on its
+ * node. (What it looked at is its node's own; had it looked at memory, it would have yielded.)
+ */
+function sleepsOn(task: Task, slept: Effect): boolean {
+  const { effect } = task;
+  if (effect?.kind !== effectKind.sleep || slept.kind !== effectKind.sleep) return false;
+  if (effect.durationNs !== slept.durationNs) return false;
+  task.blocked = true;
+  return true;
+}
+
+/** What the program is about to learn becomes part of the state. */
+function tell(world: World, task: Task): void {
+  const { effect, node } = task;
+  if (effect === undefined) {
+    node.order.chain(task.number, 11);
+    return;
+  }
+  let answer = effect.kind as number;
+  if (effect.kind === effectKind.wait) {
+    for (const [i, ticket] of effect.tickets.entries())
+      answer = scramble(answer, i, ticket.status, 0);
+  } else if (effect.kind === effectKind.receive) {
+    const message = effect.port.queue.shift();
+    if (message !== undefined) {
+      acceptMessage(task.counters, message);
+      effect.message = message;
+      answer = scramble(answer, message.from, message.request, hashBytes(message.body));
+      world.observer?.stepped(task, `takes ${message.flags === 1 ? 'answer' : 'request'}`);
+    }
+  } else if (effect.kind === effectKind.local) {
+    if (effect.op === localOp.read) answer = hashBytes(effect.buffer as Uint8Array);
+    if (effect.op === localOp.cas) answer = lowHalf(effect.word) ^ highHalf(effect.word);
+  }
+  node.order.chain(task.number, answer);
+  if (effect.kind !== effectKind.verb) task.spin.answered(answer);
+}
+
+function spins(world: World, task: Task, effect: Effect): boolean {
+  const { spin, node } = task;
+  if (effect.kind === effectKind.sleep && effect.durationNs === boundaryNs) {
+    spin.clear();
+    return false;
+  }
+  const signature = signatureOf(effect);
+  const foreign = node.resumes - task.resumes;
+  const loop = spin.loop(signature, foreign, (flight) => world.hasChangedSince(flight));
+  if (loop === undefined) {
+    spin.yielded(signature, foreign, task.serial, node.order, isPure(effect));
+    return false;
+  }
+  for (const flight of loop.flights) {
+    world.acted.remove(task.number, flight.serial, flight.answer);
+  }
+  node.order.a = loop.orderA;
+  node.order.b = loop.orderB;
+  task.serial = loop.serial;
+  spin.watched = loop.flights;
+  spin.yielded(signature, foreign, task.serial, node.order, isPure(effect));
+  task.blocked = true;
+  task.held = true;
+  world.events.spins++;
+  return true;
+}
+
+/** Effects that can be part of a round that changes nothing; of verbs, what they did decides. */
+function isPure(effect: Effect): boolean {
+  switch (effect.kind) {
+    case effectKind.verb:
+    case effectKind.batch:
+    case effectKind.compute:
+    case effectKind.sleep:
+      return true;
+    case effectKind.local:
+      return effect.op === localOp.read;
+    default:
+      return false;
+  }
+}
+
+function signatureOf(effect: Effect): number {
+  switch (effect.kind) {
+    case effectKind.verb:
+      return signatureOfVerb(effect);
+    case effectKind.batch:
+      return effect.verbs.reduce((h, verb) => scramble(h, signatureOfVerb(verb), 0, 1), 1);
+    case effectKind.receive:
+      return scramble(effect.kind, effect.port.id, 0, 0);
+    case effectKind.local:
+      return scramble(effect.kind, effect.op, offsetOf(effect.address), effect.lengthBytes);
+    case effectKind.compute:
+      return scramble(effect.kind, effect.work.length, effect.units, 0);
+    default:
+      return scramble(effect.kind, 0, 0, 0);
+  }
+}
+
+function signatureOfVerb(verb: Verb<unknown>): number {
+  const place = scramble(verb.op, nodeOf(verb.address), offsetOf(verb.address), verb.lengthBytes);
+  return scramble(place, lowHalf(verb.operand), highHalf(verb.operand), lowHalf(verb.compare));
+}
+
+function perform(world: World, task: Task, effect: Effect): void {
+  switch (effect.kind) {
+    case effectKind.verb:
+      world.post(task, [effect]);
+      break;
+    case effectKind.batch:
+    case effectKind.post:
+      world.post(task, effect.verbs);
+      break;
+    case effectKind.wait:
+    case effectKind.receive:
+      task.dueNs = world.nowNs + effect.timeoutNs;
+      task.sleptAtStep = world.steps;
+      break;
+    case effectKind.sleep:
+      sleep(world, task, effect.durationNs);
+      break;
+    case effectKind.local:
+      accessLocally(world, task, effect);
+      break;
+    case effectKind.spawn: {
+      const name = `${task.name}.${task.spawned++}`;
+      world.add(task.node, name, effect.program, true, task.pairs);
+      break;
+    }
+    case effectKind.reconnect:
+      // What was posted on the old queue pair may still take effect; the next verb makes a new one.
+      task.pairs.delete(effect.node);
+      break;
+    case effectKind.compute:
+    case effectKind.fence:
+      break;
+    default:
+      unreachable(effect);
+  }
+}
+
+/** Where nobody looks at the clock, and nobody else is on the node, a pause is as good as none. */
+function sleep(world: World, task: Task, durationNs: number): void {
+  if (durationNs === boundaryNs) return;
+  task.dueNs = world.nowNs + durationNs;
+  task.sleptAtStep = world.steps;
+  const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
+  if (!matters) task.timedOut = true;
+}
+
+/** The fence that a program waits for takes effect now. */
+export function takeFence(world: World, task: Task): void {
+  const { effect } = task;
+  if (effect?.kind !== effectKind.fence) return;
+  performFence(world, effect.node, effect.incarnation);
+  task.fenced = true;
+}
+
+function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): void {
+  const { memory } = world;
+  const { address, buffer, lengthBytes, op } = access;
+  memory.check(address, lengthBytes);
+  const node = nodeOf(address);
+  const from = offsetOf(address) / 8;
+  const to = from + lengthBytes / 8 - 1;
+  world.footprint.access(node, from, to, op !== localOp.read);
+  if (op === localOp.persist) memory.flush(node, from, to);
+  else if (op === localOp.cas) {
+    access.word = packWord(memory.high(node, from), memory.low(node, from));
+    if (access.word === access.compare) {
+      memory.store(node, from, lowHalf(access.operand) | 0, highHalf(access.operand) | 0);
+    }
+  } else if (buffer !== undefined) {
+    for (let i = 0; i <= to - from; i++) {
+      if (op === localOp.read) {
+        storeHalf(buffer, 8 * i, memory.low(node, from + i));
+        storeHalf(buffer, 8 * i + 4, memory.high(node, from + i));
+      } else {
+        const low = loadHalf(buffer, 8 * i) | 0;
+        memory.store(node, from + i, low, loadHalf(buffer, 8 * i + 4) | 0);
+      }
+    }
+    if (op === localOp.write) world.observer?.stepped(task, `local write ${lengthBytes} B`);
+  }
+}

@@ -1,0 +1,105 @@
+import { type Digest, scramble } from './digest.ts';
+import type { Flight } from './flight.ts';
+
+/** One effect of a program, with what it was told. */
+interface Entry {
+  readonly signature: number;
+  answer: number;
+  /** It changed nothing outside the program. */
+  isPure: boolean;
+  /** Where the program and its node stood when it yielded the effect. */
+  readonly serial: number;
+  readonly foreign: number;
+  readonly orderA: number;
+  readonly orderB: number;
+  readonly flights: Flight[];
+}
+
+export interface Loop {
+  readonly serial: number;
+  readonly orderA: number;
+  readonly orderB: number;
+  /** What the program looked at in one round. */
+  readonly flights: readonly Flight[];
+}
+
+const roundMax = 12;
+const entriesMax = 64;
+
+/**
+ * Notices that a program spins: that it is about to begin the third of three equal rounds, of which two
+ * gave the same answers and changed nothing, while no other program of its node ran.
+ */
+export class SpinLog {
+  readonly #entries: Entry[] = [];
+  /** What a program looked at in the round that it would repeat. */
+  watched: readonly Flight[] = [];
+
+  clear(): void {
+    this.#entries.length = 0;
+  }
+
+  /** Asked before the program's next effect is performed. */
+  loop(signature: number, foreign: number, isStale: (flight: Flight) => boolean): Loop | undefined {
+    const entries = this.#entries;
+    const n = entries.length;
+    for (let length = 1; length <= roundMax && 2 * length <= n; length++) {
+      const first = entries[n - 2 * length] as Entry;
+      if (first.signature !== signature || first.foreign !== foreign) continue;
+      if (!this.#repeats(length)) continue;
+      // A torn READ may have seen what was changed before it ended: then nobody would wake the program.
+      if (entries.slice(n - length).some(({ flights }) => flights.some(isStale))) continue;
+      const round = entries.splice(n - length, length);
+      const { serial, orderA, orderB } = round[0] as Entry;
+      return { serial, orderA, orderB, flights: round.flatMap((entry) => entry.flights) };
+    }
+    return undefined;
+  }
+
+  #repeats(length: number): boolean {
+    const entries = this.#entries;
+    const n = entries.length;
+    for (let i = n - length; i < n; i++) {
+      const now = entries[i] as Entry;
+      const before = entries[i - length] as Entry;
+      if (!now.isPure || !before.isPure) return false;
+      if (now.signature !== before.signature || now.answer !== before.answer) return false;
+    }
+    return true;
+  }
+
+  yielded(
+    signature: number,
+    foreign: number,
+    serial: number,
+    order: Digest,
+    isPure: boolean,
+  ): void {
+    if (this.#entries.length === entriesMax) this.#entries.splice(0, entriesMax / 2);
+    this.#entries.push({
+      signature,
+      answer: 0,
+      isPure,
+      serial,
+      foreign,
+      orderA: order.a,
+      orderB: order.b,
+      flights: [],
+    });
+  }
+
+  /** A verb of the newest effect acted, with that answer. */
+  acted(flight: Flight, answer: number, isPure: boolean): void {
+    const entry = this.#entries[this.#entries.length - 1];
+    if (entry === undefined) return;
+    entry.answer =
+      (entry.answer + scramble(flight.serial - entry.serial, answer, flight.from, flight.node)) | 0;
+    if (!isPure) entry.isPure = false;
+    entry.flights.push(flight);
+  }
+
+  answered(answer: number): void {
+    const entry = this.#entries[this.#entries.length - 1];
+    if (entry !== undefined) entry.answer = scramble(entry.answer, answer, 0, 0);
+  }
+}

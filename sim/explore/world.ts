@@ -1,0 +1,397 @@
+import { nodeOf } from '../../src/core/address.ts';
+import type { Durability } from '../../src/core/context.ts';
+import { type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
+import { assert } from '../../src/core/errors.ts';
+import type { ClusterMap } from '../../src/memory/cluster.ts';
+import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
+import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
+import { type ChoiceRules, listChoices } from './choices.ts';
+import { Digest, hashText } from './digest.ts';
+import { noEvents } from './events.ts';
+import { type FaultMenuEntry, performFault } from './faults.ts';
+import { Flight, flightState, Pair } from './flight.ts';
+import { Footprint } from './footprint.ts';
+import type { WorldMemory } from './memory.ts';
+import { type NodeHost, WorldNode } from './node.ts';
+import type { WorldObserver } from './observer.ts';
+import type { WorldOptions } from './options.ts';
+import { resume, takeFence } from './resume.ts';
+import { Task } from './task.ts';
+
+/**
+ * A cluster in which everything that may happen next is a choice; see docs/verification.md, "The world".
+ * It costs nothing and knows no time but timers.
+ */
+export class World implements NodeHost {
+  readonly cluster: ClusterMap;
+  readonly memory: WorldMemory;
+  readonly names: TaskNames;
+  readonly durability: Durability;
+  readonly seed: number;
+  readonly timing: 'asynchronous' | 'bounded';
+  readonly verbBoundNs: number;
+  readonly rules: ChoiceRules;
+  readonly observer: WorldObserver | undefined;
+  readonly nodes: (WorldNode | undefined)[] = [];
+  readonly tasks: Task[] = [];
+  readonly pairs: Pair[] = [];
+  readonly menu: FaultMenuEntry[] = [];
+  readonly events = noEvents();
+  /** Verbs that acted, by who posted them and with what answer. */
+  readonly acted = new Digest();
+  /** What was seen from outside: beginnings, and what had ended before. */
+  readonly history = new Digest();
+  readonly faults = new Digest();
+  /** Per memory node: incarnation of its regions, whether it answers, whom it refuses. */
+  readonly incarnations: number[];
+  readonly down: boolean[];
+  readonly fenced: Set<number>[];
+  footprint = new Footprint();
+  steps = 0;
+  nowNs = 0;
+  clockRead = false;
+  /** Programs that are not daemons and have not ended. */
+  foreground = 0;
+  /** A program that threw: the run is over. */
+  failure: { readonly task: Task; readonly error: unknown } | undefined = undefined;
+  onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
+  #nextIncarnation: number;
+  readonly #changedAt = new Map<number, number>();
+  /** Programs that spun, and need not any more because of this step. */
+  readonly #freed: Task[] = [];
+
+  constructor(options: WorldOptions) {
+    const { memory } = options;
+    this.cluster = memory.cluster;
+    this.memory = memory;
+    this.names = options.names;
+    this.durability = options.durability;
+    this.seed = options.seed;
+    this.timing = options.timing;
+    this.verbBoundNs = options.verbBoundNs;
+    this.rules = options.rules;
+    this.observer = options.observer;
+    const count = this.cluster.nodes.length;
+    this.#nextIncarnation = count;
+    this.incarnations = this.cluster.nodes.map((node) => node.id);
+    this.down = new Array<boolean>(count).fill(false);
+    this.fenced = this.cluster.nodes.map(() => new Set<number>());
+    memory.onChange = (node, word) => this.#unblock(node, word);
+  }
+
+  newIncarnation(): number {
+    return this.#nextIncarnation++;
+  }
+
+  /** Opens a node that runs programs; one that did so before starts anew, as another incarnation. */
+  openNode(id: number): WorldNode {
+    const again = this.nodes[id] !== undefined;
+    const node = new WorldNode(id, again ? this.newIncarnation() : id, this);
+    if (again) this.incarnations[id] = node.incarnation;
+    this.down[id] = false;
+    this.nodes[id] = node;
+    return node;
+  }
+
+  node(id: number): WorldNode {
+    const node = this.nodes[id];
+    assert(node !== undefined, () => `node ${id} runs no programs`);
+    return node;
+  }
+
+  /** A root program, with queue pairs of its own. It begins when it is chosen to. */
+  start(id: number, label: string, program: Program<unknown>, daemon = false): Task {
+    return this.add(this.node(id), `${this.cluster.node(id).name}/${label}`, program, daemon);
+  }
+
+  add(
+    node: WorldNode,
+    name: string,
+    program: Program<unknown>,
+    daemon: boolean,
+    pairs?: Map<number, Pair>,
+  ): Task {
+    const number = this.names.numberOf(name);
+    const task = new Task(number, name, node, program, daemon, pairs);
+    this.tasks.push(task);
+    node.tasks.push(task);
+    if (!daemon) this.foreground++;
+    return task;
+  }
+
+  end(task: Task): void {
+    if (task.ended) return;
+    task.ended = true;
+    if (!task.daemon) this.foreground--;
+    this.tasks.splice(this.tasks.indexOf(task), 1);
+    task.node.tasks.splice(task.node.tasks.indexOf(task), 1);
+  }
+
+  /** Everything that may happen next, in an order that the schedule so far decides. */
+  choices(): number[] {
+    return this.failure === undefined ? listChoices(this) : [];
+  }
+
+  take(choice: number): void {
+    this.steps++;
+    this.footprint = new Footprint();
+    switch (kindOf(choice)) {
+      case choiceKind.act:
+        this.#act(this.flightOf(choice), optionOf(choice));
+        break;
+      case choiceKind.go:
+        resume(this, this.#task(choice));
+        break;
+      case choiceKind.wake:
+        this.#wake(this.#task(choice));
+        break;
+      case choiceKind.fault:
+        this.footprint.global = true;
+        performFault(this, serialOf(choice), optionOf(choice));
+        break;
+    }
+  }
+
+  /** The hash of the whole state, into two numbers. */
+  key(): Digest {
+    const key = new Digest();
+    key.include(1, this.memory.digest);
+    key.include(2, this.memory.durableDigest);
+    key.include(3, this.acted);
+    key.include(4, this.history);
+    key.include(5, this.faults);
+    for (const node of this.nodes) node?.digestInto(key);
+    // Else a state in which all spin could not be told from the one before, and no search would see it.
+    for (const task of this.tasks) {
+      if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
+    }
+    if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
+    return key;
+  }
+
+  #task(choice: number): Task {
+    const number = taskOf(choice);
+    const task = this.tasks.find((candidate) => candidate.number === number);
+    assert(task !== undefined, () => `${this.names.nameOf(number)} does not run`);
+    return task;
+  }
+
+  flightOf(choice: number): Flight {
+    const number = taskOf(choice);
+    const serial = serialOf(choice);
+    for (const pair of this.pairs) {
+      for (const flight of pair.flights) {
+        if (flight.task.number === number && flight.serial === serial) return flight;
+      }
+    }
+    throw new Error(`verb ${serial} of ${this.names.nameOf(number)} is not in flight`);
+  }
+
+  post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    for (const verb of verbs) {
+      const serial = task.serial++;
+      this.memory.check(verb.address, verb.lengthBytes);
+      const pair = this.#pairOf(task, nodeOf(verb.address));
+      verb.status = verbStatus.posted;
+      const deadlineNs = this.nowNs + this.verbBoundNs;
+      const flight = new Flight(verb, task, serial, pair, deadlineNs, this.steps);
+      this.observer?.posted(flight);
+      const refusal = this.#refusal(pair);
+      if (refusal !== undefined) {
+        this.finish(flight, refusal);
+        continue;
+      }
+      pair.flights.push(flight);
+      // The body of a message: nobody looks at it before its sequence word.
+      if (flight.to > flight.from && this.memory.isMailbox(flight.node, flight.from)) {
+        actWhole(this.memory, flight);
+        flight.state = flightState.acted;
+      }
+    }
+  }
+
+  #pairOf(task: Task, node: number): Pair {
+    let pair = task.pairs.get(node);
+    if (pair === undefined) {
+      const target = this.incarnations[node] as number;
+      pair = new Pair(task.number, node, task.node.incarnation, target);
+      task.pairs.set(node, pair);
+      this.pairs.push(pair);
+    }
+    return pair;
+  }
+
+  #refusal(pair: Pair): 3 | 4 | undefined {
+    const { node } = pair;
+    if (pair.broken || this.fenced[node]?.has(pair.incarnation)) return verbStatus.failed;
+    if (pair.targetIncarnation !== this.incarnations[node]) return verbStatus.failed;
+    if (this.down[node] !== true) return undefined;
+    pair.broken = true;
+    return verbStatus.unknown;
+  }
+
+  #act(flight: Flight, option: number): void {
+    const { verb, node, from, to, task } = flight;
+    const { footprint } = this;
+    footprint.task = task.number;
+    footprint.access(node, from, to, verb.op !== verbOp.read);
+    if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
+    this.observer?.acting(flight);
+    if (flight.isAtomic) {
+      if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
+    } else if (option !== 0) {
+      flight.part = option;
+      actFirstPart(this.memory, flight);
+      flight.state = flightState.partly;
+      this.acted.add(flight.task.number, flight.serial, ~option);
+      this.events.tornVerbs++;
+      if (task.ended) this.events.landedInPart++;
+      this.observer?.acted(flight);
+      return;
+    }
+    const isPure = actWhole(this.memory, flight);
+    if (flight.state === flightState.partly) {
+      this.acted.remove(task.number, flight.serial, ~flight.part);
+    }
+    if (verb.op === verbOp.cas && isPure) this.events.casLost++;
+    flight.state = flightState.acted;
+    if (task.ended) this.events.landedAfterCrash++;
+    this.observer?.acted(flight);
+    this.deliver(flight.pair);
+    if (flight.isWrite && this.memory.isMailbox(node, from)) this.#messageAt(flight);
+    task.spin.acted(flight, answerOf(flight), isPure);
+    this.#goOn(task);
+    for (const freed of this.#freed.splice(0)) this.#goOn(freed);
+  }
+
+  /** The atomic's write comes last: racing WRITEs of its word are lost. */
+  #swallow(flight: Flight): void {
+    for (const pair of this.pairs) {
+      for (const other of pair.flights) {
+        if (pair === flight.pair || !other.isWrite || !other.overlaps(flight)) continue;
+        if (other.state === flightState.acted) continue;
+        (other.swallowed ??= new Set()).add(flight.from);
+        this.acted.add(other.task.number, other.serial, flight.from);
+        this.events.writesSwallowed++;
+      }
+    }
+  }
+
+  /** Completions come in post order. */
+  deliver(pair: Pair): void {
+    while (pair.flights[0]?.state === flightState.acted) {
+      this.finish(pair.flights.shift() as Flight, verbStatus.ok);
+    }
+  }
+
+  /** The outcome of a verb, told to its program when that goes on. */
+  finish(flight: Flight, status: 2 | 3 | 4): void {
+    flight.verb.status = status;
+    flight.answer = answerOf(flight);
+    this.acted.add(flight.task.number, flight.serial, flight.answer);
+    this.observer?.completed(flight);
+  }
+
+  #messageAt(flight: Flight): void {
+    const node = this.nodes[flight.node];
+    if (node === undefined || !node.up) return;
+    this.footprint.arrived |= 1 << flight.node;
+    node.hub.pollAt(flight.verb.address);
+    if (!node.creditsRunning && node.hub.owesCredits()) {
+      node.creditsRunning = true;
+      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
+    }
+    for (const task of [...node.tasks]) this.#goOn(task);
+  }
+
+  *#returnCredits(node: WorldNode): Program<void> {
+    yield* node.hub.returnCredits();
+    node.creditsRunning = false;
+  }
+
+  /** A program that is alone on its node goes on at once: nobody could tell it from later. */
+  #goOn(task: Task): void {
+    if (task.ended || !task.isReady || task.mayWaitOn || !this.isAlone(task)) return;
+    resume(this, task);
+  }
+
+  isAlone(task: Task): boolean {
+    return task.node.tasks.length === 1;
+  }
+
+  #wake(task: Task): void {
+    const { dueNs } = task;
+    takeFence(this, task);
+    if (dueNs > this.nowNs && dueNs < Number.POSITIVE_INFINITY && !this.rules.clockStands) {
+      this.footprint.clock = this.clockRead;
+      this.nowNs = dueNs;
+      this.#dropOverdue();
+    }
+    task.timedOut = true;
+    resume(this, task);
+  }
+
+  /** Of crashed programs, verbs that would break the bound by acting now never do. */
+  #dropOverdue(): void {
+    if (this.timing !== 'bounded') return;
+    for (const pair of this.pairs) {
+      const { flights } = pair;
+      for (let i = flights.length - 1; i >= 0; i--) {
+        const flight = flights[i] as Flight;
+        if (flight.task.ended && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
+      }
+    }
+  }
+
+  readClock(node: WorldNode): number {
+    this.clockRead = true;
+    this.footprint.clock = !this.rules.clockStands;
+    node.order.chain(this.nowNs, 7);
+    return this.nowNs;
+  }
+
+  /** Time passes, for those who wait for nothing else. */
+  letTimePass(durationNs: number): void {
+    this.nowNs += durationNs;
+    this.faults.chain(durationNs, this.nowNs);
+    for (const task of this.tasks) task.blocked = false;
+  }
+
+  /** Whether words that a verb looked at have changed since it did. */
+  hasChangedSince({ node, from, to, actedAtStep }: Flight): boolean {
+    for (let word = from; word <= to; word++) {
+      if ((this.#changedAt.get(node * 2 ** 32 + word) ?? -1) > actedAtStep) return true;
+    }
+    return false;
+  }
+
+  #unblock(node: number, word: number): void {
+    this.#changedAt.set(node * 2 ** 32 + word, this.steps);
+    for (const task of this.tasks) {
+      if (!task.blocked) continue;
+      for (const flight of task.spin.watched) {
+        if (flight.node !== node || word < flight.from || word > flight.to) continue;
+        task.blocked = false;
+        this.#freed.push(task);
+        break;
+      }
+    }
+  }
+
+  /** For people: what the program that runs now is about. */
+  note(node: number, what: string): void {
+    const task = this.nodes[node]?.current;
+    if (task !== undefined) this.observer?.stepped(task, what);
+  }
+
+  /** Whoever runs operations tells of their beginnings and ends, and how to tell them apart. */
+  began(which: string, before: number): void {
+    this.footprint.began = true;
+    this.history.add(hashText(which), before, 1);
+  }
+
+  ended(which: string): void {
+    this.footprint.ended = true;
+    this.history.add(hashText(which), 0, 2);
+  }
+}

@@ -1,0 +1,311 @@
+import { writeFileSync } from 'node:fs';
+import { styleText } from 'node:util';
+import { type Command, Option } from 'commander';
+import { FarsideError } from '../core/errors.ts';
+import type { CheckResult } from '../lab/check/check.ts';
+import type { SchedulerName } from '../lab/check/draft.ts';
+import type { Judgement } from '../lab/check/judge.ts';
+import type { Scenario } from '../lab/check/scenario.ts';
+import { fromSet } from '../lab/experiment/assign.ts';
+import { usageError } from '../lab/experiment/setting.ts';
+import { parseValue, type ValueKind } from '../lab/experiment/values.ts';
+import { plainStyle, type Style } from '../lab/explain/diagram.ts';
+import { systemLabel } from '../lab/output/names.ts';
+import { colorWanted } from '../lab/output/table.ts';
+import type { ParameterValue } from '../lab/result.ts';
+import { exitCode, say } from './errors.ts';
+import { interruptible } from './interrupt.ts';
+
+export const checkSystemHelp = `
+A schedule decides when each verb acts, what tears, who goes on and what fails. One that breaks a promise
+is made small, drawn, and saved; exit 1.
+
+Examples:
+  farside check direct
+  farside check direct --scheduler exhaustive --script put,get/put,get --no-recovery
+  farside check clover --replicas 2 --schedules 1M --faults crash,pause:2
+  farside check ./mine.js --scheduler pct --durability flush --faults restart
+  farside check --replay farside-schedule-direct.json`;
+
+const small = (maximum: number): ValueKind => ({ type: 'count', minimum: 1, maximum });
+const choice = (...choices: string[]): ValueKind => ({ type: 'choice', choices });
+
+/** Flags with a value: how each is written, and what it says. */
+const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: string }>> = {
+  scheduler: {
+    kind: choice('random', 'pct', 'exhaustive'),
+    text: 'who chooses: random, pct (random priorities), or exhaustive (default: random)',
+  },
+  schedules: { kind: small(1e9), text: 'schedules of random and pct (default: 20k)' },
+  states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
+  script: {
+    kind: { type: 'text' },
+    text: 'operations of each client, as "put get1 / delete": the number is the key',
+  },
+  clients: { kind: small(16), text: 'clients, each on a compute node (default: 3; exhaustive: 2)' },
+  operations: { kind: small(64), text: 'operations of each (default: 4; exhaustive: 2)' },
+  keys: { kind: small(16), text: 'keys (default: 1)' },
+  'compute-nodes': { kind: small(16), text: 'compute nodes (default: one a client)' },
+  'memory-nodes': { kind: small(16), text: 'memory nodes (default: 2; exhaustive: the replicas)' },
+  replicas: { kind: small(3), text: 'copies of each entry (default: 1)' },
+  spares: {
+    kind: small(4),
+    text: 'memory nodes that may take the place of lost ones (default: 0)',
+  },
+  standbys: { kind: small(4), text: 'nodes that may take over from servers (default: 0)' },
+  'value-words': { kind: small(16), text: 'words of each value (default: 2; exhaustive: 1)' },
+  durability: { kind: choice('assumed', 'flush'), text: 'assumed or flush (default: assumed)' },
+  timing: {
+    kind: choice('asynchronous', 'bounded'),
+    text: "whether timers respect the bound on verbs (default: what the system's promises need)",
+  },
+  faults: {
+    kind: { type: 'text' },
+    text: 'crash, restart, lose, pause; crash:2, restart@mn0, or none (default: crash)',
+  },
+  seed: { kind: { type: 'count', minimum: 0, maximum: 2 ** 31 }, text: 'seed (default: 1)' },
+  threads: { kind: small(1024), text: 'cores to use (default: all)' },
+  format: { kind: choice('table', 'json'), text: 'table or json (default: table)' },
+  out: { kind: { type: 'text' }, text: 'where a schedule that breaks a promise is saved' },
+};
+
+export type CheckSystemFlags = Readonly<
+  Record<string, string | boolean | readonly string[] | undefined>
+>;
+
+export function addCheckSystemFlags(command: Command): Command {
+  for (const [name, { text }] of Object.entries(flags)) {
+    command.addOption(new Option(`--${name} <value>`, text));
+  }
+  return command
+    .option('--no-recovery', 'tell nobody of faults: only safety among survivors is checked')
+    .option('--linearizable', 'hold gets to be fresh, even where the system does not promise it')
+    .option('--every-effect', 'exhaustive: programs of one node may overtake at every effect')
+    .option('--set <path=value>', 'a setting of the system', collect)
+    .option('--replay <file>', 'run a saved schedule again, and draw it');
+}
+
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+/** `farside check SYSTEM`: schedules of a scenario against what the system promises. */
+export async function checkSystem(
+  system: string | undefined,
+  given: CheckSystemFlags,
+): Promise<void> {
+  if (given.replay !== undefined) {
+    await replayFile(given.replay as string, system);
+    return;
+  }
+  if (system === undefined) {
+    throw usageError(['check: expected a system, such as farside check direct, or --replay FILE']);
+  }
+  const { loadSystem } = await import('../lab/engine/prepare.ts');
+  const { scenarioOf } = await import('../lab/check/draft.ts');
+  const { stageOf } = await import('../lab/check/stage.ts');
+  const loaded = await loadSystem(system);
+  const read = reader(given);
+  const scheduler = (read('scheduler') ?? 'random') as SchedulerName;
+  const scenario = scenarioOf(draftOf(system, scheduler, given, read), loaded);
+  const statesMax = (read('states') ?? 3_000_000) as number;
+  const stage = stageOf(scenario, loaded);
+  if (scheduler === 'exhaustive') {
+    const { refuseLargeScope } = await import('../lab/check/large-scope.ts');
+    refuseLargeScope(stage, statesMax);
+  }
+  const { check } = await import('../lab/check/check.ts');
+  const options = {
+    scenario,
+    scheduler,
+    schedules: (read('schedules') ?? 20_000) as number,
+    statesMax,
+    threads: read('threads') as number | undefined,
+  };
+  const progress = progressOf();
+  const result = await interruptible(
+    (signal) => check(options, { signal, ...progress }),
+    clearProgress,
+  );
+  const out = (read('out') ?? `farside-schedule-${systemLabel(system)}.json`) as string;
+  const file = result.failure === undefined ? undefined : await save(result.failure, out);
+  process.stdout.write(
+    read('format') === 'json' ? await jsonOf(result, file) : await tableOf(result, file),
+  );
+  if (result.failure !== undefined) process.exitCode = exitCode.broken;
+  else if (result.findings.exhaustive?.end === 'gave up' && !result.partial) {
+    const { tooLarge } = await import('../lab/check/large-scope.ts');
+    throw new FarsideError('FARSIDE_USAGE', tooLarge(stage, `more than ${statesMax}`, statesMax));
+  } else if (result.partial) process.exitCode = exitCode.interrupted;
+}
+
+type Read = (name: string) => ParameterValue | undefined;
+
+function reader(given: CheckSystemFlags): Read {
+  return (name) => {
+    const written = given[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (written === undefined) return undefined;
+    const parsed = parseValue((flags[name] as { kind: ValueKind }).kind, written);
+    if ('expected' in parsed) {
+      throw usageError([`--${name} ${String(written)}: expected ${parsed.expected}`]);
+    }
+    return parsed.value;
+  };
+}
+
+function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFlags, read: Read) {
+  const count = (name: string): number | undefined => read(name) as number | undefined;
+  return {
+    system,
+    scheduler,
+    settings: settingsOf((given.set as readonly string[] | undefined) ?? []),
+    script: read('script') as string | undefined,
+    clients: count('clients'),
+    operations: count('operations'),
+    keys: count('keys'),
+    computeNodes: count('compute-nodes'),
+    memoryNodes: count('memory-nodes'),
+    replicas: count('replicas') ?? 1,
+    spares: count('spares') ?? 0,
+    standbys: count('standbys') ?? 0,
+    valueWords: count('value-words'),
+    durability: (read('durability') ?? 'assumed') as Scenario['durability'],
+    timing: read('timing') as Scenario['timing'] | undefined,
+    faults: read('faults') as string | undefined,
+    recovery: given.recovery !== false,
+    linearizable: given.linearizable === true,
+    everyEffect: given.everyEffect === true,
+    seed: count('seed') ?? 1,
+  };
+}
+
+function settingsOf(sets: readonly string[]): Record<string, ParameterValue> {
+  const settings: Record<string, ParameterValue> = {};
+  for (const text of sets) {
+    const { path, values } = fromSet(text);
+    const [, ...rest] = path.split('.');
+    const [value] = values;
+    if (values.length !== 1 || value === undefined || rest.length === 0) {
+      throw usageError([`--set ${text}: expected one value of a setting, as direct.redo=false`]);
+    }
+    settings[rest.join('.')] = scalar(value);
+  }
+  return settings;
+}
+
+/** A setting as YAML would read it. */
+function scalar(value: ParameterValue): ParameterValue {
+  if (value === 'true' || value === 'false') return value === 'true';
+  const isNumber = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
+  return isNumber ? Number(value) : value;
+}
+
+/** How far a search is, on a terminal. */
+function progressOf(): { onProgress?: (schedules: number, states: number) => void } {
+  if (!process.stderr.isTTY) return {};
+  return {
+    onProgress: (schedules, states) => {
+      const seen = states > 0 ? `, ${states} states` : '';
+      process.stderr.write(`\r\x1b[K ${schedules} schedules${seen}`);
+    },
+  };
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+async function save(failure: NonNullable<CheckResult['failure']>, out: string): Promise<string> {
+  const { replayText } = await import('../lab/check/replay-file.ts');
+  const { scenario, judgement, choices } = failure;
+  try {
+    writeFileSync(out, replayText(scenario, judgement, choices));
+  } catch (cause) {
+    throw new FarsideError('FARSIDE_OUTPUT', `--out ${out}: cannot be written`, { cause });
+  }
+  return out;
+}
+
+async function replayFile(name: string, system: string | undefined): Promise<void> {
+  const { readReplayFile } = await import('../lab/check/replay-file.ts');
+  const { openStage } = await import('../lab/check/stage.ts');
+  const { replay } = await import('../lab/check/schedule.ts');
+  const { scenario, choices } = readReplayFile(name, system);
+  const stage = await openStage(scenario);
+  const { judgement } = replay(stage, choices);
+  const lines = await drawn(scenario, judgement, choices);
+  process.stdout.write(`${[...lines, '', verdictLine(judgement)].join('\n')}\n`);
+  if (judgement.kind !== 'kept') process.exitCode = exitCode.broken;
+}
+
+async function drawn(
+  scenario: Scenario,
+  judgement: Judgement,
+  choices: readonly string[],
+): Promise<string[]> {
+  const { drawSchedule } = await import('../lab/check/sequence.ts');
+  const { openStage } = await import('../lab/check/stage.ts');
+  const columns = process.stdout.columns ?? 120;
+  return drawSchedule(await openStage(scenario), choices, judgement, columns, styleNow());
+}
+
+function styleNow(): Style {
+  if (!colorWanted(process.stdout)) return plainStyle;
+  return { bold: (text) => styleText('bold', text), dim: (text) => styleText('dim', text) };
+}
+
+function verdictLine(judgement: Judgement): string {
+  if (judgement.kind === 'kept') return 'safety kept, liveness kept';
+  return `${judgement.kind} broken: ${judgement.promise}: ${judgement.explanation}`;
+}
+
+async function tableOf(result: CheckResult, file: string | undefined): Promise<string> {
+  const { coverage, describeScenario, describeSearch } = await import('../lab/check/report.ts');
+  const { findings, failure, plan } = result;
+  const { reached, gaps } = coverage(findings);
+  const lines = [
+    styleNow().bold(
+      `${plan.scenario.system}: ${verdictLine(failure?.judgement ?? { kind: 'kept' })}`,
+    ),
+    ...describeScenario(plan.scenario),
+    describeSearch(result),
+    `reached: ${reached.join(', ') || 'nothing rare'}`,
+    `gaps (never reached): ${gaps.join(', ') || 'none'}`,
+  ];
+  if (findings.unrepaired > 0) {
+    lines.push(
+      `in ${findings.unrepaired} schedules something failed that this system has no recovery for: ` +
+        'there, only safety among the survivors was checked',
+    );
+  }
+  if (failure !== undefined && file !== undefined) {
+    lines.push('', 'the smallest schedule found that breaks it:');
+    lines.push(...(await drawn(failure.scenario, failure.judgement, failure.choices)));
+    lines.push('', `saved: farside check --replay ${file}`);
+  }
+  if (process.stderr.isTTY) say('');
+  return `${lines.join('\n')}\n`;
+}
+
+async function jsonOf(result: CheckResult, file: string | undefined): Promise<string> {
+  const { coverage } = await import('../lab/check/report.ts');
+  const { findings, failure, plan, seconds, threads, partial } = result;
+  const json = {
+    system: plan.scenario.system,
+    verdict: failure === undefined ? 'kept' : failure.judgement.kind,
+    judgement: failure?.judgement ?? { kind: 'kept' },
+    scenario: plan.scenario,
+    scheduler: plan.scheduler,
+    schedules: findings.schedules,
+    steps: findings.steps,
+    seconds,
+    threads,
+    partial,
+    exhaustive: findings.exhaustive,
+    unrepaired: findings.unrepaired,
+    events: findings.events,
+    gaps: coverage(findings).gaps,
+    replay: file,
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}

@@ -1,0 +1,122 @@
+import type { FaultKind } from '../../../sim/explore/index.ts';
+import { faultKinds } from '../../../sim/explore/index.ts';
+import type { Durability } from '../../core/context.ts';
+import { FarsideError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest.ts';
+import { randomStream } from '../../core/random.ts';
+import type { System } from '../../systems/system.ts';
+import type { ParameterValue } from '../result.ts';
+import {
+  type CheckedOperation,
+  type ClientOperation,
+  checkedOperations,
+  type FaultSpec,
+  parseOperations,
+  type Scenario,
+} from './scenario.ts';
+
+export type SchedulerName = 'random' | 'pct' | 'exhaustive';
+
+/** A scenario as a user gives it: what is left out depends on the system and the scheduler. */
+export interface ScenarioDraft {
+  readonly system: string;
+  readonly scheduler: SchedulerName;
+  readonly settings: Readonly<Record<string, ParameterValue>>;
+  readonly script: string | undefined;
+  readonly clients: number | undefined;
+  readonly operations: number | undefined;
+  readonly keys: number | undefined;
+  readonly computeNodes: number | undefined;
+  readonly memoryNodes: number | undefined;
+  readonly replicas: number;
+  readonly spares: number;
+  readonly standbys: number;
+  readonly valueWords: number | undefined;
+  readonly durability: Durability;
+  readonly timing: 'asynchronous' | 'bounded' | undefined;
+  readonly faults: string | undefined;
+  readonly recovery: boolean;
+  readonly linearizable: boolean;
+  readonly everyEffect: boolean;
+  readonly seed: number;
+}
+
+const smallest = { clients: 2, operations: 2, valueWords: 1 };
+const usual = { clients: 3, operations: 4, valueWords: 2 };
+
+export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
+  const isExhaustive = draft.scheduler === 'exhaustive';
+  const size = isExhaustive ? smallest : usual;
+  const clients = clientsOf(draft, system, size);
+  const keys = draft.keys ?? 1 + Math.max(0, ...clients.flat().map(({ key }) => key));
+  return {
+    system: draft.system,
+    settings: { ...fewHandlers(system, isExhaustive), ...draft.settings },
+    memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
+    spares: draft.spares,
+    standbys: draft.standbys,
+    computeNodes: draft.computeNodes ?? clients.length,
+    replicas: draft.replicas,
+    durability: draft.durability,
+    timing: draft.timing ?? timingOf(system, draft.durability),
+    keys,
+    valueWords: draft.valueWords ?? size.valueWords,
+    clients,
+    faults: parseFaults(draft.faults ?? 'crash'),
+    recovery: draft.recovery,
+    linearizable: draft.linearizable,
+    grain: isExhaustive && !draft.everyEffect ? 'waits' : 'effects',
+    seed: draft.seed,
+  };
+}
+
+/** Servers default to a dozen handlers, of which two clients keep two busy. */
+function fewHandlers(system: System, isExhaustive: boolean): Record<string, ParameterValue> {
+  if (!system.parameters.some(({ name }) => name === 'handlers')) return {};
+  return { handlers: isExhaustive ? 1 : 2 };
+}
+
+/** Bounded where the system needs timing bounds for anything that it promises. */
+function timingOf(system: System, durability: Durability): 'asynchronous' | 'bounded' {
+  const needsBounds = system.promises.some(
+    (promise) => promise.durability === durability && promise.holds === 'needs timing bounds',
+  );
+  return needsBounds ? 'bounded' : 'asynchronous';
+}
+
+/** The script given, or each client's operations drawn; of a small scenario, each puts and then gets. */
+function clientsOf(
+  draft: ScenarioDraft,
+  system: System,
+  size: typeof usual,
+): readonly (readonly ClientOperation[])[] {
+  if (draft.script !== undefined) return draft.script.split('/').map(parseOperations);
+  const { clients = size.clients, operations = size.operations, keys = 1 } = draft;
+  const served = checkedOperations.filter((name) => system.operations.includes(name));
+  const usually: CheckedOperation[] = ['put', 'get'];
+  const mix = draft.scheduler === 'exhaustive' ? usually : [...usually, ...usually, ...served];
+  return Array.from({ length: clients }, (_, client) => {
+    const dice = randomStream(draft.seed, `operations of client ${client}`);
+    return Array.from({ length: operations }, (__, i): ClientOperation => {
+      const drawn = draft.scheduler === 'exhaustive' ? i % mix.length : dice.below(mix.length);
+      return { operation: mix[drawn] as CheckedOperation, key: dice.below(keys) };
+    });
+  });
+}
+
+/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. */
+function parseFaults(text: string): FaultSpec[] {
+  if (text === 'none' || text === '') return [];
+  return text.split(',').map((word) => {
+    const [, kind = '', count, node] = /^([a-z]+)(?::(\d+))?(?:@(\w+))?$/.exec(word.trim()) ?? [];
+    if (!(faultKinds as readonly string[]).includes(kind)) {
+      throw new FarsideError(
+        'FARSIDE_USAGE',
+        `--faults ${text}: ${JSON.stringify(word)} is no fault${didYouMean(kind, faultKinds)} ` +
+          `(there are ${faultKinds.join(', ')}; crash:2 is up to two, crash@cn0 is of that node)`,
+      );
+    }
+    const spec = { kind: kind as FaultKind, count: count === undefined ? 1 : Number(count) };
+    return node === undefined ? spec : { ...spec, node };
+  });
+}

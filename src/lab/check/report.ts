@@ -1,0 +1,70 @@
+import type { CheckResult } from './check.ts';
+import { operationsText, type Scenario } from './scenario.ts';
+import type { Findings } from './search.ts';
+
+/** Counters of the world, as people call what they count; those of systems go by their own names. */
+const names: Readonly<Record<string, string>> = {
+  casLost: 'CAS lost',
+  tornVerbs: 'verbs torn',
+  writesSwallowed: 'WRITE lost to an atomic',
+  landedAfterCrash: 'verbs landed after a crash',
+  landedInPart: 'WRITE landed in part after a crash',
+  cutByFence: 'verbs cut off by a fence',
+  wordsReverted: 'unflushed words lost',
+  spins: 'programs that spun',
+  recoveryRaced: 'recovery raced with clients',
+};
+
+export function describeScenario(scenario: Scenario): string[] {
+  const { clients, settings, computeNodes, memoryNodes, replicas } = scenario;
+  const set = Object.entries(settings).map(([name, value]) => `; ${name}=${value}`);
+  const repairs = scenario.recovery ? '' : ', nobody repairs';
+  return [
+    `clients: ${clients.map(operationsText).join(' / ')}; compute nodes: ${computeNodes}`,
+    `memory nodes: ${memoryNodes}; copies: ${replicas}; durability ${scenario.durability}; ` +
+      `timing ${scenario.timing}; values of ${scenario.valueWords * 8} B`,
+    `faults: ${faultsText(scenario)}${repairs}; seed ${scenario.seed}${set.join('')}`,
+  ];
+}
+
+function faultsText({ faults }: Scenario): string {
+  const texts = faults.map(({ kind, count, node }) => {
+    const whose = node === undefined ? '' : ` of ${node}`;
+    return `${kind}${whose} up to ${count}`;
+  });
+  return texts.join(', ') || 'none';
+}
+
+export function describeSearch({ plan, findings, seconds, threads, partial }: CheckResult): string {
+  const { exhaustive, schedules } = findings;
+  const n = (count: number): string => count.toLocaleString('en-US', { maximumFractionDigits: 0 });
+  const took = `in ${seconds.toFixed(1)} s`;
+  if (exhaustive === undefined) {
+    const rate = n((schedules / seconds) * 60);
+    const cut = partial ? ', interrupted' : '';
+    const cores = `${threads} core${threads === 1 ? '' : 's'}`;
+    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${cores}${cut}: ${rate} a minute`;
+  }
+  const { states, cutByState, cutBySleep, schedulesSaved, end, longestSchedule } = exhaustive;
+  const all = end === 'complete' ? 'all of them' : `not all: ${end}`;
+  return (
+    `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} (${all}), ` +
+    `${n(states)} states; not run again: ${n(cutByState)} branches into known states, which stand ` +
+    `for ${n(schedulesSaved)} schedules, and ${n(cutBySleep)} that commute with one that was run`
+  );
+}
+
+/** What was reached, how often; and what never was. */
+export function coverage({ events }: Findings): { reached: string[]; gaps: string[] } {
+  const known = Object.entries(events).map(([name, count]) => ({
+    name: names[name] ?? name,
+    count,
+  }));
+  return {
+    reached: known
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count)
+      .map(({ name, count }) => `${name} ${count.toLocaleString('en-US')}`),
+    gaps: known.filter(({ count }) => count === 0).map(({ name }) => name),
+  };
+}

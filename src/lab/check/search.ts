@@ -1,0 +1,138 @@
+import {
+  type ChoiceRules,
+  type ExhaustiveCounts,
+  ExhaustiveSearch,
+  PctScheduler,
+  RandomScheduler,
+} from '../../../sim/explore/index.ts';
+import { randomStream } from '../../core/random.ts';
+import { finish } from './finish.ts';
+import type { Judgement } from './judge.ts';
+import { choiceTexts, runSchedule } from './schedule.ts';
+import { Session } from './session.ts';
+import type { Stage } from './stage.ts';
+
+export interface Failure {
+  readonly judgement: Judgement;
+  readonly choices: readonly string[];
+}
+
+/** What one search, or one part of it, found. Plain data: it crosses from a worker. */
+export interface Findings {
+  readonly schedules: number;
+  readonly steps: number;
+  readonly events: Readonly<Record<string, number>>;
+  readonly failure: Failure | undefined;
+  /** Schedules in which something was left unrepaired, because the system has no recovery for it. */
+  readonly unrepaired: number;
+  readonly exhaustive?: ExhaustiveCounts & { readonly end: string };
+}
+
+/** What a search tells while it runs, and is told. */
+export interface SearchHooks {
+  progress(schedules: number, states: number): void;
+  stopped(): boolean;
+}
+
+const pctDepth = 3;
+
+/** Schedules number `first` to `first + count - 1` of that seed, up to the first that breaks a promise. */
+export function searchByDice(
+  stage: Stage,
+  scheduler: 'random' | 'pct',
+  seed: number,
+  first: number,
+  count: number,
+  hooks: SearchHooks,
+): Findings {
+  const events: Record<string, number> = {};
+  let steps = 0;
+  let unrepaired = 0;
+  let lastSteps = 60;
+  for (let i = 0; i < count; i++) {
+    if (i % 64 === 0) {
+      hooks.progress(i, 0);
+      if (hooks.stopped()) return { schedules: i, steps, events, failure: undefined, unrepaired };
+    }
+    const dice = randomStream(seed, `schedule ${first + i}`);
+    const faults = stage.scenario.faults.reduce((sum, fault) => sum + fault.count, 0);
+    const chooser =
+      scheduler === 'random'
+        ? new RandomScheduler(dice)
+        : new PctScheduler(dice, lastSteps, pctDepth, faults);
+    const result = runSchedule(stage, (world, choices) => chooser.choose(world, choices));
+    steps += result.steps;
+    lastSteps = result.steps;
+    if (result.session.unrepaired > 0) unrepaired++;
+    addEvents(events, result.events);
+    if (result.judgement.kind === 'kept') continue;
+    const { judgement } = result;
+    const failure = { judgement, choices: choiceTexts(stage, result.choices) };
+    return { schedules: i + 1, steps, events, failure, unrepaired };
+  }
+  return { schedules: count, steps, events, failure: undefined, unrepaired };
+}
+
+/** What exhaustive search sees: every option, and faults where they matter. */
+function everyRules({ scenario }: Stage): ChoiceRules {
+  const everyEffect = scenario.grain === 'effects';
+  return { everyOption: true, everyEffect, clockStands: !everyEffect, faultsAfterSteps: true };
+}
+
+/** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
+export function searchAll(
+  stage: Stage,
+  statesMax: number,
+  hooks: SearchHooks,
+  prefix: readonly number[] = [],
+  onEnd?: (session: Session) => void,
+): Findings {
+  const events: Record<string, number> = {};
+  let failure: Failure | undefined;
+  let unrepaired = 0;
+  const search = new ExhaustiveSearch<Session>({
+    open: () => new Session(stage, everyRules(stage)),
+    ended(session, schedule) {
+      const { judgement, events: seen } = finish(session);
+      onEnd?.(session);
+      addEvents(events, seen);
+      if (session.unrepaired > 0) unrepaired++;
+      if (judgement.kind === 'kept' || failure !== undefined) return false;
+      failure = { judgement, choices: choiceTexts(stage, schedule) };
+      // Whoever wants to see every schedule gets every one.
+      return onEnd === undefined;
+    },
+    giveUp(counts) {
+      hooks.progress(counts.schedules, counts.states);
+      return counts.states > statesMax || hooks.stopped();
+    },
+  });
+  const end = search.search(prefix);
+  const { counts } = search;
+  return {
+    schedules: counts.schedules,
+    steps: counts.steps,
+    events,
+    failure,
+    unrepaired,
+    exhaustive: { ...counts, end },
+  };
+}
+
+function addEvents(sum: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const name in more) sum[name] = (sum[name] ?? 0) + (more[name] as number);
+}
+
+export function mergeFindings(parts: readonly Findings[]): Findings {
+  const events: Record<string, number> = {};
+  for (const part of parts) addEvents(events, part.events);
+  const sum = (of: (part: Findings) => number): number =>
+    parts.reduce((total, part) => total + of(part), 0);
+  return {
+    schedules: sum((part) => part.schedules),
+    steps: sum((part) => part.steps),
+    events,
+    failure: parts.find((part) => part.failure !== undefined)?.failure,
+    unrepaired: sum((part) => part.unrepaired),
+  };
+}

@@ -1,0 +1,314 @@
+import {
+  boundaryNs,
+  type ChoiceRules,
+  type FaultMenuEntry,
+  World,
+  type WorldObserver,
+} from '../../../sim/explore/index.ts';
+import { absent, type HistoryRecorder, operationAt, torn } from '../../check/history.ts';
+import { type Program, sleep, VerbError } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
+import type { Key } from '../../core/key.ts';
+import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/system.ts';
+import { tellOfFault } from './failures.ts';
+import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
+import type { Stage } from './stage.ts';
+import { decodeValue, encodeValue, loadedValue, writtenValue } from './values.ts';
+
+/** Something that must never be, seen before any history was checked. */
+export interface Defect {
+  readonly promise: string;
+  readonly explanation: string;
+  /** The step after which it was seen. */
+  readonly step: number;
+}
+
+const quietStepsMax = 20_000;
+
+/** One run of a scenario, up to wherever its schedule has been taken. */
+export class Session {
+  readonly stage: Stage;
+  readonly world: World;
+  readonly recorder: HistoryRecorder;
+  readonly systemNodes: (SystemNode | undefined)[] = [];
+  readonly servers: (SystemServer | undefined)[] = [];
+  readonly defects: Defect[] = [];
+  /** Steps before which operations began and after which they ended, by row; for diagrams. */
+  readonly endedAtStep: number[] = [];
+  /** Faults that no survivor could be told to repair. */
+  unrepaired = 0;
+  #endedOperations = 0;
+  #patience = 2;
+  readonly #labels = new Map<string, number>();
+  readonly #nodeOf = new Map<StoreClient, number>();
+
+  constructor(stage: Stage, rules: ChoiceRules, observer?: WorldObserver) {
+    const { scenario, memory, names } = stage;
+    this.stage = stage;
+    memory.reset();
+    this.recorder = stage.recorder;
+    this.recorder.clear();
+    this.world = new World({
+      memory,
+      names,
+      durability: scenario.durability,
+      seed: scenario.seed,
+      timing: scenario.timing,
+      verbBoundNs,
+      rules,
+      observer,
+    });
+    this.#openServers();
+    this.#openNodes();
+    this.#load();
+    this.#offerFaults();
+    this.world.onFault = (entry) => tellOfFault(this, entry);
+    observer?.opened(this.world);
+    for (const [i, operations] of scenario.clients.entries()) this.#startClient(i, operations);
+  }
+
+  /** Nothing: the run is over, or stuck. */
+  choices(): number[] {
+    if (this.isOver) return [];
+    for (;;) {
+      const choices = this.world.choices();
+      if (choices.length > 0 || this.#patience === 0 || !this.world.clockRead) return choices;
+      // Nobody can go on but by giving up: those that look at the clock see that it is late.
+      this.#patience--;
+      this.world.letTimePass(pauseNs);
+    }
+  }
+
+  get isOver(): boolean {
+    return this.world.foreground === 0 || this.world.failure !== undefined;
+  }
+
+  siteOf(id: number): Site {
+    const { cluster, shape } = this.stage;
+    return { context: this.world.node(id).context, cluster, shape };
+  }
+
+  /** Runs everything that does not wait for a timer, until nothing is left; then timers, until `until`. */
+  runQuietly(until: () => boolean): boolean {
+    for (let steps = 0; steps < quietStepsMax; steps++) {
+      if (this.world.failure !== undefined) return false;
+      const choices = this.world.choices().filter((choice) => choice % 8 !== 3);
+      const urgent = choices.find((choice) => choice % 8 !== 2) ?? choices[0];
+      if (until() && (urgent === undefined || urgent % 8 === 2)) return true;
+      if (urgent === undefined) return until();
+      this.world.take(urgent);
+    }
+    return false;
+  }
+
+  /** Compute nodes that live, by their ids. */
+  get survivors(): number[] {
+    return this.stage.cluster
+      .withRole('compute')
+      .filter(({ id }) => this.world.node(id).up)
+      .map(({ id }) => id);
+  }
+
+  #openServers(): void {
+    const { system, config, cluster } = this.stage;
+    for (const role of ['coordinator', 'metadata'] as const) {
+      for (const [index, { id }] of cluster.withRole(role).entries()) {
+        this.world.openNode(id);
+        this.startServer(id, system.openServer(this.siteOf(id), config, role, index));
+      }
+    }
+  }
+
+  startServer(id: number, server: SystemServer): void {
+    this.servers[id] = server;
+    const label = this.label(id, 'server');
+    for (const [i, program] of server.programs.entries()) {
+      this.world.start(id, `${label}-${i}`, program, true);
+    }
+  }
+
+  /** `what0` on that node, then `what1`: the same in all schedules in which the same happened. */
+  label(id: number, what: string): string {
+    const count = this.#labels.get(`${id} ${what}`) ?? 0;
+    this.#labels.set(`${id} ${what}`, count + 1);
+    return `${what}${count}`;
+  }
+
+  #openNodes(): void {
+    const { system, config, cluster } = this.stage;
+    for (const { id } of cluster.withRole('compute')) {
+      this.world.openNode(id);
+      const opened = system.openNode(this.siteOf(id), config);
+      this.systemNodes[id] = opened;
+      for (const [i, program] of opened.background.entries()) {
+        this.world.start(id, `background${i}`, program, true);
+      }
+    }
+  }
+
+  /** Inserts the keys, then puts and gets each on every node, so that caches and free lists are warm. */
+  #load(): void {
+    const { keys, cluster, scenario } = this.stage;
+    for (const [i, { id }] of cluster.withRole('compute').entries()) {
+      const client = this.clientOn(id);
+      this.world.start(id, 'load', this.#loadOn(client, i, keys));
+      if (this.runQuietly(() => this.world.foreground === 0)) continue;
+      const error = this.world.failure?.error;
+      throw new FarsideError(
+        'FARSIDE_INPUT',
+        `system ${scenario.system}: loading ${keys.length} keys does not end` +
+          (error instanceof Error ? `: ${error.message}` : ''),
+        { cause: error },
+      );
+    }
+  }
+
+  *#loadOn(client: StoreClient, node: number, keys: readonly Key[]): Program<void> {
+    const { operations } = this.stage.system;
+    for (const i of keys.keys()) {
+      const number = loadedValue(node, i);
+      if (node === 0) yield* this.operate(client, -1, 'insert', i, number);
+      if (operations.includes('put')) yield* this.operate(client, -1, 'put', i, number + 128);
+      if (operations.includes('get')) yield* this.operate(client, -1, 'get', i, number);
+    }
+  }
+
+  clientOn(id: number): StoreClient {
+    const opened = this.systemNodes[id];
+    if (opened === undefined) throw new Error(`node ${id} has no store`);
+    const client = opened.openClient();
+    this.#nodeOf.set(client, id);
+    return client;
+  }
+
+  #offerFaults(): void {
+    const { cluster, scenario } = this.stage;
+    for (const { kind, count, node } of scenario.faults) {
+      const budget = { left: count };
+      const memory = kind === 'restart' || kind === 'lose';
+      const candidates = kind === 'pause' ? [] : cluster.nodes;
+      if (kind === 'pause') {
+        this.world.menu.push({ kind, node: -1, durationNs: pauseNs, budget });
+      }
+      for (const { id, name, role } of candidates) {
+        if (role === 'standby' || (role === 'memory') !== memory) continue;
+        if (node === undefined ? role !== (memory ? 'memory' : 'compute') : name !== node) continue;
+        this.world.menu.push({ kind, node: id, durationNs: 0, budget });
+      }
+    }
+  }
+
+  #startClient(index: number, operations: readonly ClientOperation[], first = 0): void {
+    const nodes = this.stage.cluster.withRole('compute');
+    const id = (nodes[index % nodes.length] as { id: number }).id;
+    const label = first === 0 ? `client${index}` : `client${index}from${first}`;
+    this.world.start(id, label, this.#perform(this.clientOn(id), index, operations, first));
+  }
+
+  /**
+   * Performs the operations one after another. One whose verb failed may have broken the program's queue
+   * pairs, so the rest is for a new program.
+   */
+  *#perform(
+    client: StoreClient,
+    index: number,
+    operations: readonly ClientOperation[],
+    first: number,
+  ): Program<void> {
+    for (let i = first; i < operations.length; i++) {
+      const { operation, key } = operations[i] as ClientOperation;
+      yield* sleep(boundaryNs);
+      try {
+        yield* this.operate(client, index, operation, key, writtenValue(index, i));
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        this.#startClient(index, operations, i + 1);
+        return;
+      }
+    }
+  }
+
+  /** One operation, recorded; throws where its verbs failed, or where farside is at fault. */
+  *operate(
+    client: StoreClient,
+    process: number,
+    operation: ClientOperation['operation'],
+    keyIndex: number,
+    number: number,
+  ): Program<void> {
+    const { recorder, world } = this;
+    const key = this.stage.keys[keyIndex] as Key;
+    const writes = operation === 'put' || operation === 'insert';
+    const row = recorder.begin(
+      process,
+      operation,
+      recorder.key(key.text),
+      writes ? number : -1,
+      world.steps,
+    );
+    world.began(`${process}/${number}`, this.#endedOperations);
+    const what = `${operation} ${key.text}`;
+    const word = writes ? ` := ${number}` : '';
+    if (world.observer !== undefined) this.#note(client, `${what}${word} begins`);
+    const value = new Uint8Array(this.stage.shape.valueBytesMax);
+    try {
+      if (operation === 'get') {
+        const length = yield* client.get(key, value);
+        recorder.endGet(
+          row,
+          length === undefined ? -1 : decodeValue(value.subarray(0, length)),
+          world.steps,
+        );
+      } else {
+        encodeValue(value, number);
+        const done = yield* operation === 'delete'
+          ? client.delete(key)
+          : client[operation](key, value);
+        recorder.end(row, done ? 'ok' : 'refused', world.steps);
+      }
+    } catch (error) {
+      this.#failed(row, operation, error);
+    } finally {
+      this.endedAtStep[row] = world.steps;
+      if (world.observer !== undefined) this.#note(client, `${what} ${this.#resultOf(row)}`);
+      this.#endedOperations += 1 + process * 97 + (number % 256) * 8191;
+      world.ended(`${process}/${number}`);
+    }
+  }
+
+  #note(client: StoreClient, what: string): void {
+    const node = this.#nodeOf.get(client);
+    if (node !== undefined) this.world.note(node, what);
+  }
+
+  /** `gives 513`, `ok`, `refused`, `unknown`. */
+  #resultOf(row: number): string {
+    const { kind, outcome, value } = operationAt(this.recorder.history(), row);
+    if (kind !== 'get' || outcome !== 'ok') return outcome;
+    return value === absent
+      ? 'finds nothing'
+      : value === torn
+        ? 'gives torn bytes'
+        : `gives ${value}`;
+  }
+
+  #failed(row: number, operation: string, error: unknown): void {
+    const { world } = this;
+    if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
+    this.recorder.end(row, operation === 'get' ? 'failed' : 'unknown', world.steps);
+    if (error.code === 'FARSIDE_CORRUPT') {
+      this.defects.push({
+        promise: 'read committed',
+        explanation: `a ${operation} found what must never be: ${error.message}`,
+        step: world.steps,
+      });
+    }
+    if (error instanceof VerbError) throw error;
+  }
+
+  /** The menu entry as people know it. */
+  describeFault({ kind, node }: FaultMenuEntry): string {
+    const name = node < 0 ? '' : ` ${this.stage.cluster.node(node).name}`;
+    return `${kind}${name}`;
+  }
+}

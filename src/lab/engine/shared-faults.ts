@@ -1,0 +1,330 @@
+import { assert } from '../../core/errors.ts';
+import { type RandomStream, randomStream } from '../../core/random.ts';
+import type { SharedCluster } from '../../fabric/shared/cluster.ts';
+import type { ClusterNode } from '../../memory/cluster.ts';
+import type { Fault } from '../../systems/recovery.ts';
+import { momentOf } from '../faults/moment.ts';
+import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import type { FaultsResult } from '../result.ts';
+import { FaultBoard } from './fault-board.ts';
+import { type FaultPart, faultsResult } from './fault-book.ts';
+import type { Prepared } from './prepare.ts';
+import { meetings, type NewStart, type RealJobData, slots } from './real-job.ts';
+
+type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
+
+const lookMs = 1;
+/** A node shows which of its faults are due in one 32-bit word. */
+const faultsMax = 32;
+/** Nodes that have not done what is waited for in this time have ended. */
+const waitMsMax = 5000;
+
+/**
+ * Carries a fault plan out on shared memory: the watchman, in the thread that started the run. A crash
+ * is a worker that is terminated; what verbs meet (cut links, a memory node that is gone) the nodes act
+ * out themselves, told by the board.
+ */
+export class SharedFaults {
+  readonly board: FaultBoard;
+  readonly #prepared: Prepared;
+  readonly #plan: readonly PlannedFault[];
+  readonly #happened: (number | undefined)[];
+  readonly #used = new Set<string>();
+  readonly #dice: RandomStream;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #shared!: SharedCluster;
+  #dataOf!: (node: number) => RealJobData;
+  #look: NodeJS.Timeout | undefined;
+  #beganNs: number | undefined;
+  #isOver = false;
+
+  constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
+    assert(plan.length <= faultsMax, `at most ${faultsMax} faults on shared`, 'FARSIDE_LIMIT');
+    this.#prepared = prepared;
+    this.#plan = plan;
+    this.#happened = plan.map(() => undefined);
+    this.#dice = randomStream(prepared.spec.seed, 'bit flips');
+    this.board = new FaultBoard(prepared.cluster.nodes.length);
+  }
+
+  /** Watches from now on; call it once the cluster has been started. */
+  begin(shared: SharedCluster, dataOf: (node: number) => RealJobData): void {
+    this.#shared = shared;
+    this.#dataOf = dataOf;
+    this.#look = setInterval(() => this.#watch(), lookMs);
+  }
+
+  /** The run is over: nothing happens any more. */
+  end(): void {
+    this.#isOver = true;
+    clearInterval(this.#look);
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  result(parts: readonly FaultPart[]): FaultsResult {
+    return faultsResult(this.#plan, this.#happened, this.#beganNs ?? 0, parts);
+  }
+
+  #watch(): void {
+    const { cluster } = this.#prepared.spec;
+    if (this.#beganNs === undefined) {
+      const seats = cluster.computeNodes * cluster.clients * cluster.outstanding;
+      if (this.#shared.arrivals(meetings.loaded) < seats) return;
+      this.#beganNs = this.#shared.nowNs;
+      for (const [index, { moment }] of this.#plan.entries()) {
+        if (moment.kind !== 'time') continue;
+        const afterNs = momentOf(moment, this.#prepared.spec.seed, index);
+        this.#after(afterNs, () => this.#happens(index));
+      }
+    }
+    for (const node of this.#shared.running) {
+      const due = this.#shared.progress(node, slots.due);
+      for (let index = 0; index < this.#plan.length; index++) {
+        const isDue = ((due >>> index) & 1) === 1;
+        if (isDue && this.#happened[index] === undefined) this.#happens(index);
+      }
+    }
+  }
+
+  #happens(index: number): void {
+    const { action } = this.#plan[index] as PlannedFault;
+    if (action.kind === 'crash' && !this.#isUp(action.node)) return;
+    this.#happened[index] = this.#shared.nowNs;
+    switch (action.kind) {
+      case 'crash':
+        if (this.#node(action.node).role === 'memory') this.#crashMemory(index, action);
+        else void this.#crash(index, action);
+        break;
+      case 'lose':
+        this.#lose(index, action);
+        break;
+      case 'move': {
+        const [node, to] = [this.#id(action.node), this.#id(action.to)];
+        this.#tellLater(index, 0, () => ({ kind: 'memoryMoved', node, to }));
+        break;
+      }
+      default:
+        this.#disturb(index, action);
+    }
+  }
+
+  #isUp(name: string): boolean {
+    const { id, role } = this.#node(name);
+    return role === 'memory' || this.#shared.running.includes(id);
+  }
+
+  // Memory nodes --------------------------------------------------------------------------------
+
+  /** Everything that is visible in its `pm` stays: a thread's memory has no unflushed words. */
+  #crashMemory(index: number, { node: name, restartAfterNs = 0 }: Action<'crash'>): void {
+    const node = this.#id(name);
+    this.#cutOff(node, 1);
+    this.#later(restartAfterNs, () => {
+      this.#shared.zeroDram(node);
+      this.#cutOff(node, -1);
+    });
+    this.#tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
+  }
+
+  #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
+    const { cluster, shape } = this.#prepared;
+    const node = this.#id(name);
+    this.#cutOff(node, 1);
+    const spares = cluster.withRole('memory').slice(shape.memoryNodes);
+    const free = spares.find((spare) => !this.#used.has(spare.name))?.name;
+    const spare = named ?? free;
+    if (spare !== undefined) this.#used.add(spare);
+    const takesItsPlace = spare === undefined ? undefined : this.#id(spare);
+    this.#tellLater(index, 0, () => ({ kind: 'memoryLost', node, spare: takesItsPlace }));
+  }
+
+  #cutOff(node: number, by: 1 | -1): void {
+    for (const { id } of this.#prepared.cluster.nodes) this.board.changeCuts(id, node, by);
+  }
+
+  // Nodes that run programs ---------------------------------------------------------------------
+
+  async #crash(index: number, action: Action<'crash'>): Promise<void> {
+    const { id: node, role } = this.#node(action.node);
+    const incarnation = this.#shared.incarnation(node);
+    const done = this.#shared.progress(node, slots.completed);
+    // Until everything below is on its way, nobody may leave.
+    this.board.changePending(1);
+    await this.#shared.crash(node);
+    if (role !== 'compute') this.#crashedServer(index, action, node, incarnation);
+    else {
+      if (action.restartAfterNs !== undefined) {
+        this.#later(action.restartAfterNs, () => {
+          void this.#restart(node, (notesBefore) => ({ kind: 'again', done, notesBefore }));
+        });
+      }
+      this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
+    }
+    this.board.changePending(-1);
+  }
+
+  #crashedServer(index: number, action: Action<'crash'>, node: number, incarnation: number): void {
+    const lost = { kind: 'serverLost', node, incarnation } as const;
+    this.board.post({ kind: 'callsLost', beforeNs: Number.MAX_VALUE });
+    const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
+    if (afterNs === undefined || action.standbyAfterNs !== undefined) {
+      this.board.post({ kind: 'disconnect', node });
+    }
+    if (afterNs === undefined) {
+      this.#tellLater(index, 0, () => lost);
+      return;
+    }
+    const standby = action.standbyAfterNs === undefined ? undefined : this.#freeStandby();
+    const fault = { ...lost, successor: standby ?? node };
+    this.#later(afterNs, () => {
+      if (standby === undefined) void this.#restartServer(node, fault);
+      else {
+        this.board.post({ kind: 'takeOver', index, fault });
+        this.board.post({ kind: 'callsLost', beforeNs: this.#shared.nowNs });
+      }
+    });
+    this.#tellLater(index, afterNs, () => fault);
+  }
+
+  async #restartServer(node: number, fault: Fault): Promise<void> {
+    await this.#restart(node, (notesBefore) => ({ kind: 'takeOver', fault, notesBefore }));
+    this.board.post({ kind: 'callsLost', beforeNs: this.#shared.nowNs });
+  }
+
+  /** Its peers empty the rings first: then nothing that they have sent before can be in the way. */
+  async #restart(node: number, startOf: (notesBefore: number) => NewStart): Promise<void> {
+    const { board } = this;
+    board.changePending(1);
+    const before = board.acknowledged;
+    const peers = this.#shared.running.length;
+    // Before the peers empty their rings: what they send from then on waits for the new start.
+    this.#shared.zeroDram(node);
+    board.post({ kind: 'reconnect', node });
+    await this.#until(() => board.acknowledged >= before + peers);
+    if (!this.#isOver) {
+      this.#shared.restart(node, { ...this.#dataOf(node), start: startOf(board.count) });
+      // A client that has not joined yet does not keep the run from ending.
+      await this.#until(() => this.#shared.isReady(node));
+    }
+    board.changePending(-1);
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    for (let waitedMs = 0; !holds() && waitedMs < waitMsMax; waitedMs += lookMs) {
+      if (this.#isOver) return;
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
+  }
+
+  #freeStandby(): number {
+    const standbys = this.#prepared.cluster.withRole('standby');
+    const free = standbys.find(({ name }) => !this.#used.has(name)) as ClusterNode;
+    this.#used.add(free.name);
+    return free.id;
+  }
+
+  // Disturbances --------------------------------------------------------------------------------
+
+  #disturb(
+    index: number,
+    action: Exclude<FaultAction, { readonly kind: 'crash' | 'lose' | 'move' }>,
+  ): void {
+    const { board } = this;
+    switch (action.kind) {
+      case 'partition':
+        for (const left of action.left.map((name) => this.#id(name))) {
+          for (const right of action.right.map((name) => this.#id(name))) {
+            this.#forATime(action.forNs, (by) => {
+              board.changeCuts(left, right, by);
+              board.changeCuts(right, left, by);
+            });
+          }
+        }
+        break;
+      case 'slow':
+        this.#slow(index, action);
+        break;
+      case 'slowLink':
+        this.#forATime(action.forNs, (by) => {
+          board.changeDelay(this.#id(action.from), this.#id(action.to), by * action.byNs);
+        });
+        break;
+      case 'loseCompletions':
+        this.#forATime(action.forNs, (by) => {
+          board.changeLosses(this.#id(action.to), this.#id(action.from), by);
+        });
+        break;
+      case 'flip':
+        this.#flip(this.#id(action.node), action.bits);
+        break;
+    }
+  }
+
+  #slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
+    const { id: node, role } = this.#node(name);
+    if (role === 'memory') {
+      this.#forATime(forNs, (by) => {
+        for (const { id } of this.#prepared.cluster.nodes) {
+          this.board.changeDelay(id, node, by * byNs);
+        }
+      });
+      return;
+    }
+    this.#forATime(forNs, (by) => this.board.post({ kind: 'slow', node, byNs: by * byNs }));
+    const kind = role === 'compute' ? 'computeLost' : 'serverLost';
+    const incarnation = this.#shared.incarnation(node);
+    this.#tellLater(index, 0, () => ({ kind, node, incarnation }));
+  }
+
+  /** Each bit in a word that holds something, where one is found: most of a region is empty. */
+  #flip(node: number, bits: number): void {
+    const { words } = this.#shared.space.spaces[node] as { words: BigUint64Array };
+    for (let i = 0; i < bits; i++) {
+      let at = this.#dice.below(words.length);
+      for (let draws = 0; draws < 10_000 && words[at] === 0n; draws++) {
+        at = this.#dice.below(words.length);
+      }
+      Atomics.xor(words, at, 1n << BigInt(this.#dice.below(64)));
+    }
+  }
+
+  #forATime(forNs: number | undefined, change: (by: 1 | -1) => void): void {
+    change(1);
+    if (forNs !== undefined) this.#after(forNs, () => change(-1));
+  }
+
+  // Time ----------------------------------------------------------------------------------------
+
+  #tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
+    const { toldAfterNs } = this.#plan[index] as PlannedFault;
+    if (toldAfterNs === undefined) return;
+    this.#later(Math.max(toldAfterNs, atLeastNs), () => {
+      this.board.post({ kind: 'told', index, fault: faultOf() });
+    });
+  }
+
+  /** After so long, and no node leaves before. */
+  #later(afterNs: number, action: () => void): void {
+    this.board.changePending(1);
+    this.#after(afterNs, () => {
+      action();
+      this.board.changePending(-1);
+    });
+  }
+
+  #after(afterNs: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, afterNs / 1e6);
+    this.#timers.add(timer);
+  }
+
+  #node(name: string): ClusterNode {
+    return this.#prepared.cluster.byName(name);
+  }
+
+  #id(name: string): number {
+    return this.#node(name).id;
+  }
+}

@@ -1,0 +1,137 @@
+import { type Program, sleep, spawn } from '../../../core/effect.ts';
+import { FarsideError } from '../../../core/errors.ts';
+import { RpcCaller } from '../../../core/rpc.ts';
+import {
+  lostPair,
+  newRequest,
+  operations,
+  pauseBody,
+  pausedBody,
+  placementsIn,
+  replyHead,
+  requestHead,
+  requestPort,
+  resumeBody,
+  statuses,
+  storePlacements,
+} from '../messages.ts';
+import type { MetadataState } from './state.ts';
+
+const pollNs = 1000;
+const bodyAt = requestHead.sizeBytes;
+
+/**
+ * Brings every compute node to rest, and lets them go on: around what a server can only rebuild while
+ * nobody refers to any buffer. A node that does not answer is waited for, until somebody says that it is
+ * lost (it is fenced then), or until it has been silent for `silentNs`. One that has verbs in doubt cannot
+ * come to rest: they may take effect when its chains and buffers are others'. It is fenced at once.
+ */
+export class Pausing {
+  readonly #state: MetadataState;
+  readonly #expel: (node: number, incarnation: number) => Program<unknown>;
+  readonly #callers = new Map<number, RpcCaller>();
+
+  constructor(
+    state: MetadataState,
+    expel: (node: number, incarnation: number) => Program<unknown>,
+  ) {
+    this.#state = state;
+    this.#expel = expel;
+  }
+
+  /** `all`: of all servers' buffers. `healed`: a memory node where no verb is in doubt any more. */
+  *pause(all: boolean, healed: number | undefined): Program<void> {
+    const request = newRequest(operations.pause, pauseBody.sizeBytes, this.#state.index);
+    pauseBody.field.all.set(request, bodyAt, all ? 1 : 0);
+    pauseBody.field.incarnation.set(request, bodyAt, this.#state.context.incarnation);
+    pauseBody.field.healed.set(request, bodyAt, healed === undefined ? 0 : healed + 1);
+    yield* this.#ofAll((node) => this.#pauseNode(node, request));
+  }
+
+  *resume(): Program<void> {
+    const { layout, allocator, index } = this.#state;
+    const moreBytes = resumeBody.sizeBytes + 8 * layout.buckets;
+    const request = newRequest(operations.resume, moreBytes, index);
+    resumeBody.field.epoch.set(request, bodyAt, allocator.epoch);
+    resumeBody.field.placementVersion.set(request, bodyAt, this.#state.placementVersion);
+    storePlacements(request, bodyAt + resumeBody.sizeBytes, layout);
+    yield* this.#ofAll((node) => this.#askUntilGone(node, request));
+  }
+
+  /** At all nodes at once, since each takes as long as its longest operation. */
+  *#ofAll(program: (node: number) => Program<unknown>): Program<void> {
+    let left = 0;
+    for (const node of this.#state.members.nodes) {
+      left++;
+      yield* spawn(
+        (function* () {
+          yield* program(node);
+          left--;
+        })(),
+        'pause',
+      );
+    }
+    while (left > 0) yield* sleep(pollNs);
+  }
+
+  *#pauseNode(node: number, request: Uint8Array): Program<void> {
+    const state = this.#state;
+    const sinceNs = state.nowNs();
+    for (;;) {
+      const incarnation = state.members.incarnationOf(node);
+      if (incarnation === undefined) return;
+      const status = yield* this.#ask(node, request, true);
+      if (status === statuses.ok) return;
+      const { silentNs } = state.config;
+      const isTooLong = silentNs > 0 && state.nowNs() - sinceNs >= silentNs;
+      if (status === statuses.unavailable || isTooLong) {
+        yield* this.#expel(node, incarnation);
+        return;
+      }
+    }
+  }
+
+  *#askUntilGone(node: number, request: Uint8Array): Program<void> {
+    while (this.#state.members.incarnationOf(node) !== undefined) {
+      if ((yield* this.#ask(node, request, false)) !== undefined) return;
+    }
+  }
+
+  /** The status of the answer; undefined where there is none. */
+  *#ask(node: number, request: Uint8Array, learns: boolean): Program<number | undefined> {
+    const { context, config } = this.#state;
+    const caller = this.#callers.get(node) ?? new RpcCaller(context);
+    this.#callers.set(node, caller);
+    try {
+      const timeoutNs = 2 * config.epochNs + 1000 * context.verbBoundNs;
+      const reply = yield* caller.call(node, requestPort, request, timeoutNs);
+      const status = replyHead.field.status.get(reply, 0);
+      if (learns && status === statuses.ok) this.#learn(node, reply);
+      caller.release();
+      return status;
+    } catch (error) {
+      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return undefined;
+      throw error;
+    }
+  }
+
+  /** A server that is new here does not know which memory node has taken whose place. */
+  #learn(node: number, reply: Uint8Array): void {
+    const state = this.#state;
+    const at = replyHead.sizeBytes;
+    state.members.admit(node, pausedBody.field.incarnation.get(reply, at));
+    const pairsAt = at + pausedBody.sizeBytes + 8 * state.layout.buckets;
+    for (let i = 0; i < pausedBody.field.lost.get(reply, at); i++) {
+      const pairAt = pairsAt + i * lostPair.sizeBytes;
+      if (pairAt + lostPair.sizeBytes > reply.length) break;
+      const f = lostPair.field;
+      state.members.lose(f.node.get(reply, pairAt), f.incarnation.get(reply, pairAt));
+    }
+    const version = pausedBody.field.placementVersion.get(reply, at);
+    if (version <= state.placementVersion) return;
+    const placements = placementsIn(reply, at + pausedBody.sizeBytes, state.layout);
+    if (placements === undefined) return;
+    state.placementVersion = version;
+    for (const [bucket, memory] of placements.entries()) state.layout.place(bucket, memory);
+  }
+}

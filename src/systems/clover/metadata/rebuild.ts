@@ -1,0 +1,276 @@
+import { type Address, nodeSpaceBytes } from '../../../core/address.ts';
+import { batch, flush, type Program, read, type Verb, write } from '../../../core/effect.ts';
+import { assert } from '../../../core/errors.ts';
+import { recordBytes, recordHead, recordIsWhole, sealRecord } from '../../../core/record.ts';
+import { loadHalf, storeHalf } from '../../../core/word.ts';
+import type { CloverLayout } from '../layout.ts';
+import {
+  isHeld,
+  nextSequence,
+  noReference,
+  ownIn,
+  type Reference,
+  tailLow,
+  versionOf,
+} from '../pointer.ts';
+import { classBytes } from '../pools.ts';
+import { standingOf } from '../recovery/header.ts';
+import { Chain, Namer } from './namer.ts';
+import type { MetadataState } from './state.ts';
+
+/** Chains looked at side by side: one doorbell a step. */
+const abreast = 64;
+const versionsMax = 1_000_000;
+
+/** Where a chain begins. */
+export interface Head {
+  readonly number: number;
+  readonly refs: readonly Reference[];
+  readonly sequence: number;
+}
+
+/** What has become of a bucket while nobody worked. */
+export interface BucketChange {
+  readonly bucket: number;
+  /** Where its bytes can be read; undefined: nowhere. */
+  readonly from: number | undefined;
+  readonly to: number;
+}
+
+/**
+ * Builds a server's tables anew, from where its chains begin and from memory nodes, while every compute
+ * node is at rest (pausing.ts) or fenced: nobody holds a reference to any buffer, no verb is in flight,
+ * and whoever had one in doubt is fenced.
+ *
+ * That is what makes it simple. Of each chain only the newest version is kept: nobody can come to it from
+ * an older one any more. Everything else is free, and may start again at version 1, since there is no
+ * pointer left that a wrong version would betray. A version that is held is committed where its
+ * successor is named (as in repair.ts) and otherwise not; the write ended with its node or in an error,
+ * so either is right. A chain that ends in a tombstone is gone.
+ *
+ * A copy counts where its header carries the version that it is looked up by. Others are lost (with a
+ * memory node, or with the contents of its DRAM) and written anew from one that counts.
+ */
+export class Rebuild {
+  entriesRepaired = 0;
+  entriesLost = 0;
+  buffersReclaimed = 0;
+  bytesMoved = 0;
+  readonly #state: MetadataState;
+  readonly #layout: CloverLayout;
+  readonly #change: BucketChange | undefined;
+  readonly #found: Chain[] = [];
+
+  constructor(state: MetadataState, change?: BucketChange) {
+    this.#state = state;
+    this.#layout = state.layout;
+    this.#change = change;
+  }
+
+  /** `numbers`: the last chain of every slot that has served one. */
+  *run(heads: readonly Head[], numbers: Iterable<number>): Program<void> {
+    const state = this.#state;
+    const change = this.#change;
+    const lastNumbers = [...numbers];
+    if (change !== undefined) this.#layout.place(change.bucket, change.to);
+    const waiting = heads.filter((head) => head.refs.length > 0);
+    let walks: Walk[] = [];
+    while (waiting.length > 0 || walks.length > 0) {
+      while (walks.length < abreast && waiting.length > 0) {
+        walks.push(new Walk(waiting.pop() as Head));
+      }
+      yield* this.#readCopies(walks);
+      const tails: Walk[] = [];
+      walks = walks.filter((walk) => this.#step(walk, tails));
+      yield* this.#level(tails);
+    }
+    const namer = new Namer(this.#layout, state.index);
+    for (const chain of this.#found) namer.adopt(chain);
+    namer.reserve(lastNumbers);
+    yield* this.#storePointers(namer, lastNumbers);
+    const allocator = state.newAllocator();
+    const inUse = this.#found.flatMap((chain) => chain.refs);
+    this.buffersReclaimed = allocator.adopt(inUse, state.allocator.epoch);
+    state.namer = namer;
+    state.allocator = allocator;
+  }
+
+  /** READs what tells a version of every copy that can be read, of all walks in one batch. */
+  *#readCopies(walks: readonly Walk[]): Program<void> {
+    const verbs: Verb<unknown>[] = [];
+    for (const walk of walks) {
+      walk.copies = walk.refs.map((copy) => {
+        const address = this.#addressOf(copy);
+        if (address === undefined) return undefined;
+        const bytes = new Uint8Array(this.#glanceBytes(copy));
+        verbs.push(read(address, bytes));
+        return bytes;
+      });
+    }
+    if (verbs.length > 0) yield* batch(...verbs);
+    const words = this.#layout.replicas;
+    for (const walk of walks) {
+      walk.copies = walk.copies.map((bytes, c) =>
+        bytes !== undefined && isAt(bytes, words, walk.refs[c] as Reference) ? bytes : undefined,
+      );
+    }
+  }
+
+  /** True where the walk goes on; at its end it is put to the tails, or dropped. */
+  #step(walk: Walk, tails: Walk[]): boolean {
+    assert(++walk.steps < versionsMax, 'a chain does not end', 'FARSIDE_LIMIT');
+    if (walk.copies.every((bytes) => bytes === undefined)) {
+      this.entriesLost++;
+      return false;
+    }
+    const seen = standingOf(walk.copies, walk.refs);
+    if ((seen.kind === 'linked' || seen.kind === 'held') && seen.refs !== undefined) {
+      if (seen.kind === 'held') this.entriesRepaired++;
+      walk.refs = seen.refs;
+      walk.sequence = seen.kind === 'linked' ? seen.sequence : nextSequence(walk.sequence);
+      return true;
+    }
+    if (seen.kind !== 'tombstone') tails.push(walk);
+    return false;
+  }
+
+  /** Makes all copies of these newest versions whole and equal, and takes the chains in. */
+  *#level(tails: readonly Walk[]): Program<void> {
+    const wanting = tails.filter((walk) => walk.copies.some((_, c) => !this.#isGood(walk, c)));
+    const sources = yield* this.#readWhole(wanting);
+    const verbs: Verb<unknown>[] = [];
+    const levelled = new Set<Walk>();
+    for (const [i, walk] of wanting.entries()) {
+      const source = sources[i] as Uint8Array;
+      if (!recordIsWhole(source, 8 * walk.refs.length)) {
+        this.entriesLost++;
+        continue;
+      }
+      levelled.add(walk);
+      this.entriesRepaired++;
+      for (const [c, copy] of walk.refs.entries()) {
+        if (this.#isGood(walk, c)) continue;
+        const bytes = imageOf(source, copy, walk.refs.length);
+        const address = this.#layout.addressOf(copy);
+        verbs.push(write(address, bytes));
+        if (this.#state.durability === 'flush') verbs.push(flush(address, bytes.length));
+        this.bytesMoved += bytes.length;
+      }
+    }
+    if (verbs.length > 0) yield* batch(...verbs);
+    for (const walk of tails) {
+      if (wanting.includes(walk) && !levelled.has(walk)) continue;
+      this.#found.push(this.#chainOf(walk));
+    }
+  }
+
+  *#readWhole(walks: readonly Walk[]): Program<Uint8Array[]> {
+    const wholes: Uint8Array[] = [];
+    const verbs: Verb<unknown>[] = [];
+    for (const walk of walks) {
+      const c = walk.copies.findIndex((bytes) => bytes !== undefined);
+      const copy = walk.refs[c] as Reference;
+      const bytes = new Uint8Array(classBytes(this.#layout.sizeClassOf(copy)));
+      wholes.push(bytes);
+      verbs.push(read(this.#addressOf(copy) as Address, bytes));
+    }
+    if (verbs.length > 0) yield* batch(...verbs);
+    return wholes;
+  }
+
+  /** A copy that is where it belongs, with the header of a tail. */
+  #isGood(walk: Walk, c: number): boolean {
+    const bytes = walk.copies[c];
+    const copy = walk.refs[c] as Reference;
+    if (bytes === undefined || this.#layout.bucketOf(copy) === this.#change?.bucket) return false;
+    for (let r = 0; r < walk.refs.length; r++) {
+      const low = loadHalf(bytes, 8 * r);
+      if (isHeld(low) || low !== tailLow(versionOf(copy)) || loadHalf(bytes, 8 * r + 4) !== 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #chainOf({ number, refs, sequence, copies }: Walk): Chain {
+    const bytes = copies.find((copy) => copy !== undefined) as Uint8Array;
+    const start = 8 * refs.length + recordHead.sizeBytes;
+    const end = start + recordHead.field.keyBytes.get(bytes, 8 * refs.length);
+    const text = String.fromCharCode(...bytes.subarray(start, end));
+    return new Chain(text, number, [...refs], sequence);
+  }
+
+  /** Shortcuts and heads point at what is left, and at nothing where nothing is. */
+  *#storePointers(namer: Namer, numbers: readonly number[]): Program<void> {
+    const state = this.#state;
+    const chains = numbers.map((number) => namer.chain(number) ?? overAt(number, this.#layout));
+    for (let i = 0; i < chains.length; i += abreast) {
+      const some = chains.slice(i, i + abreast);
+      yield* state.heads.storeSurely(some);
+      yield* batch(
+        ...some.flatMap((chain) =>
+          chain.isOver
+            ? state.clearings(chain)
+            : state.shortcutWrites(chain, chain.refs, chain.sequence),
+        ),
+      );
+      this.bytesMoved += some.length * 8 * this.#layout.replicas;
+    }
+  }
+
+  /** Where a copy can be read now; undefined where it cannot. */
+  #addressOf(copy: Reference): Address | undefined {
+    if (copy === noReference) return undefined;
+    const { bucket, from, to } = this.#change ?? { bucket: -1, from: undefined, to: 0 };
+    if (this.#layout.bucketOf(copy) !== bucket) return this.#layout.addressOf(copy);
+    if (from === undefined) return undefined;
+    // The same offset on the node that it comes from.
+    return this.#layout.addressOf(copy) + (from - to) * nodeSpaceBytes;
+  }
+
+  /** Header words, record head and key: what tells a version. */
+  #glanceBytes(copy: Reference): number {
+    const { keyBytesMax } = this.#state.site.shape;
+    const bytes = 8 * this.#layout.replicas + recordBytes(keyBytesMax, 0);
+    return Math.min(bytes, classBytes(this.#layout.sizeClassOf(copy)));
+  }
+}
+
+class Walk {
+  readonly number: number;
+  refs: readonly Reference[];
+  sequence: number;
+  steps = 0;
+  copies: readonly (Uint8Array | undefined)[] = [];
+
+  constructor({ number, refs, sequence }: Head) {
+    this.number = number;
+    this.refs = refs;
+    this.sequence = sequence;
+  }
+}
+
+/** Whether a copy carries the version that it is looked up by, in its header and in its record. */
+function isAt(bytes: Uint8Array, words: number, copy: Reference): boolean {
+  const version = versionOf(copy);
+  for (let r = 0; r < words; r++) if (ownIn(loadHalf(bytes, 8 * r)) !== version) return false;
+  return recordHead.field.version.get(bytes, 8 * words) % 256 === version;
+}
+
+/** A copy of `source` as it lies in the buffer `copy`, with nothing behind it. */
+function imageOf(source: Uint8Array, copy: Reference, words: number): Uint8Array {
+  const bytes = source.slice();
+  for (let r = 0; r < words; r++) {
+    storeHalf(bytes, 8 * r, tailLow(versionOf(copy)));
+    storeHalf(bytes, 8 * r + 4, 0);
+  }
+  const tag = recordHead.field.version.get(source, 8 * words);
+  sealRecord(bytes, 8 * words, tag - (tag % 256) + versionOf(copy));
+  return bytes;
+}
+
+function overAt(number: number, layout: CloverLayout): Chain {
+  const chain = new Chain('', number, new Array<Reference>(layout.replicas).fill(noReference), 0);
+  chain.isOver = true;
+  return chain;
+}

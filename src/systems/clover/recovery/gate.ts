@@ -1,0 +1,49 @@
+import { type Program, sleep } from '../../../core/effect.ts';
+
+const pollNs = 1000;
+
+/**
+ * Holds a node's work back while a metadata server rebuilds what it knows, which takes that nobody
+ * holds a reference to any buffer (metadata/rebuild.ts). Closing it stops what has not begun; what has
+ * begun goes on to its end, and is waited for.
+ */
+export class Gate {
+  /** Node ids of the servers that hold it closed. */
+  readonly #closedBy = new Set<number>();
+  /** Background programs that hold references now: reports, requests for buffers. */
+  working = 0;
+  /** When it was closed, and for how long altogether; a pause is what clients see of a recovery. */
+  #closedSinceNs = 0;
+  closedNs = 0;
+
+  get isClosed(): boolean {
+    return this.#closedBy.size > 0;
+  }
+
+  close(server: number, nowNs: number): void {
+    if (!this.isClosed) this.#closedSinceNs = nowNs;
+    this.#closedBy.add(server);
+  }
+
+  open(server: number, nowNs: number): void {
+    if (this.#closedBy.delete(server) && !this.isClosed) {
+      this.closedNs += nowNs - this.#closedSinceNs;
+    }
+  }
+
+  /** Until it is open. Whoever has passed must begin before its next yield. */
+  *pass(): Program<void> {
+    while (this.isClosed) yield* sleep(pollNs);
+  }
+
+  /** Runs `program` as work that is waited for. */
+  *work<T>(program: () => Program<T>): Program<T> {
+    yield* this.pass();
+    this.working++;
+    try {
+      return yield* program();
+    } finally {
+      this.working--;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { fence, type Program, sleep } from '../../../core/effect.ts';
+import type { RpcCaller } from '../../../core/rpc.ts';
+import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
+import {
+  lostNode,
+  memoryRequest,
+  newRequest,
+  operations,
+  recoveryIn,
+  requestHead,
+} from '../messages.ts';
+import type { CloverNode } from '../node.ts';
+import { ownerNumber } from '../pointer.ts';
+import type { Repairer } from './repair.ts';
+
+const pollNs = 1000;
+
+/**
+ * A compute node's part in recovery. Any node may be told of any fault, several at once, and twice.
+ *
+ * Of a lost compute node: fence it at every memory node, so that its words no longer change. From then
+ * on this node's own writers complete or undo what they find held by it, instead of waiting (walker.ts).
+ * Then every metadata server sweeps its chains and takes the leases back; it does so once, whoever asks.
+ */
+export class NodeRecovery implements Repairer {
+  repaired = 0;
+  bytesMoved = 0;
+  readonly #node: CloverNode;
+  readonly lost: { readonly node: number; readonly incarnation: number }[] = [];
+  readonly #lostOwners = new Set<number>();
+
+  constructor(node: CloverNode) {
+    this.#node = node;
+  }
+
+  get layout(): CloverNode['layout'] {
+    return this.#node.layout;
+  }
+
+  get durability(): Repairer['durability'] {
+    return this.#node.site.context.durability;
+  }
+
+  isLost(owner: number): boolean {
+    return this.#lostOwners.has(owner);
+  }
+
+  *recover(fault: Fault): Program<RecoveryReport> {
+    switch (fault.kind) {
+      case 'computeLost':
+        return yield* this.#recoverCompute(fault);
+      case 'serverLost':
+        return yield* this.#awaitSuccessor(fault);
+      default: {
+        const caller = this.#node.callers.take();
+        const report = yield* this.#tell(0, memoryRequest(operations.memory, fault), caller);
+        this.#node.callers.giveBack(caller);
+        return report;
+      }
+    }
+  }
+
+  /** Calls to the lost server end now; its successor makes itself known when it pauses this node. */
+  *#awaitSuccessor(fault: Extract<Fault, { kind: 'serverLost' }>): Program<RecoveryReport> {
+    const { servers, gate } = this.#node;
+    const server = servers.indexOf(fault.node);
+    if (server < 0 || servers.incarnation(server) !== fault.incarnation) return nothingRecovered;
+    servers.lose(server);
+    if (fault.successor === undefined) return nothingRecovered;
+    while (servers.isLost(server) || gate.isClosed) yield* sleep(pollNs);
+    return nothingRecovered;
+  }
+
+  *#recoverCompute(fault: Extract<Fault, { kind: 'computeLost' }>): Program<RecoveryReport> {
+    const { node, incarnation } = fault;
+    for (const memory of this.#node.site.cluster.withRole('memory')) {
+      yield* fence(memory.id, incarnation);
+    }
+    if (!this.isLost(ownerNumber(incarnation))) this.lost.push({ node, incarnation });
+    this.#lostOwners.add(ownerNumber(incarnation));
+    const caller = this.#node.callers.take();
+    let total = nothingRecovered;
+    for (let server = 0; server < this.#node.servers.count; server++) {
+      const request = newRequest(operations.lost, 8, incarnation);
+      lostNode.set(request, requestHead.sizeBytes, node);
+      total = sumOf(total, yield* this.#tell(server, request, caller));
+    }
+    this.#node.callers.giveBack(caller);
+    return total;
+  }
+
+  *#tell(server: number, request: Uint8Array, caller: RpcCaller): Program<RecoveryReport> {
+    const reply = yield* this.#node.servers.call(server, request, caller);
+    const report = recoveryIn(reply);
+    caller.release();
+    return report;
+  }
+}
+
+export function sumOf(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
+  return {
+    locksBroken: a.locksBroken + b.locksBroken,
+    entriesRepaired: a.entriesRepaired + b.entriesRepaired,
+    buffersReclaimed: a.buffersReclaimed + b.buffersReclaimed,
+    bytesMoved: a.bytesMoved + b.bytesMoved,
+  };
+}

@@ -1,0 +1,48 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { packageRoot } from '../../src/lab/package.ts';
+import { runCli } from '../support/cli.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'farside-check-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const twin = path.join(packageRoot, 'dist/test/support/broken-direct.js');
+const saved = path.join(folder, 'found.json');
+
+test('a broken twin is found, drawn and saved; the file replays to the same verdict', async () => {
+  const found = await runCli(folder, ['check', twin, '--faults', 'none', '--out', saved]);
+  expect(found.code).toBe(1);
+  expect(found.stdout).toContain('is broken');
+  const replays = [await runCli(folder, ['check', '--replay', saved])];
+  replays.push(await runCli(folder, ['check', '--replay', saved]));
+  expect(replays.map(({ code }) => code)).toEqual([1, 1]);
+  expect(replays[0]?.stdout).toBe(replays[1]?.stdout);
+});
+
+test('what is right exits 0, and says what was never reached', async () => {
+  const args = ['check', 'direct', '--schedules', '200', '--faults', 'none', '--format', 'json'];
+  const { code, stdout } = await runCli(folder, args);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ verdict: 'kept', schedules: 200 });
+  expect((JSON.parse(stdout) as { gaps: string[] }).gaps).toContain('unflushed words lost');
+});
+
+test('bad input is one line and exit 2', async () => {
+  const file = JSON.parse(readFileSync(saved, 'utf8')) as object;
+  const old = path.join(folder, 'old.json');
+  writeFileSync(old, JSON.stringify({ ...file, farside: '0.0.1' }));
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['--replay', old], 'a schedule of farside 0.0.1'],
+    [['central', '--replay', saved], 'not of central'],
+    [['direct', '--faults', 'crsh'], 'did you mean crash?'],
+    [['direct', '--script', 'put fetch'], 'expected insert, get, put, delete'],
+    [['direct', '--scheduler', 'exhaustive', '--clients', '6', '--operations', '8'], 'cut it by'],
+  ];
+  for (const [args, said] of cases) {
+    const { code, stderr } = await runCli(folder, ['check', ...args]);
+    expect(stderr).toContain(said);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(code).toBe(2);
+  }
+});
