@@ -1,14 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { nodeOf, nodeSpaceBytes } from '../../core/address.ts';
 import type { Counters } from '../../core/counters.ts';
-import { fencedReason, type Verb, verbOp, verbStatus } from '../../core/effect.ts';
+import { type Verb, verbOp, verbStatus } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { loadWord, storeWord } from '../../core/word.ts';
-import type { CmHub } from './cm-hub.ts';
-import { type Connected, connectQueuePair, type Destination } from './connect.ts';
-import { decodeDirectory } from './directory.ts';
-import type { Welcome } from './handshake.ts';
-import { type Native, type Qp, wcStatus } from './native.ts';
+import { Connector, type ConnectorOptions, type Endpoint, type Endpoints } from './endpoint.ts';
+import { wcStatus } from './native.ts';
 import {
   describeStatus,
   flushType,
@@ -17,46 +13,14 @@ import {
   ringFlag,
   ringOp,
   slotWord,
-  type VerbRing,
 } from './rings.ts';
-import { type Piece, type Staging, verbBytesMax } from './staging.ts';
-import { directoryRemote, type Targets } from './targets.ts';
+import { type Piece, verbBytesMax } from './staging.ts';
 
-/** A queue pair from a root program to a node, from before it exists to after it broke. */
-export interface Endpoint {
-  readonly node: number;
-  state: 'connecting' | 'open' | 'broken';
-  /** Why it is broken; for people. */
-  reason: string;
-  /** What was in the way of connecting. */
-  error: unknown;
-  /** The ring's number for its queue pair. */
-  queue: number;
-  connected: Connected | undefined;
-  /** Posted before it was open. */
-  waiting: Verb<unknown>[];
-  opened: Promise<void>;
-}
-
-/** The queue pairs of a root program and of those that it spawns, by node; made when first needed. */
-export type Endpoints = (Endpoint | undefined)[];
-
-export interface CarrierOptions {
-  readonly native: Native;
-  readonly hub: CmHub;
-  readonly ring: VerbRing;
-  readonly staging: Staging;
-  readonly targets: Targets;
-  readonly destinations: readonly Destination[];
-  /** Of this node, as its peers hear it. */
-  readonly incarnation: number;
-  readonly inlineBytesMax: number;
+export interface CarrierOptions extends ConnectorOptions {
   /** `read`: a READ stands in for FLUSH. */
   readonly flushBy: 'flush' | 'read';
   /** Whether the queue pairs can post ATOMIC_WRITE. */
   readonly atomicWrite: boolean;
-  /** FARSIDE_USAGE where it leads to another device than the ring's. */
-  readonly queuePair: (device: string) => Qp;
   /** The verb has its outcome. */
   readonly completed: (verb: Verb<unknown>) => void;
 }
@@ -66,9 +30,6 @@ interface Posted {
   readonly verb: Verb<unknown>;
 }
 
-/** Waits before attempts to connect, the first of which is at once. */
-const backOffMs = [0, 10, 40, 160, 640] as const;
-
 /**
  * Carries verbs of programs over the queue pairs of one ring: from a verb to a slot, and from its completion
  * to its outcome. Verbs are submitted as they are posted and go out together with `turn`, one doorbell a
@@ -76,6 +37,7 @@ const backOffMs = [0, 10, 40, 160, 640] as const;
  */
 export class Carrier {
   readonly #o: CarrierOptions;
+  readonly #connector: Connector;
   readonly #verbs: (Verb<unknown> | undefined)[];
   readonly #endpoints: (Endpoint | undefined)[];
   readonly #pieces: (Piece | undefined)[];
@@ -86,10 +48,14 @@ export class Carrier {
   readonly #rungBy: Float64Array;
   #posts = 0;
   #inFlight = 0;
-  #closed = false;
 
   constructor(options: CarrierOptions) {
     this.#o = options;
+    this.#connector = new Connector(options, {
+      send: (endpoint, verb) => this.#send(endpoint, verb),
+      refuse: (verb, reason) => this.#refuse(verb, reason),
+      postNow: (slot, done) => this.#postNow(slot, done),
+    });
     const { capacity } = options.ring;
     this.#verbs = new Array<Verb<unknown> | undefined>(capacity).fill(undefined);
     this.#endpoints = new Array<Endpoint | undefined>(capacity).fill(undefined);
@@ -136,21 +102,21 @@ export class Carrier {
 
   /** The queue pair of a root program to a node; connects where there is none. */
   endpoint(endpoints: Endpoints, node: number): Endpoint {
-    return (endpoints[node] ??= this.#open(node));
+    return (endpoints[node] ??= this.#connector.open(node));
   }
 
   /** A new queue pair instead of the old, of which what was outstanding ends unknown. */
   reconnect(endpoints: Endpoints, node: number): Promise<void> {
     const old = endpoints[node];
     if (old?.state === 'connecting') return old.opened;
-    if (old !== undefined) this.#break(old, 'its queue pair was replaced');
-    const endpoint = this.#open(node);
+    if (old !== undefined) this.#connector.break(old, 'its queue pair was replaced');
+    const endpoint = this.#connector.open(node);
     endpoints[node] = endpoint;
     return endpoint.opened;
   }
 
   close(): void {
-    this.#closed = true;
+    this.#connector.close();
   }
 
   // Posting -----------------------------------------------------------------------------------
@@ -327,116 +293,14 @@ export class Carrier {
     verb.status = outcomeOf(status) === 'failed' ? verbStatus.failed : verbStatus.unknown;
     verb.reason = describeStatus(status, detail);
     const first = endpoint.state === 'open' && status !== wcStatus('WR_FLUSH_ERR');
-    if (first) this.#break(endpoint, `its queue pair broke (${verb.reason})`);
+    if (first) this.#connector.break(endpoint, `its queue pair broke (${verb.reason})`);
   }
 
-  // Connecting --------------------------------------------------------------------------------
-
-  #open(node: number): Endpoint {
-    const endpoint: Endpoint = {
-      node,
-      state: 'connecting',
-      reason: '',
-      error: undefined,
-      queue: -1,
-      connected: undefined,
-      waiting: [],
-      opened: Promise.resolve(),
-    };
-    endpoint.opened = this.#connect(endpoint).then(
-      () => this.#opened(endpoint),
-      (error: unknown) => this.#refused(endpoint, error),
-    );
-    return endpoint;
-  }
-
-  #opened(endpoint: Endpoint): void {
-    const { waiting } = endpoint;
-    endpoint.waiting = [];
-    endpoint.state = 'open';
-    for (const verb of waiting) this.#send(endpoint, verb);
-  }
-
-  #refused(endpoint: Endpoint, error: unknown): void {
-    const fenced = error instanceof FarsideError && error.code === 'FARSIDE_VERB';
-    const reason = error instanceof Error ? error.message : String(error);
-    endpoint.error = error;
-    this.#break(endpoint, fenced ? fencedReason : reason);
-  }
-
-  #break(endpoint: Endpoint, reason: string): void {
-    const { waiting } = endpoint;
-    endpoint.waiting = [];
-    endpoint.state = 'broken';
-    endpoint.reason = reason;
-    endpoint.connected?.close();
-    endpoint.connected = undefined;
-    for (const verb of waiting) this.#refuse(verb, reason);
-  }
-
-  async #connect(endpoint: Endpoint): Promise<void> {
-    const { hub, ring, targets, destinations, incarnation, inlineBytesMax } = this.#o;
-    const to = destinations[endpoint.node] as Destination;
-    const { qp, ...rest } = await this.#attempt(to, incarnation, hub);
-    endpoint.connected = { qp, ...rest };
-    endpoint.queue = ring.addQp(qp, { inlineBytesMax });
-    const { welcome } = rest;
-    if (targets.knows(endpoint.node, welcome.incarnation)) return;
-    const found = decodeDirectory(await this.#readDirectory(endpoint, welcome));
-    if (targets.knows(endpoint.node, welcome.incarnation)) return;
-    const where = `${to.host}:${to.port}`;
-    targets.learn(ring, endpoint.node, welcome.incarnation, found, where);
-  }
-
-  /** What a fence or a wrong region says stays so; a node that does not answer may yet. */
-  async #attempt(to: Destination, incarnation: number, hub: CmHub): Promise<Connected> {
-    let last: unknown;
-    for (const waitMs of backOffMs) {
-      if (waitMs > 0) await delay(waitMs);
-      if (this.#closed) break;
-      try {
-        return await connectQueuePair(hub, { ...to, incarnation, queuePair: this.#o.queuePair });
-      } catch (error) {
-        const code = error instanceof FarsideError ? error.code : undefined;
-        if (code !== 'FARSIDE_TIMEOUT' && code !== 'FARSIDE_USAGE') throw error;
-        last = error;
-      }
-    }
-    throw last ?? new FarsideError('FARSIDE_TIMEOUT', 'the run has ended');
-  }
-
-  #readDirectory(endpoint: Endpoint, { directory }: Welcome): Promise<Uint8Array> {
-    const { ring, staging } = this.#o;
-    const slot = ring.take();
-    const piece = slot < 0 ? undefined : staging.take(directory.lengthBytes);
-    if (piece === undefined) {
-      if (slot >= 0) ring.release(slot);
-      throw new FarsideError('FARSIDE_LIMIT', 'no room to connect: too many verbs are in flight');
-    }
-    const { region, offset, bytes } = piece;
-    return new Promise((resolve, reject) => {
-      this.#directories.set(slot, (status, detail) => {
-        const copy = bytes.slice();
-        staging.give(piece);
-        if (status === 0) return resolve(copy);
-        const why = describeStatus(status, detail);
-        reject(new FarsideError('FARSIDE_TIMEOUT', `the list of regions did not come (${why})`));
-      });
-      ring.setRemote(directoryRemote, directory);
-      ring.fill(
-        slot,
-        ringOp.read,
-        endpoint.queue,
-        bytes.length,
-        directoryRemote,
-        0,
-        region,
-        offset,
-      );
-      ring.submit(slot);
-      // At once, because the next directory will be behind the same number.
-      const completed = ring.postSend();
-      for (let i = 0; i < completed; i++) this.#complete(i);
-    });
+  #postNow(slot: number, done: (status: number, detail: number) => void): void {
+    const { ring } = this.#o;
+    this.#directories.set(slot, done);
+    ring.submit(slot);
+    const completed = ring.postSend();
+    for (let i = 0; i < completed; i++) this.#complete(i);
   }
 }

@@ -146,7 +146,10 @@ class Session {
     let completed = ring.postAndPoll();
     while (completed === 0 && performance.now() < end) completed = ring.pollCq();
     const status = completed === 0 ? undefined : ring.completedStatus(0);
-    if (status === 0) return ring.release(slot);
+    if (status === 0) {
+      ring.release(slot);
+      return;
+    }
     const why =
       status === undefined ? 'no answer' : describeStatus(status, ring.completedDetail(0));
     throw new FarsideError('FARSIDE_TIMEOUT', `${this.#where}: it cannot be prepared (${why})`);

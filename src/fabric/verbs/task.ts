@@ -1,6 +1,6 @@
 import type { Ticket, Wait } from '../../core/effect.ts';
 import { Task } from '../shared/task.ts';
-import type { Endpoints } from './carrier.ts';
+import type { Endpoints } from './endpoint.ts';
 
 /** A task with its queue pairs, which are those of its root program, and the verbs that it waits for. */
 export class VerbsTask extends Task {

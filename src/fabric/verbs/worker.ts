@@ -109,7 +109,6 @@ function openNode(
     clockNs: monotonicClock(input.clockOriginNs),
     carrier: (completed) =>
       new Carrier({
-        native: hub.native,
         hub,
         ring,
         staging,
