@@ -105,11 +105,13 @@ export class Carrier {
     return (endpoints[node] ??= this.#connector.open(node));
   }
 
-  /** A new queue pair instead of the old, of which what was outstanding ends unknown. */
+  /**
+   * A new queue pair where the old one is broken, as it is too once its node has ended or started anew.
+   * One that works stays: replacing it would lose what others of its programs have posted to it.
+   */
   reconnect(endpoints: Endpoints, node: number): Promise<void> {
     const old = endpoints[node];
-    if (old?.state === 'connecting') return old.opened;
-    if (old !== undefined) this.#connector.break(old, 'its queue pair was replaced');
+    if (old !== undefined && old.state !== 'broken') return old.opened;
     const endpoint = this.#connector.open(node);
     endpoints[node] = endpoint;
     return endpoint.opened;

@@ -101,6 +101,7 @@ export class Connector {
   }
 
   #opened(endpoint: Endpoint): void {
+    if (endpoint.state === 'broken') return;
     const { waiting } = endpoint;
     endpoint.waiting = [];
     endpoint.state = 'open';
@@ -119,6 +120,7 @@ export class Connector {
     const to = destinations[endpoint.node] as Destination;
     const connected = await this.#attempts(to);
     endpoint.connected = connected;
+    connected.onDisconnect(() => this.break(endpoint, 'the node ended the connection'));
     endpoint.queue = ring.addQp(connected.qp, { inlineBytesMax });
     const { welcome } = connected;
     if (targets.knows(endpoint.node, welcome.incarnation)) return;
