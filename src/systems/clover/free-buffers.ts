@@ -65,8 +65,8 @@ export class FreeBuffers {
 
   /**
    * Fills `refs` with one buffer on each of `refs.length` different memory nodes. Without a wait where
-   * the lists have them. `renew` makes the queue pairs that a pause may have ended. FARSIDE_CAPACITY where the servers have none for far longer than buffers
-   * rest before they are used again.
+   * the lists have them. `renew` makes the queue pairs that a pause may have ended. FARSIDE_CAPACITY
+   * where the servers have none for far longer than buffers rest before they are used again.
    */
   *take(
     server: number,
