@@ -8,9 +8,10 @@ import { VerbsCluster } from './verbs/cluster.ts';
 import { parseDestination } from './verbs/connect.ts';
 
 /**
- * The switchboard: which fabric carries a cluster where time is real. Fabrics know nothing of each
- * other, and those who run jobs know no fabric but this table. The simulator is not in it: it lives in
- * its caller's thread, which drives it event by event and asks it for more than a job's results.
+ * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
+ * fabric but this table, and fabrics nothing of each other, but that verbs has the signals of its
+ * threads and its queues of tasks from shared. The simulator is not in it: it lives in its caller's
+ * thread, which drives it event by event and asks it for more than a job's results.
  */
 export type RealFabric = Exclude<FabricKind, 'sim'>;
 
