@@ -3,17 +3,26 @@ import { FarsideError } from '../core/errors.ts';
 import type { ClusterMap } from '../memory/cluster.ts';
 import type { FabricCluster } from './job.ts';
 import { SharedCluster } from './shared/cluster.ts';
+import { verbsMissing } from './verbs/addon.ts';
+import { VerbsCluster } from './verbs/cluster.ts';
+import { parseDestination } from './verbs/connect.ts';
 
 /**
- * The switchboard: which fabric carries a cluster where time is real. Fabrics know nothing of each
- * other, and those who run jobs know no fabric but this table. The simulator is not in it: it lives in
- * its caller's thread, which drives it event by event and asks it for more than a job's results.
+ * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
+ * fabric but this table, and fabrics nothing of each other, but that verbs has the signals of its
+ * threads and its queues of tasks from shared. The simulator is not in it: it lives in its caller's
+ * thread, which drives it event by event and asks it for more than a job's results.
  */
 export type RealFabric = Exclude<FabricKind, 'sim'>;
 
 export interface FabricOptions {
   readonly seed: number;
   readonly durability: Durability;
+  /**
+   * Verbs only: the memory nodes' addresses, `10.0.0.5:7471`, one for each; or `fake`, for tests: the
+   * device in this process, which needs no rdma-core.
+   */
+  readonly memory?: readonly string[] | 'fake';
 }
 
 interface FabricEntry {
@@ -30,7 +39,17 @@ const fabrics: Readonly<Record<RealFabric, FabricEntry>> = {
         : 'this Node has no SharedArrayBuffer: use another build',
     open: (map, options) => new SharedCluster(map, options),
   },
-  verbs: absent('RDMA is not part of this version: use --fabric sim or --fabric shared'),
+  verbs: {
+    missing: () => {
+      const missing = verbsMissing();
+      return missing === undefined ? undefined : `${missing.why}: ${missing.step}`;
+    },
+    open: (map, { memory = [], ...options }) =>
+      new VerbsCluster(map, {
+        ...options,
+        memory: memory === 'fake' ? memory : memory.map(parseDestination),
+      }),
+  },
 };
 
 /** What keeps a fabric from working here, in words for its user; undefined where nothing does. */
@@ -44,16 +63,7 @@ export function openFabric(
   map: ClusterMap,
   options: FabricOptions,
 ): FabricCluster {
-  const missing = missingFor(kind);
+  const missing = options.memory === 'fake' ? undefined : missingFor(kind);
   if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   return fabrics[kind].open(map, options);
-}
-
-function absent(step: string): FabricEntry {
-  return {
-    missing: () => step,
-    open: () => {
-      throw new FarsideError('FARSIDE_UNSUPPORTED', step);
-    },
-  };
 }

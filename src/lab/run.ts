@@ -18,6 +18,16 @@ export async function runOne(spec: RunSpec, hooks: RunHooks = {}): Promise<RunRe
   const prepared = await prepare(spec);
   if (spec.fabric === 'sim') return await runSim(prepared, hooks);
   const { seed, durability } = spec;
-  const fabric = openFabric(spec.fabric, prepared.cluster, { seed, durability });
+  const fabric = openFabric(spec.fabric, prepared.cluster, {
+    seed,
+    durability,
+    ...memoryOf(spec),
+  });
   return await runReal(prepared, fabric, hooks);
+}
+
+/** Where memory nodes are that run on their own: `fake`, for tests, is the device in this process. */
+function memoryOf({ cluster: { memory } }: RunSpec): { memory?: readonly string[] | 'fake' } {
+  if (memory === undefined) return {};
+  return { memory: memory === 'fake' ? memory : memory.split(',') };
 }

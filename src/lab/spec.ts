@@ -37,6 +37,8 @@ export interface ClusterSpec {
   /** Operations that each client keeps in flight. */
   readonly outstanding: number;
   readonly memoryNodes: number;
+  /** `verbs` only: their addresses, `10.0.0.5:7471,10.0.0.6:7471`; `fake` in tests (src/fabric/index.ts). */
+  readonly memory?: string;
   /** Memory nodes and servers beyond those, which only faults bring into play. Absent: none. */
   readonly spares?: number;
   readonly standbys?: number;

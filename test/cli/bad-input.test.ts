@@ -81,9 +81,24 @@ refuses('run and compare', [
     says: /^farside: --fabric simm: expected one of sim, shared, verbs; did you mean sim\?$/,
   },
   {
-    what: 'a fabric that is not there',
+    what: 'RDMA without memory nodes',
     args: 'run direct --fabric verbs',
-    says: /^farside: --fabric verbs: RDMA is not part of this version: use --fabric sim or/,
+    says: /^farside: --fabric verbs: it needs --memory with the addresses of 4 memory nodes /,
+  },
+  {
+    what: 'fewer addresses than memory nodes',
+    args: 'run direct --fabric verbs --memory 10.0.0.5:7471,10.0.0.6:7471',
+    says: /^farside: --fabric verbs: --memory has 2 addresses and there are 4 memory nodes: add /,
+  },
+  {
+    what: 'an address without its port',
+    args: 'run direct --fabric verbs --memory 10.0.0.5',
+    says: /^farside: --memory 10.0.0.5: expected addresses with their ports, such as /,
+  },
+  {
+    what: 'addresses of memory nodes that nobody asks for',
+    args: 'run direct --memory 10.0.0.5:7471',
+    says: /^farside: --memory 10.0.0.5:7471: it has no effect with fabric sim/,
   },
   {
     what: 'a memory node without an address',

@@ -7,6 +7,7 @@ import { runTogether } from '../../src/fabric/shared/loop.ts';
 import { openProfile } from '../../src/lab/profiles.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { inThreadNodes } from '../support/in-thread.ts';
+import { addonAbsent } from '../support/verbs.ts';
 
 /** A fabric as the suite sees it: something that makes a cluster which runs a job. */
 export interface FabricUnderTest {
@@ -14,6 +15,8 @@ export interface FabricUnderTest {
   /** Equal seeds, equal runs. */
   readonly deterministic: boolean;
   readonly durabilities: readonly Durability[];
+  /** Why it cannot be tried on this machine. */
+  readonly absent?: string | undefined;
   open(map: ClusterMap, options: { seed: number; durability: Durability }): FabricCluster;
 }
 
@@ -57,5 +60,12 @@ export const fabrics: readonly FabricUnderTest[] = [
     deterministic: true,
     durabilities: ['assumed'],
     open: simulated('connectx4-100g'),
+  },
+  {
+    name: 'verbs, a worker thread for each node, on the fake device',
+    deterministic: false,
+    durabilities: ['assumed', 'flush'],
+    absent: addonAbsent(),
+    open: (map, options) => openFabric('verbs', map, { ...options, memory: 'fake' }),
   },
 ];

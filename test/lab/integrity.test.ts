@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { runOne } from '../../src/lab/run.ts';
 import { smallSpec } from '../support/specs.ts';
+import { addonAbsent } from '../support/verbs.ts';
 
 /** Few keys, much contention, values of changing lengths: every read is compared with its key. */
 const busy = {
@@ -18,10 +19,14 @@ const busy = {
 };
 
 describe.each(['direct', 'central', 'clover'])('%s under contention', (system) => {
-  test.each(['sim', 'shared'] as const)(
+  test.for(['sim', 'shared', 'verbs'] as const)(
     'gives back whole values of their keys on %s',
-    async (fabric) => {
-      const spec = smallSpec({ system, fabric, profile: 'connectx4-100g', ...busy });
+    async (fabric, { skip }) => {
+      const absent = fabric === 'verbs' ? addonAbsent() : undefined;
+      skip(absent !== undefined, absent);
+      const memory = fabric === 'verbs' ? { memory: 'fake' } : {};
+      const cluster = { ...busy.cluster, ...memory };
+      const spec = smallSpec({ system, fabric, profile: 'connectx4-100g', ...busy, cluster });
       const { perOperation, operations } = await runOne(spec);
       expect(operations).toBe(3000);
       for (const { corrupt, notFound } of Object.values(perOperation)) {

@@ -9,7 +9,8 @@ import type { FabricCluster, JobModule } from '../job.ts';
 import { monotonicClock } from './clock.ts';
 import { ControlBlock, stopReason } from './control.ts';
 import { SharedNode } from './node.ts';
-import type { PlainError, WorkerInput, WorkerMessage } from './worker.ts';
+import { fromPlain, workerDied } from './plain-error.ts';
+import type { WorkerInput, WorkerMessage } from './worker.ts';
 
 /**
  * How long a verb may stay in flight, for protocols that need to know. Here a verb is a copy or one
@@ -339,21 +340,4 @@ export class SharedCluster implements FabricCluster {
     for (const thread of this.#threads) void thread.worker.terminate();
     if (this.#threads.length === 0) this.#onFinished();
   }
-}
-
-function fromPlain({ code, message, stack }: PlainError): FarsideError {
-  const error = new FarsideError(code, message);
-  error.stack = stack;
-  return error;
-}
-
-function workerDied(name: string, error: NodeJS.ErrnoException): FarsideError {
-  const outOfMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-  return new FarsideError(
-    outOfMemory ? 'FARSIDE_CAPACITY' : 'FARSIDE_INTERNAL',
-    outOfMemory
-      ? `the worker of ${name} ran out of JavaScript heap: give node --max-old-space-size`
-      : `the worker of ${name} died: ${error.message}`,
-    { cause: error },
-  );
 }

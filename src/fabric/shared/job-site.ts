@@ -1,12 +1,12 @@
 import { sleep } from '../../core/effect.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
+import type { NodeRuntime } from '../fabric.ts';
 import { type JobSite, meetingPollNs } from '../job.ts';
 import type { ControlBlock } from './control.ts';
-import type { SharedNode } from './node.ts';
 
 /** What a job sees of a run whose nodes are threads: the signals go through the control block. */
 export function jobSite(
-  runtime: SharedNode,
+  runtime: NodeRuntime,
   cluster: ClusterMap,
   control: ControlBlock,
   data: unknown,

@@ -340,7 +340,7 @@ export class SharedNode implements NodeRuntime {
 /**
  * The node's own rings. The load of a sequence word acquires: the body that precedes it is seen.
  */
-function mailboxMemory(own: NodeSpace): MailboxMemory {
+export function mailboxMemory(own: NodeSpace): MailboxMemory {
   return {
     loadLow: (address) => Atomics.load(own.halves, offsetOf(address) / 4) >>> 0,
     loadHigh: (address) => loadHalf(own.bytes, offsetOf(address) + 4),

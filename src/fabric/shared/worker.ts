@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Durability } from '../../core/context.ts';
-import { assert, type ErrorCode, FarsideError } from '../../core/errors.ts';
+import { assert } from '../../core/errors.ts';
 import type { RingShape } from '../../core/mailbox.ts';
 import { ClusterMap, type NodeSpec } from '../../memory/cluster.ts';
 import { loadJob } from '../job.ts';
@@ -9,6 +9,7 @@ import { ControlBlock } from './control.ts';
 import { jobSite } from './job-site.ts';
 import { runUntilStopped } from './loop.ts';
 import { SharedNode } from './node.ts';
+import { type PlainError, plainError } from './plain-error.ts';
 
 /** All that a thread needs to become a node; plain data and shared buffers. */
 export interface WorkerInput {
@@ -35,20 +36,6 @@ export type WorkerMessage =
   | { readonly kind: 'result'; readonly value: unknown }
   | { readonly kind: 'fence'; readonly incarnation: number }
   | { readonly kind: 'error'; readonly error: PlainError };
-
-/** An error as plain data: an instance of a class does not survive the way between threads. */
-export interface PlainError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly stack: string;
-}
-
-/** Errors that are not ours are defects of a job or of farside: internal, with their own name. */
-export function plainError(error: unknown): PlainError {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  if (error instanceof FarsideError) return { code: error.code, message: error.message, stack };
-  return { code: 'FARSIDE_INTERNAL', message: String(error), stack };
-}
 
 async function main(input: WorkerInput, say: (message: WorkerMessage) => void): Promise<void> {
   const { node } = input;

@@ -128,6 +128,8 @@ class Attempt {
       () => this.#fail('FARSIDE_TIMEOUT', `no answer within ${this.#timeoutMs} ms`),
       this.#timeoutMs,
     );
+    // The channel keeps its loop alive while it is watched; a thread that has closed it need not wait.
+    this.#timer.unref();
     this.#guard(() => {
       this.#id = this.#hub.createId((event) => this.#guard(() => this.#hear(event)));
       this.#native.resolveAddr(this.#id, this.#to.host, this.#to.port, this.#timeoutMs);

@@ -38,6 +38,8 @@ export interface MemoryServerOptions extends ConnectionOptions, ProviderOption {
   readonly incarnation: number;
   /** Default 1024. */
   readonly connectionsMax?: number;
+  /** Absent for a memory node, which posts nothing. */
+  readonly serving?: ServingDevice;
   /** CPU time since ready, for those who ask. */
   readonly cpuMicroseconds?: () => number;
 }
@@ -46,6 +48,20 @@ const connectionsMaxDefault = 1024;
 const backlog = 128;
 const remoteAccess =
   access.localWrite | access.remoteRead | access.remoteWrite | access.remoteAtomic;
+
+/**
+ * Where the one who serves also posts verbs, on one device: its queue pairs belong to its own ring, so that
+ * a WRITE_WITH_IMM to its memory wakes it.
+ */
+export interface ServingDevice {
+  readonly name: string;
+  readonly device: Device;
+  readonly pd: Pd;
+  /** A queue pair for a client that comes, with its receives posted by `accepted`. */
+  queuePair(): Qp;
+  /** The queue pair is in its INIT state. */
+  accepted(qp: Qp): void;
+}
 
 /** What one device has of the regions: registered when its first client comes. */
 interface Exported {
@@ -122,7 +138,9 @@ export class MemoryServer {
   close(): void {
     for (const key of [...this.#clients.keys()]) this.#forget(key);
     this.#hub.close();
-    for (const { device } of this.#exported.values()) this.#native.close(device);
+    for (const { device } of this.#exported.values()) {
+      if (device !== this.#options.serving?.device) this.#native.close(device);
+    }
     this.#exported.clear();
   }
 
@@ -182,11 +200,13 @@ export class MemoryServer {
     const native = this.#native;
     const { device, key } = native.queryId(id);
     const exported = this.#export(device as string);
-    const qp = native.createQp(exported.pd, exported.cq, { maxSendWr: 1 });
+    const { serving } = this.#options;
+    const qp = serving?.queuePair() ?? native.createQp(exported.pd, exported.cq, { maxSendWr: 1 });
     try {
       const qpAccessFlags = access.remoteRead | access.remoteWrite | access.remoteAtomic;
       const attributes = overruled(this.#options);
       native.modifyQpById(qp, id, { state: 'init', qpAccessFlags });
+      serving?.accepted(qp);
       native.modifyQpById(qp, id, { state: 'rtr', ...attributes });
       native.modifyQpById(qp, id, { state: 'rts', ...attributes });
       const depth = this.#options.maxRdAtomic ?? connectionDefaults.maxRdAtomic;
@@ -217,9 +237,16 @@ export class MemoryServer {
     const known = this.#exported.get(name);
     if (known !== undefined) return known;
     const native = this.#native;
-    const device = native.openDevice(name, this.#options);
+    const { serving } = this.#options;
+    if (serving !== undefined && serving.name !== name) {
+      throw new FarsideError(
+        'FARSIDE_USAGE',
+        `a peer came by device ${name}, and this node uses ${serving.name}: give one network's addresses`,
+      );
+    }
+    const device = serving?.device ?? native.openDevice(name, this.#options);
     try {
-      const pd = native.allocPd(device);
+      const pd = serving?.pd ?? native.allocPd(device);
       const regions = this.#options.regions.map((region) => describe(native, pd, region));
       const table = new Uint8Array(new SharedArrayBuffer(directoryBytes(regions.length)));
       encodeDirectory(regions, table);
@@ -229,7 +256,7 @@ export class MemoryServer {
       this.#exported.set(name, exported);
       return exported;
     } catch (error) {
-      native.close(device);
+      if (serving === undefined) native.close(device);
       throw error;
     }
   }

@@ -113,7 +113,7 @@ function hintFor(path: string): string {
 
 function parsed(kind: ValueKind, text: string, origin: Origin): ParameterValue[] {
   const problems: string[] = [];
-  const list = elements(text, origin);
+  const list = kind.type === 'addresses' ? [text] : elements(text, origin);
   const values = parseAll(kind, list, (index, expected) => {
     const which = list.length > 1 ? `${shown(list[index])}: ` : '';
     problems.push(`${origin.label}: ${which}expected ${expected}`);

@@ -180,11 +180,13 @@ function profileOverrides(settings: ByPath): Record<string, number> {
 
 function clusterSpec(settings: ByPath): ClusterSpec {
   const number = (name: string) => chosenValue(settings, `cluster.${name}`) as number;
+  const memory = chosenValue(settings, 'cluster.memory') as string | undefined;
   return {
     computeNodes: number('computeNodes'),
     clients: number('clients'),
     outstanding: number('outstanding'),
     memoryNodes: number('memoryNodes'),
+    ...(memory === undefined ? {} : { memory }),
     spares: number('spares'),
     standbys: number('standbys'),
     replicas: number('replicas'),

@@ -38,6 +38,7 @@ export type Settings = ReadonlyMap<string, Setting>;
 
 const rules: readonly Rule[] = [
   { path: 'profile.name', idleBecause: withoutSim },
+  { path: 'cluster.memory', idleBecause: withoutVerbs },
   {
     path: 'phases.target',
     idleBecause: (all) => {
@@ -71,6 +72,16 @@ function withoutSim(all: Settings): Idle | undefined {
     because: `with fabric ${kinds.join(' and ')}: only sim has a cost model`,
     culprit: fabric,
     next: 'leave it out',
+  };
+}
+
+function withoutVerbs(all: Settings): Idle | undefined {
+  const fabric = all.get('fabric');
+  if (fabric === undefined || fabric.values.includes('verbs')) return undefined;
+  return {
+    because: `with fabric ${fabric.values.join(' and ')}: its memory nodes are in this process`,
+    culprit: fabric,
+    next: 'leave it out, or add --fabric verbs',
   };
 }
 

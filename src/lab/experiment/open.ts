@@ -9,7 +9,7 @@ import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { unfit } from '../faults/check.ts';
 import type { PlannedFault } from '../faults/plan.ts';
 import { openProfile } from '../profiles.ts';
-import type { PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
+import type { ClusterSpec, PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
 import type { Plan, PlannedRun } from './expand.ts';
 import { refuseIdle } from './idle.ts';
@@ -196,11 +196,31 @@ function openProfileOf(run: PlannedRun): void {
 }
 
 function refuseFabric(run: PlannedRun): void {
-  const missing = missingFor(run.spec.fabric);
-  if (missing === undefined) return;
+  const { fabric, cluster } = run.spec;
   blaming(run, ['fabric'], () => {
-    throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
+    if (fabric === 'verbs') refuseMemory(cluster, run.faults.length > 0);
+    const missing = missingFor(fabric);
+    if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   });
+}
+
+/** Memory nodes over RDMA are started by hand, so somebody must say where they are. */
+function refuseMemory({ memory, memoryNodes, spares = 0 }: ClusterSpec, faults: boolean): void {
+  const wanted = memoryNodes + spares;
+  const given = memory?.split(',').length ?? 0;
+  const refuse = (message: string): never => {
+    throw new FarsideError('FARSIDE_UNSUPPORTED', message);
+  };
+  if (faults) refuse('faults are acted out on sim and shared only: leave --fault out');
+  if (memory === 'fake' || given === wanted) return;
+  const nodes = `${wanted} memory node${wanted === 1 ? '' : 's'}`;
+  refuse(
+    memory === undefined
+      ? `it needs --memory with the addresses of ${nodes} (cluster.memoryNodes): start each with ` +
+          'farside memory-node'
+      : `--memory has ${given} address${given === 1 ? '' : 'es'} and there are ${nodes}: add ` +
+          `--memory-nodes ${given}`,
+  );
 }
 
 /**

@@ -56,6 +56,13 @@ const cluster: readonly Parameter[] = [
     summary: 'memory nodes',
   },
   {
+    path: 'cluster.memory',
+    flag: 'memory',
+    kind: { type: 'addresses' },
+    otherwise: 'none; verbs needs one for each memory node',
+    summary: 'verbs only: where farside memory-node listens, one address for each memory node',
+  },
+  {
     path: 'cluster.spares',
     flag: 'spares',
     kind: count(0, 1024),
@@ -230,7 +237,13 @@ export function defaultText(parameter: Parameter): string {
 /** `count`, `bytes`, `time`, …: what stands behind a flag in help. */
 export function placeholder(kind: ValueKind): string {
   if (kind.type === 'choice') return kind.choices.join('|');
-  const words = { count: 'count', bytes: 'bytes', duration: 'time', number: 'number' } as const;
+  const words = {
+    addresses: 'address,…',
+    count: 'count',
+    bytes: 'bytes',
+    duration: 'time',
+    number: 'number',
+  } as const;
   if (kind.type === 'boolean' || kind.type === 'text' || kind.type === 'property') return kind.type;
   return words[kind.type];
 }

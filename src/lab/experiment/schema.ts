@@ -255,6 +255,8 @@ function jsonSchemaOf(kind: ValueKind): Record<string, unknown> {
       return { enum: [...kind.choices] };
     case 'text':
       return { type: 'string' };
+    case 'addresses':
+      return suffixed;
     case 'property':
       return { type: ['string', 'number', 'boolean'] };
   }

@@ -1,4 +1,5 @@
 import { didYouMean } from '../../core/nearest.ts';
+import { parseDestination } from '../../fabric/verbs/connect.ts';
 import type { ParameterValue } from '../result.ts';
 
 /**
@@ -18,6 +19,8 @@ export type ValueKind =
   | { readonly type: 'boolean' }
   | { readonly type: 'choice'; readonly choices: readonly string[] }
   | { readonly type: 'text' }
+  /** Addresses with ports, one after another: a comma in it makes no axis. */
+  | { readonly type: 'addresses' }
   /** A property of YCSB: kept as text, whatever scalar it was. */
   | { readonly type: 'property' };
 
@@ -75,9 +78,21 @@ function admitted(kind: ValueKind, raw: unknown): ParameterValue | undefined {
       return kind.choices.find((choice) => choice === raw);
     case 'text':
       return typeof raw === 'string' && raw !== '' ? raw : undefined;
+    case 'addresses':
+      return typeof raw === 'string' ? addresses(raw) : undefined;
     case 'property':
       return isScalar(raw) ? String(raw) : undefined;
   }
+}
+
+function addresses(text: string): string | undefined {
+  const list = text.split(',').map((part) => part.trim());
+  try {
+    for (const one of list) parseDestination(one);
+  } catch {
+    return undefined;
+  }
+  return list.join(',');
 }
 
 /** `1.5M` with the factors of its unit; undefined where it is not a number with one of them. */
@@ -137,6 +152,8 @@ export function expectation(kind: ValueKind): string {
       return `one of ${kind.choices.join(', ')}`;
     case 'text':
       return 'a text';
+    case 'addresses':
+      return 'addresses with their ports, such as 10.0.0.5:7471,10.0.0.6:7471';
     case 'property':
       return 'a text, a number, true or false';
   }

@@ -1,0 +1,147 @@
+import { nodeSpaceBytes } from '../../core/address.ts';
+import { FarsideError } from '../../core/errors.ts';
+import type { ClusterNode } from '../../memory/cluster.ts';
+import { CmHub } from './cm-hub.ts';
+import type { ConnectionOptions } from './connection-options.ts';
+import { chooseGid } from './gid.ts';
+import { MemoryServer, type ServedRegion } from './memory-server.ts';
+import type { CompChannel, Cq, Device, Native, Pd, ProviderOption, Qp } from './native.ts';
+import { type Capabilities, probeCapabilities } from './probe.ts';
+import { VerbRing } from './rings.ts';
+import { Staging } from './staging.ts';
+
+export interface StationOptions extends ProviderOption, ConnectionOptions {
+  readonly device: string;
+  readonly node: ClusterNode;
+  readonly own: SharedArrayBuffer;
+  /** As peers hear it. */
+  readonly incarnation: number;
+  /** Messages that one peer may have sent before this node has reaped any. */
+  readonly messagesMax: number;
+}
+
+/** Verbs in flight of one thread; a queue pair has fewer. */
+const ringSlots = 1024;
+const sendsMax = 128;
+const cqeWished = 32_767;
+const stagingBytesMax = 64 << 20;
+
+/**
+ * All that one compute node opens: a device, a ring with its completion queue, staging, and the listener by
+ * which peers reach its regions. One thread uses it.
+ */
+export class Station {
+  readonly hub: CmHub;
+  readonly ring: VerbRing;
+  readonly staging: Staging;
+  readonly server: MemoryServer;
+  readonly capabilities: Capabilities;
+  /** Where peers connect to. */
+  readonly host: string;
+  readonly #native: Native;
+  readonly #name: string;
+  readonly #device: Device;
+  readonly #pd: Pd;
+  readonly #cq: Cq;
+  readonly #channel: CompChannel;
+  #wake: () => void = () => {};
+
+  constructor(native: Native, options: StationOptions) {
+    this.#native = native;
+    this.#name = options.device;
+    this.#device = native.openDevice(options.device, options);
+    try {
+      this.capabilities = probeCapabilities(native, this.#device);
+      this.host = addressOf(chooseGid(native, this.#device).gid);
+      this.#pd = native.allocPd(this.#device);
+      this.#channel = native.createCompChannel(this.#device);
+      const { maxCqe } = native.queryDevice(this.#device);
+      this.#cq = native.createCq(this.#device, Math.min(maxCqe, cqeWished), this.#channel);
+      this.ring = new VerbRing(native, this.#pd, this.#cq, ringSlots);
+      this.staging = new Staging(native, this.#pd, this.ring, stagingBytesMax);
+      this.hub = new CmHub(native, options);
+      this.hub.watch();
+      this.server = this.#serve(options);
+      native.watchCompChannel(this.#channel, () => this.#wake());
+    } catch (error) {
+      native.close(this.#device);
+      throw error;
+    }
+  }
+
+  /** A queue pair for this node's own verbs. */
+  queuePair(device: string): Qp {
+    if (device !== this.#name) {
+      throw new FarsideError(
+        'FARSIDE_USAGE',
+        `it is reached by device ${device}, and others by ${this.#name}: a node uses one device`,
+      );
+    }
+    const { flush, atomicWrite, inlineBytes } = this.capabilities;
+    return this.#native.createQp(this.#pd, this.#cq, {
+      maxSendWr: sendsMax,
+      maxInlineData: inlineBytes,
+      flush,
+      atomicWrite,
+    });
+  }
+
+  /**
+   * Sleeps until a completion or a message comes, or until the time has passed: requests the notification,
+   * then looks again, for what came in between raises none (completion.ts draws it).
+   */
+  async rest(timeoutMs: number, somethingCame: () => boolean): Promise<void> {
+    this.#native.reqNotifyCq(this.#cq);
+    if (somethingCame()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+
+  close(): void {
+    this.server.close();
+    this.hub.close();
+    this.#native.close(this.#device);
+  }
+
+  #serve(options: StationOptions): MemoryServer {
+    const native = this.#native;
+    // One message may be seen in memory, answered, and followed by the next before it is reaped.
+    const receives = 2 * options.messagesMax + 4;
+    return new MemoryServer(native, {
+      ...options,
+      host: this.host,
+      port: 0,
+      regions: servedRegions(options.node, options.own),
+      serving: {
+        name: options.device,
+        device: this.#device,
+        pd: this.#pd,
+        queuePair: () => native.createQp(this.#pd, this.#cq, { maxSendWr: 1, maxRecvWr: receives }),
+        accepted: (qp) => this.ring.postReceives(this.ring.addQp(qp), receives),
+      },
+    });
+  }
+}
+
+/** The regions of a node whose space is one buffer. */
+export function servedRegions(node: ClusterNode, space: SharedArrayBuffer): ServedRegion[] {
+  return node.regions.map(({ name, medium, address, sizeBytes }) => ({
+    name,
+    medium,
+    memory: new Uint8Array(space, address - node.id * nodeSpaceBytes, sizeBytes),
+  }));
+}
+
+/** The address in a GID: of an interface with an IPv4 address it is ::ffff:a.b.c.d. */
+function addressOf(gid: Buffer): string {
+  const isMapped = gid.readBigUInt64BE(0) === 0n && gid.readUInt32BE(8) === 0xffff;
+  if (isMapped) return [...gid.subarray(12)].join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => gid.readUInt16BE(2 * i).toString(16));
+  return groups.join(':');
+}
