@@ -1,5 +1,6 @@
 import { verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
+import { ringBytes } from '../../src/core/mailbox.ts';
 import { optionMax } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
 import type { World } from './world.ts';
@@ -106,6 +107,16 @@ function crash(world: World, id: number): void {
     }
   }
   breakPairsTo(world, id);
+  for (const other of world.nodes) if (other !== node) other?.hub.disconnect(id);
+}
+
+/** Node `id` has started anew: its peers have empty rings with it, and hear nothing from `before`. */
+export function emptyRings(world: World, id: number, before: number): void {
+  for (const { node: peer, inbound, outbound, shape } of world.cluster.mailboxPeers(id)) {
+    performFence(world, peer, before);
+    for (const ring of [inbound, outbound]) world.memory.clear(ring, ringBytes(shape));
+    world.nodes[peer]?.hub.reconnect(id);
+  }
 }
 
 /** All that is in flight to a node ends unknown, and never acts. */

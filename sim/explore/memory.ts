@@ -148,6 +148,12 @@ export class WorldMemory {
     return reverted;
   }
 
+  /** Zeroes a range that holds nothing durable. */
+  clear(address: Address, sizeBytes: number): void {
+    const from = offsetOf(address) / 8;
+    for (let i = 0; i < sizeBytes / 8; i++) this.store(nodeOf(address), from + i, 0, 0);
+  }
+
   #zero(region: Region): void {
     const from = offsetOf(region.address) / 8;
     const to = from + region.sizeBytes / 8;

@@ -8,7 +8,7 @@ import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from '
 import { type ChoiceRules, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
-import { type FaultMenuEntry, performFault } from './faults.ts';
+import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
@@ -86,10 +86,12 @@ export class World implements NodeHost {
   /** Opens a node that runs programs; one that did so before starts anew, as another incarnation. */
   openNode(id: number): WorldNode {
     const again = this.nodes[id] !== undefined;
+    const before = this.incarnations[id] as number;
     const node = new WorldNode(id, again ? this.newIncarnation() : id, this);
     if (again) this.incarnations[id] = node.incarnation;
     this.down[id] = false;
     this.nodes[id] = node;
+    if (again) emptyRings(this, id, before);
     return node;
   }
 

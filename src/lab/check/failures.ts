@@ -32,19 +32,22 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
 }
 
 /**
- * One survivor repairs, and every server is told. Where nobody can, the run goes on without: then only
+ * One survivor repairs what a compute node left, all of them what a memory node lost, and every server
+ * is told. Where nobody can, the run goes on without: then only
  * safety among the survivors is checked.
  */
 function repair(session: Session, fault: Fault): void {
   const { world, systemNodes, servers } = session;
-  const [first] = session.survivors;
+  const isCompute = fault.kind === 'computeLost';
   let told = 0;
   const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
     if (who?.recover === undefined || !world.node(id).up) return;
     told++;
     world.start(id, session.label(id, 'recovery'), recovery(who, fault));
   };
-  if (first !== undefined) tell(first, systemNodes[first]);
+  // Of a memory node that is new or gone, every compute node has to know.
+  const nodes = isCompute ? session.survivors.slice(0, 1) : session.survivors;
+  for (const id of nodes) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
   if (told === 0) session.unrepaired++;
 }
@@ -63,8 +66,10 @@ function replaceServer(session: Session, node: number, incarnation: number): voi
   }
   const { role } = cluster.node(node);
   const index = cluster.withRole(role).findIndex(({ id }) => id === node);
-  const successor = cluster.withRole('standby')[0]?.id ?? node;
-  world.openNode(successor);
+  const free = cluster.withRole('standby').find(({ id }) => session.servers[id] === undefined);
+  const successor = free?.id ?? node;
+  // A standby has been up all the time; a server that crashed starts anew.
+  if (!world.node(successor).up) world.openNode(successor);
   const fault: Fault = { kind: 'serverLost', node, incarnation, successor };
   session.startServer(
     successor,

@@ -72,6 +72,8 @@ function audit(session: Session): Judgement | undefined {
   const [first] = session.survivors;
   if (system.audit === undefined || first === undefined || session.unrepaired > 0) return undefined;
   const { world } = session;
+  session.settle();
+  if (world.failure !== undefined) return judge(session);
   const image = {
     read: (address: number, into: Uint8Array): void => {
       const at = offsetOf(address);

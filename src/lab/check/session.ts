@@ -24,6 +24,10 @@ export interface Defect {
 }
 
 const quietStepsMax = 20_000;
+/** Pauses until every client has given up: Central's do so after a second. */
+const patienceMax = 128;
+/** A batch waits for one timer, its answer for another. */
+const settleRounds = 8;
 
 /** One run of a scenario, up to wherever its schedule has been taken. */
 export class Session {
@@ -38,7 +42,7 @@ export class Session {
   /** Faults that no survivor could be told to repair. */
   unrepaired = 0;
   #endedOperations = 0;
-  #patience = 2;
+  #patience = patienceMax;
   readonly #labels = new Map<string, number>();
   readonly #nodeOf = new Map<StoreClient, number>();
 
@@ -101,6 +105,23 @@ export class Session {
     return false;
   }
 
+  /**
+   * Lets background programs end what they are about: `Audit` speaks of a store at rest, and a request
+   * for buffers whose answer is under way is not. Every timer fires a few times, with all that follows.
+   */
+  settle(): void {
+    for (let round = 0; round < settleRounds; round++) {
+      if (!this.runQuietly(() => true)) return;
+      const wakes = this.world.choices().filter((choice) => choice % 8 === 2);
+      if (wakes.length === 0) return;
+      for (const wake of wakes) {
+        // An earlier one's end may have ended this one's wait.
+        if (this.world.choices().includes(wake)) this.world.take(wake);
+      }
+    }
+    this.runQuietly(() => true);
+  }
+
   /** Compute nodes that live, by their ids. */
   get survivors(): number[] {
     return this.stage.cluster
@@ -117,6 +138,8 @@ export class Session {
         this.startServer(id, system.openServer(this.siteOf(id), config, role, index));
       }
     }
+    // Up before they serve: what clients send them is taken, and drops where no port is open yet.
+    for (const { id } of cluster.withRole('standby')) this.world.openNode(id);
   }
 
   startServer(id: number, server: SystemServer): void {

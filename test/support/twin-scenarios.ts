@@ -1,0 +1,43 @@
+import { parseOperations, type Scenario } from '../../src/lab/check/scenario.ts';
+import { type Findings, searchByDice } from '../../src/lab/check/search.ts';
+import { stageOf } from '../../src/lab/check/stage.ts';
+import type { System } from '../../src/systems/system.ts';
+
+const hooks = { progress: () => undefined, stopped: () => false };
+
+/** Clients by their operations, as `farside check --script` takes them; see that for what is left out. */
+export function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
+  const clients = script.split('/').map(parseOperations);
+  return {
+    system: 'twin',
+    settings: {},
+    memoryNodes: 2,
+    spares: 0,
+    standbys: 0,
+    computeNodes: clients.length,
+    replicas: 1,
+    durability: 'assumed',
+    timing: 'asynchronous',
+    keys: 1,
+    valueWords: 2,
+    clients,
+    faults: [],
+    recovery: true,
+    linearizable: false,
+    grain: 'effects',
+    seed: 1,
+    ...more,
+  };
+}
+
+/** How `farside check` shows a twin: in that scenario, within so many random schedules of seed 1. */
+export interface Shown {
+  readonly scenario: Scenario;
+  readonly schedules: number;
+  /** The promise that the verdict names. */
+  readonly names: string;
+}
+
+export function searchFor(system: System, { scenario: chosen, schedules }: Shown): Findings {
+  return searchByDice(stageOf(chosen, system), 'random', chosen.seed, 0, schedules, hooks);
+}
