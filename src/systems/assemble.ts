@@ -13,15 +13,20 @@ export function assembleCluster<C>(system: System<C>, shape: StoreShape, config:
     () => `${shape.replicas} replicas need as many memory nodes; there are ${shape.memoryNodes}`,
     'FARSIDE_USAGE',
   );
+  refuseStandbys(system, shape, config);
   const layout = system.layout(shape, config);
-  assert(
-    (shape.standbys ?? 0) === 0 || layout.servers.length > 0,
-    () => `${system.name} has no server that a standby could take over from`,
-    'FARSIDE_USAGE',
-  );
   return new ClusterMap(
     nodeSpecs(layout, shape),
     ringShape(layout.messageSlots, layout.messageBytesMax),
+  );
+}
+
+/** FARSIDE_USAGE where standbys would have nothing to stand by for. */
+export function refuseStandbys<C>(system: System<C>, shape: StoreShape, config: C): void {
+  assert(
+    (shape.standbys ?? 0) === 0 || system.layout(shape, config).servers.length > 0,
+    () => `${system.name} has no server that a standby could take over from; leave standbys at 0`,
+    'FARSIDE_USAGE',
   );
 }
 

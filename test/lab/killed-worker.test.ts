@@ -49,6 +49,10 @@ async function survive(system: string, seed: number): Promise<void> {
   }
 }
 
-test.each(['central'])('%s loses nothing', { timeout: 3_600_000 }, async (system) => {
-  for (let seed = 1; seed <= kills; seed++) await survive(system, seed);
-});
+test.each(['central', 'direct', 'clover'])(
+  '%s loses nothing',
+  { timeout: 3_600_000 },
+  async (system) => {
+    for (let seed = 1; seed <= kills; seed++) await survive(system, seed);
+  },
+);

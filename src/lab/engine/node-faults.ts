@@ -122,6 +122,8 @@ export class NodeFaults {
       case 'takeOver':
         if ('successor' in note.fault && note.fault.successor === context.node) {
           this.#takeOver(note.fault);
+          // What was told while this node was no server, and the lost one did not live.
+          for (let i = 0; i < this.#read - 1; i++) this.#catchUpLasting(board.read(i));
         }
         break;
       case 'slow':
@@ -159,6 +161,10 @@ export class NodeFaults {
   #catchUp(note: Note): void {
     const { context } = this.#options.site.runtime;
     if (note.kind === 'slow' && note.node === context.node) this.watch.slowNs += note.byNs;
+    this.#catchUpLasting(note);
+  }
+
+  #catchUpLasting(note: Note): void {
     if (note.kind !== 'told' || !isLasting(note.fault)) return;
     const who = this.#who();
     if (who !== undefined) tell(this.watch, who, note.fault, note.index, () => {});

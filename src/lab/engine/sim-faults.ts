@@ -196,7 +196,13 @@ export class SimFaults {
 
   #takeOver(successor: number, fault: Fault & { readonly kind: 'serverLost' }): void {
     const serving = this.#servers.find(({ node }) => node === fault.node);
-    serving?.takeOver(this.#watch(successor), fault);
+    if (serving === undefined) return;
+    const watch = this.#watch(successor);
+    serving.takeOver(watch, fault);
+    // What was told while no server lived: one that waits for a lost memory node would wait for ever.
+    for (const { fault: lasting, index } of this.#lasting) {
+      tell(watch, serving.server, lasting, index, (recovered) => this.#recovered.push(recovered));
+    }
   }
 
   #freeStandby(): number {

@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
 import { missingFor } from '../../fabric/index.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import { assembleCluster } from '../../systems/assemble.ts';
+import { assembleCluster, refuseStandbys } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
 import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
@@ -94,9 +94,11 @@ class Opener {
     blaming(run, ['workload.file'], () => refuseUnserved(chosen.system, workload));
     const shape = shapeOf(spec, workload);
     const config = chosen.system.configure(spec.settings, shape);
+    // First, since the message about standbys would otherwise be laid to the size of the data.
+    blaming(run, ['cluster.standbys'], () => refuseStandbys(chosen.system, shape, config));
     const cluster = blaming(
       run,
-      ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes', 'cluster.standbys'],
+      ['cluster.memoryBytes', 'workload.keys', 'workload.valueBytes'],
       () => {
         const assembled = assembleCluster(chosen.system, shape, config);
         refuseTooLarge(spec, assembled);
