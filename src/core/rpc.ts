@@ -124,23 +124,17 @@ export function* serve(
     const body = yield* handle(request);
     if (body !== undefined) {
       context.charge('rpcSend');
-      try {
-        yield* context.hub.send(
-          {
-            node: request.from,
-            port: request.replyPort,
-            replyPort: port.id,
-            request: request.request,
-            flags: messageFlags.reply,
-          },
-          body,
-          context.counters,
-        );
-      } catch (error) {
-        // The caller was lost while its answer waited for room in its ring: nobody is there to be told,
-        // and the server goes on for the others.
-        if (!(error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT')) throw error;
-      }
+      yield* context.hub.send(
+        {
+          node: request.from,
+          port: request.replyPort,
+          replyPort: port.id,
+          request: request.request,
+          flags: messageFlags.reply,
+        },
+        body,
+        context.counters,
+      );
     }
     if (afterReply !== undefined) yield* afterReply(request);
   }
