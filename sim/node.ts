@@ -3,7 +3,7 @@ import type { Durability, NodeContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
 import { type ComputeKind, type Program, type ProgramSeries, sleep } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
-import { type RandomStream, randomStream } from '../src/core/random.ts';
+import { streamsOf } from '../src/core/random.ts';
 import type { NodeRuntime, StartOptions } from '../src/fabric/fabric.ts';
 import { type ClusterMap, mailboxRegionName } from '../src/memory/cluster.ts';
 import type { Costs } from './costs.ts';
@@ -169,7 +169,6 @@ export class SimNode implements NodeRuntime {
   #openContext(): NodeContext {
     const { seed, durability, costs, scheduler, charge } = this.#setting;
     const { machine, hub } = this;
-    const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.current;
     const incarnation = machine.computeIncarnation;
     return {
@@ -184,15 +183,7 @@ export class SimNode implements NodeRuntime {
       },
       charge,
       nowNs: () => scheduler.localPs / 1000,
-      random: (purpose) => {
-        let stream = streams.get(purpose);
-        if (stream === undefined) {
-          const who = incarnation === machine.id ? `node ${machine.id}` : `start ${incarnation}`;
-          stream = randomStream(seed, `${who} ${purpose}`);
-          streams.set(purpose, stream);
-        }
-        return stream;
-      },
+      random: streamsOf(seed, machine.id, incarnation),
     };
   }
 }

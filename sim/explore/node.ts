@@ -3,7 +3,7 @@ import type { Durability, NodeContext } from '../../src/core/context.ts';
 import { Counters } from '../../src/core/counters.ts';
 import { MailboxHub, type MailboxMemory, type MailboxPeer } from '../../src/core/mailbox.ts';
 import type { Port } from '../../src/core/message.ts';
-import { type RandomStream, randomStream } from '../../src/core/random.ts';
+import { streamsOf } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
 import { Digest } from './digest.ts';
 import type { WorldMemory } from './memory.ts';
@@ -53,13 +53,14 @@ class WorldContext implements NodeContext {
   readonly #of: WorldNode;
   readonly #host: NodeHost;
   readonly #idle = new Counters();
-  readonly #streams = new Map<string, RandomStream>();
+  readonly random: NodeContext['random'];
 
   constructor(of: WorldNode, host: NodeHost) {
     this.node = of.id;
     this.incarnation = of.incarnation;
     this.durability = host.durability;
     this.hub = of.hub;
+    this.random = streamsOf(host.seed, of.id);
     this.verbBoundNs = host.verbBoundNs;
     this.#of = of;
     this.#host = host;
@@ -74,15 +75,6 @@ class WorldContext implements NodeContext {
 
   nowNs(): number {
     return this.#host.readClock(this.#of);
-  }
-
-  random(purpose: string): RandomStream {
-    let stream = this.#streams.get(purpose);
-    if (stream === undefined) {
-      stream = randomStream(this.#host.seed, `node ${this.node} ${purpose}`);
-      this.#streams.set(purpose, stream);
-    }
-    return stream;
   }
 }
 

@@ -44,3 +44,24 @@ export function randomStream(seed: number, purpose: string): RandomStream {
   // nearly one key.
   return new XoroshiroStream(mix32(fnv1a32(`${purpose}#${seed}`) ^ (seed | 0)));
 }
+
+/**
+ * The streams of one start of a node, one for each purpose, made when it is first asked for. A first
+ * start, whose incarnation is the node's id, is named by the node; a later one draws anew.
+ */
+export function streamsOf(
+  seed: number,
+  node: number,
+  incarnation = node,
+): (purpose: string) => RandomStream {
+  const who = incarnation === node ? `node ${node}` : `start ${incarnation}`;
+  const streams = new Map<string, RandomStream>();
+  return (purpose) => {
+    let stream = streams.get(purpose);
+    if (stream === undefined) {
+      stream = randomStream(seed, `${who} ${purpose}`);
+      streams.set(purpose, stream);
+    }
+    return stream;
+  };
+}

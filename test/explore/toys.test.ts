@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RandomScheduler } from '../../sim/explore/index.ts';
 import { randomStream } from '../../src/core/random.ts';
-import { parseOperations, type Scenario } from '../../src/lab/check/scenario.ts';
+import type { Scenario } from '../../src/lab/check/scenario.ts';
 import { choiceTexts, replay, runSchedule } from '../../src/lab/check/schedule.ts';
 import { type Findings, searchAll, searchByDice } from '../../src/lab/check/search.ts';
 import { drawSchedule } from '../../src/lab/check/sequence.ts';
@@ -12,31 +12,13 @@ import { plainStyle } from '../../src/lab/explain/diagram.ts';
 import type { System } from '../../src/systems/system.ts';
 import { system as withoutLocks } from '../support/broken-direct.ts';
 import { crossed, lateFlush, locked, lookThenLock, tornReader } from '../support/toys.ts';
+import { scenario as twinScenario } from '../support/twin-scenarios.ts';
 
 const hooks = { progress: () => undefined, stopped: () => false };
 
+/** As a twin's, over one memory node. */
 function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
-  const clients = script.split('/').map(parseOperations);
-  return {
-    system: 'toy',
-    settings: {},
-    memoryNodes: 1,
-    spares: 0,
-    standbys: 0,
-    computeNodes: clients.length,
-    replicas: 1,
-    durability: 'assumed',
-    timing: 'asynchronous',
-    keys: 1,
-    valueWords: 2,
-    clients,
-    faults: [],
-    recovery: true,
-    linearizable: false,
-    grain: 'effects',
-    seed: 1,
-    ...more,
-  };
+  return twinScenario(script, { system: 'toy', memoryNodes: 1, ...more });
 }
 
 function byDice(

@@ -13,7 +13,7 @@ import {
 import { FarsideError } from '../../src/core/errors.ts';
 import { MailboxHub } from '../../src/core/mailbox.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
-import { type RandomStream, randomStream } from '../../src/core/random.ts';
+import { type RandomStream, randomStream, streamsOf } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { assembleCluster } from '../../src/systems/assemble.ts';
@@ -187,7 +187,6 @@ export class RandomSchedule {
 
   #node(id: number, options: { seed: number; durability?: Durability }): ScheduledNode {
     const own = this.memory.node(id);
-    const streams = new Map<string, RandomStream>();
     const hub = new MailboxHub(
       {
         loadLow: (address) => loadHalf(own, offsetOf(address)),
@@ -212,14 +211,7 @@ export class RandomSchedule {
         return counters();
       },
       nowNs: () => this.#nowNs,
-      random: (purpose) => {
-        let stream = streams.get(purpose);
-        if (stream === undefined) {
-          stream = randomStream(options.seed, `node ${id} ${purpose}`);
-          streams.set(purpose, stream);
-        }
-        return stream;
-      },
+      random: streamsOf(options.seed, id),
     };
     const node = { context, hub };
     this.#nodes.set(id, node);

@@ -7,21 +7,20 @@ import {
   type Fence,
   type Program,
   type ProgramSeries,
-  type Receive,
   verbStatus,
   type Wait,
 } from '../../core/effect.ts';
 import { FarsideError, unreachable } from '../../core/errors.ts';
 import { MailboxHub, type MailboxMemory } from '../../core/mailbox.ts';
-import { acceptMessage, type Message, messageFlags, type Port } from '../../core/message.ts';
-import { type RandomStream, randomStream } from '../../core/random.ts';
+import { streamsOf } from '../../core/random.ts';
 import { resume, throwInto } from '../../core/running.ts';
 import { loadHalf } from '../../core/word.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace, type NodeSpace } from '../../memory/space.ts';
 import type { NodeRuntime, StartOptions } from '../fabric.ts';
-import { Task, TaskQueue, TimerHeap, WaitingList } from './task.ts';
+import { Task, TaskQueue } from './task.ts';
 import { type Doorbells, VerbExecutor } from './verbs.ts';
+import { Waiters } from './waiters.ts';
 
 /**
  * Effects that a program may perform before others of its node get a turn: so many that changing
@@ -67,9 +66,7 @@ export class SharedNode implements NodeRuntime {
   readonly #hub: MailboxHub;
   readonly #clockNs: () => number;
   readonly #ready = new TaskQueue();
-  readonly #timers = new TimerHeap();
-  /** Those that wait for a message, by the number of their port. */
-  readonly #receivers: WaitingList[] = [];
+  readonly #waiters = new Waiters<Task>(this.background, (task) => this.#ready.push(task));
   #fencing: { readonly task: Task; readonly incarnation: number }[] = [];
   #foreground = 0;
   #current = this.background;
@@ -104,7 +101,7 @@ export class SharedNode implements NodeRuntime {
    * When the next timer is due, in nanoseconds of the node's clock; infinity where there is none.
    */
   get nextTimerNs(): number {
-    return this.#timers.nextNs;
+    return this.#waiters.nextNs;
   }
 
   /** Takes what has come (messages, timers, fences), then gives every ready program one turn. */
@@ -120,7 +117,7 @@ export class SharedNode implements NodeRuntime {
     if (this.#hub.poll() && this.#hub.owesCredits()) {
       this.#add(this.#hub.returnCredits(), 'credits', true, this.background);
     }
-    if (this.#timers.size > 0) this.#expire(this.#clockNs());
+    this.#waiters.expire(this.#clockNs);
     if (this.#fencing.length > 0) this.#checkFences();
     return this.#ready.size > 0;
   }
@@ -132,7 +129,6 @@ export class SharedNode implements NodeRuntime {
   }
 
   #makeContext(options: SharedNodeOptions): NodeContext {
-    const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
@@ -146,16 +142,7 @@ export class SharedNode implements NodeRuntime {
       },
       charge: free,
       nowNs: options.clockNs,
-      random: (purpose) => {
-        let stream = streams.get(purpose);
-        if (stream === undefined) {
-          const { node, incarnation = node } = options;
-          const who = incarnation === node ? `node ${node}` : `start ${incarnation}`;
-          stream = randomStream(options.seed, `${who} ${purpose}`);
-          streams.set(purpose, stream);
-        }
-        return stream;
-      },
+      random: streamsOf(options.seed, options.node, options.incarnation),
     };
   }
 
@@ -211,14 +198,14 @@ export class SharedNode implements NodeRuntime {
       case effectKind.wait:
         return this.#wait(task, effect, counters);
       case effectKind.receive:
-        return this.#receive(task, effect, counters);
+        return this.#waiters.receive(task, effect, this.#clockNs) ? 1 : 0;
       case effectKind.local:
         this.#executor.executeLocal(effect);
         return 1;
       case effectKind.compute:
         return 1; // the work itself takes its time
       case effectKind.sleep:
-        this.#timers.add(task, this.#clockNs() + effect.durationNs);
+        this.#waiters.wakeAt(task, this.#clockNs() + effect.durationNs);
         return 0;
       case effectKind.spawn:
         this.#add(effect.program, effect.label, true, this.background);
@@ -250,68 +237,8 @@ export class SharedNode implements NodeRuntime {
         `wait for ${effect.count} verbs of which ${completed} were posted: it would never end`,
       );
     }
-    this.#timers.add(task, this.#clockNs() + effect.timeoutNs);
+    this.#waiters.wakeAt(task, this.#clockNs() + effect.timeoutNs);
     return 0;
-  }
-
-  #receive(task: Task, effect: Receive, counters: Counters): number {
-    const { port } = effect;
-    const message = port.queue.shift();
-    if (message !== undefined) {
-      this.#accept(counters, message);
-      effect.message = message;
-      return 1;
-    }
-    task.receiving = effect;
-    this.#receiversOf(port).append(task);
-    if (effect.timeoutNs !== Number.POSITIVE_INFINITY) {
-      this.#timers.add(task, this.#clockNs() + effect.timeoutNs);
-    }
-    return 0;
-  }
-
-  /** Made when a port is first waited for; from then on the hub calls back for each message. */
-  #receiversOf(port: Port): WaitingList {
-    let list = this.#receivers[port.id];
-    if (list === undefined) {
-      list = new WaitingList();
-      this.#receivers[port.id] = list;
-      port.onArrival = () => this.#arrived(port);
-    }
-    return list;
-  }
-
-  /** Messages queue only where nobody waits, so the newest belongs to the one who waits longest. */
-  #arrived(port: Port): void {
-    const task = this.#receiversOf(port).first;
-    if (task === undefined) return;
-    const effect = task.receiving as Receive;
-    effect.message = port.queue.shift();
-    if (effect.message !== undefined) this.#accept(task.counters, effect.message);
-    this.#timers.remove(task);
-    this.#wake(task);
-  }
-
-  /**
-   * A request starts its server's count anew; what the whole background has done is never reset.
-   */
-  #accept(counters: Counters, message: Message): void {
-    const request = (message.flags & messageFlags.reply) === 0;
-    if (!request || counters !== this.background) acceptMessage(counters, message);
-  }
-
-  #expire(nowNs: number): void {
-    for (let task = this.#timers.takeDue(nowNs); task; task = this.#timers.takeDue(nowNs)) {
-      this.#wake(task);
-    }
-  }
-
-  #wake(task: Task): void {
-    if (task.receiving !== undefined) {
-      this.#receiversOf(task.receiving.port).remove(task);
-      task.receiving = undefined;
-    }
-    this.#ready.push(task);
   }
 
   #fence(task: Task, effect: Fence): number {

@@ -7,22 +7,21 @@ import {
   type Fence,
   type Program,
   type ProgramSeries,
-  type Receive,
   type Verb,
   verbStatus,
   type Wait,
 } from '../../core/effect.ts';
 import { FarsideError, unreachable } from '../../core/errors.ts';
 import { MailboxHub } from '../../core/mailbox.ts';
-import { acceptMessage, type Message, messageFlags, type Port } from '../../core/message.ts';
-import { type RandomStream, randomStream } from '../../core/random.ts';
+import { streamsOf } from '../../core/random.ts';
 import { resume, throwInto } from '../../core/running.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace } from '../../memory/space.ts';
 import type { NodeRuntime, StartOptions } from '../fabric.ts';
 import { mailboxMemory } from '../shared/node.ts';
-import { type Task, TaskQueue, TimerHeap, WaitingList } from '../shared/task.ts';
+import { TaskQueue } from '../shared/task.ts';
 import { VerbExecutor } from '../shared/verbs.ts';
+import { Waiters } from '../shared/waiters.ts';
 import type { Carrier } from './carrier.ts';
 import { VerbsTask, Waiting } from './task.ts';
 
@@ -60,9 +59,7 @@ export class VerbsNode implements NodeRuntime {
   readonly #local: VerbExecutor;
   readonly #hub: MailboxHub;
   readonly #ready = new TaskQueue();
-  readonly #timers = new TimerHeap();
-  /** Those that wait for a message, by the number of their port. */
-  readonly #receivers: WaitingList[] = [];
+  readonly #waiters = new Waiters<VerbsTask>(this.background, (task) => this.#woken(task));
   #opening: Promise<void>[] = [];
   #failure: unknown;
   #foreground = 0;
@@ -107,7 +104,7 @@ export class VerbsNode implements NodeRuntime {
 
   /** When the next timer is due, in nanoseconds of the node's clock; infinity where there is none. */
   get nextTimerNs(): number {
-    return this.#timers.nextNs;
+    return this.#waiters.nextNs;
   }
 
   /** Takes what has come, gives every ready program one turn, then posts and reaps. */
@@ -125,14 +122,13 @@ export class VerbsNode implements NodeRuntime {
     if (this.#hub.poll() && this.#hub.owesCredits()) {
       this.#add(this.#hub.returnCredits(), 'credits', true, this.background, this.#credits);
     }
-    if (this.#timers.size > 0) this.#expire(this.context.nowNs());
+    this.#waiters.expire(this.context.nowNs);
     return this.#ready.size > 0;
   }
 
   readonly #credits: VerbsTask['endpoints'] = [];
 
   #makeContext(options: VerbsNodeOptions): NodeContext {
-    const streams = new Map<string, RandomStream>();
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
@@ -146,14 +142,7 @@ export class VerbsNode implements NodeRuntime {
       },
       charge: free,
       nowNs: options.clockNs,
-      random: (purpose) => {
-        let stream = streams.get(purpose);
-        if (stream === undefined) {
-          stream = randomStream(options.seed, `node ${options.node} ${purpose}`);
-          streams.set(purpose, stream);
-        }
-        return stream;
-      },
+      random: streamsOf(options.seed, options.node),
     };
   }
 
@@ -222,14 +211,14 @@ export class VerbsNode implements NodeRuntime {
       case effectKind.wait:
         return this.#wait(task, effect);
       case effectKind.receive:
-        return this.#receive(task, effect, counters);
+        return this.#waiters.receive(task, effect, this.context.nowNs) ? 1 : 0;
       case effectKind.local:
         this.#local.executeLocal(effect);
         return 1;
       case effectKind.compute:
         return 1; // the work itself takes its time
       case effectKind.sleep:
-        this.#timers.add(task, this.context.nowNs() + effect.durationNs);
+        this.#waiters.wakeAt(task, this.context.nowNs() + effect.durationNs);
         return 0;
       case effectKind.spawn:
         this.#add(effect.program, effect.label, true, this.background, task.endpoints);
@@ -283,8 +272,7 @@ export class VerbsNode implements NodeRuntime {
       const { task } = waiting;
       // A wait that has timed out is still in the flight of its other tickets.
       if (task.waiting !== waiting || --waiting.missing > 0) continue;
-      this.#timers.remove(task);
-      this.#wake(task);
+      this.#waiters.wake(task);
     }
   }
 
@@ -308,68 +296,14 @@ export class VerbsNode implements NodeRuntime {
     task.waiting = waiting;
     for (const ticket of posted) waiting.follow(ticket);
     if (timeoutNs !== Number.POSITIVE_INFINITY) {
-      this.#timers.add(task, this.context.nowNs() + timeoutNs);
+      this.#waiters.wakeAt(task, this.context.nowNs() + timeoutNs);
     }
     return 0;
   }
 
   // Messages, time, fences --------------------------------------------------------------------
 
-  #receive(task: Task, effect: Receive, counters: Counters): number {
-    const { port } = effect;
-    const message = port.queue.shift();
-    if (message !== undefined) {
-      this.#accept(counters, message);
-      effect.message = message;
-      return 1;
-    }
-    task.receiving = effect;
-    this.#receiversOf(port).append(task);
-    if (effect.timeoutNs !== Number.POSITIVE_INFINITY) {
-      this.#timers.add(task, this.context.nowNs() + effect.timeoutNs);
-    }
-    return 0;
-  }
-
-  /** Made when a port is first waited for; from then on the hub calls back for each message. */
-  #receiversOf(port: Port): WaitingList {
-    let list = this.#receivers[port.id];
-    if (list === undefined) {
-      list = new WaitingList();
-      this.#receivers[port.id] = list;
-      port.onArrival = () => this.#arrived(port);
-    }
-    return list;
-  }
-
-  /** Messages queue only where nobody waits, so the newest belongs to the one who waits longest. */
-  #arrived(port: Port): void {
-    const task = this.#receiversOf(port).first;
-    if (task === undefined) return;
-    const effect = task.receiving as Receive;
-    effect.message = port.queue.shift();
-    if (effect.message !== undefined) this.#accept(task.counters, effect.message);
-    this.#timers.remove(task);
-    this.#wake(task as VerbsTask);
-  }
-
-  /** A request starts its server's count anew; what the whole background has done is never reset. */
-  #accept(counters: Counters, message: Message): void {
-    const request = (message.flags & messageFlags.reply) === 0;
-    if (!request || counters !== this.background) acceptMessage(counters, message);
-  }
-
-  #expire(nowNs: number): void {
-    for (let task = this.#timers.takeDue(nowNs); task; task = this.#timers.takeDue(nowNs)) {
-      this.#wake(task as VerbsTask);
-    }
-  }
-
-  #wake(task: VerbsTask): void {
-    if (task.receiving !== undefined) {
-      this.#receiversOf(task.receiving.port).remove(task);
-      task.receiving = undefined;
-    }
+  #woken(task: VerbsTask): void {
     if (task.waiting !== undefined) {
       countDepths(task, task.waiting.effect);
       task.waiting = undefined;

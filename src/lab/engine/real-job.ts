@@ -71,7 +71,7 @@ interface Place {
 
 /** What one node of a run in real time does; loaded by path in whatever thread is that node. */
 export async function job(site: JobSite): Promise<JobEnd> {
-  const { spec, board, start } = site.data as RealJobData;
+  const { spec, board, start, history } = site.data as RealJobData;
   const prepared = await prepare(spec);
   const faults =
     board === undefined
@@ -84,7 +84,6 @@ export async function job(site: JobSite): Promise<JobEnd> {
           notesBefore: start?.notesBefore ?? 0,
           slot: slots.due,
         });
-  const { history } = site.data as RealJobData;
   const log = history === undefined ? undefined : new SurvivingLog(history.buffer, history.rowsMax);
   const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
