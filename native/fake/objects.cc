@@ -287,10 +287,23 @@ Library makeLibrary() {
   t.queryQp = queryQp;
   t.destroyQp = destroyQp;
   fillConnectionManager(&t);
+  onWires({[](WireId wire, const Frame& frame, const Payload& payload) {
+             const bool work = frame.kind == FrameKind::kWork || frame.kind == FrameKind::kAnswer;
+             (work ? heardOfWork : heardOfConnection)(wire, frame, payload);
+           },
+           [](WireId wire) {
+             workEnded(wire);
+             connectionEnded(wire);
+           }});
   return t;
 }
 
 }  // namespace
+
+// The low 12 bits count, the others are of the process: pids that live together differ in them.
+uint32_t firstQpNum() {
+  return hasNetwork() ? (static_cast<uint32_t>(getpid()) & 0xfff) << 12 | 1 : 1;
+}
 
 World& world() {
   static auto* world = new World();  // outlives threads that still close things at exit
@@ -298,6 +311,8 @@ World& world() {
 }
 
 ibv_context* context() { return &device()->extended.context; }
+
+bool isDefault() { return hasNetwork(); }
 
 const Library& library() {
   static const Library library = makeLibrary();
