@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
 import { memoryNodeCommand } from './memory-node.ts';
+import { nodeCommand } from './node.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
     explainCommand(),
     checkCommand(),
     memoryNodeCommand(),
+    nodeCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),

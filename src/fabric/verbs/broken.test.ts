@@ -83,6 +83,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
     made = [];
     node = new VerbsNode(map, {
       node: 1,
+      incarnation: 1,
       seed: 1,
       durability: 'assumed',
       clockNs: () => performance.now() * 1e6,

@@ -209,7 +209,14 @@ export interface FakeControls {
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
   fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
-  fakeCounters(): { posts: number; works: number; queuePairs: number; regions: number };
+  fakeCounters(): {
+    posts: number;
+    works: number;
+    queuePairs: number;
+    regions: number;
+    /** CPU time of the thread that serves wires to other processes. */
+    wireCpuMicroseconds: number;
+  };
 }
 
 export interface Native extends FakeControls {

@@ -33,6 +33,8 @@ const free = (): void => {};
 
 export interface VerbsNodeOptions {
   readonly node: number;
+  /** Of this start of the node: its id, until it starts anew. */
+  readonly incarnation: number;
   readonly seed: number;
   readonly durability: Durability;
   readonly clockNs: () => number;
@@ -60,7 +62,7 @@ export class VerbsNode implements NodeRuntime {
   readonly #hub: MailboxHub;
   readonly #ready = new TaskQueue();
   readonly #waiters = new Waiters<VerbsTask>(this.background, (task) => this.#woken(task));
-  #opening: Promise<void>[] = [];
+  #opening: Promise<void>[] | undefined = [];
   #failure: unknown;
   #foreground = 0;
   #current = this.background;
@@ -80,11 +82,15 @@ export class VerbsNode implements NodeRuntime {
     this.context = this.#makeContext(options);
   }
 
-  /** Its queue pairs, to all memory nodes and to the node's peers, begin to connect at once. */
+  /**
+   * Before the run its queue pairs, to all memory nodes and to the node's peers, begin to connect at once:
+   * what is in the way is better known then. Later each is made when it is first needed.
+   */
   start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
     const counters = options.counters ?? (background ? this.background : new Counters());
     const task = this.#add(program, label, daemon, counters);
+    if (this.#opening === undefined) return;
     const { node } = this.#options;
     for (const { id } of this.#map.withRole('memory')) this.#connect(task, id);
     for (const peer of this.#map.mailboxPeers(node)) this.#connect(task, peer.node);
@@ -92,8 +98,8 @@ export class VerbsNode implements NodeRuntime {
 
   /** All queue pairs that were begun are there; rejects with what is in the way of the first. */
   async opened(): Promise<void> {
-    const opening = this.#opening;
-    this.#opening = [];
+    const opening = this.#opening ?? [];
+    this.#opening = undefined;
     await Promise.all(opening);
   }
 
@@ -132,7 +138,7 @@ export class VerbsNode implements NodeRuntime {
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
-      incarnation: options.node,
+      incarnation: options.incarnation,
       fabric: 'verbs',
       durability: options.durability,
       hub: this.#hub,
@@ -149,7 +155,7 @@ export class VerbsNode implements NodeRuntime {
   #connect(task: VerbsTask, node: number): void {
     const endpoint = this.carrier.endpoint(task.endpoints, node);
     const { name } = this.#map.node(node);
-    this.#opening.push(
+    this.#opening?.push(
       endpoint.opened.then(() => {
         if (endpoint.state === 'open') return;
         throw endpoint.error ?? new FarsideError('FARSIDE_TIMEOUT', `${name}: ${endpoint.reason}`);

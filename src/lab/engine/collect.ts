@@ -37,6 +37,8 @@ export interface FabricFacts {
   readonly verbs: number;
   readonly wallClockNs: number;
   readonly faults: FaultsResult | undefined;
+  readonly processes?: RunResult['processes'];
+  readonly memoryNodes?: RunResult['memoryNodes'];
 }
 
 /**
@@ -82,6 +84,8 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
       operations,
     }),
     faults: facts.faults,
+    memoryNodes: facts.memoryNodes,
+    processes: facts.processes,
     events: sumEvents(parts),
     eventHash: facts.eventHash,
     verbs: facts.verbs,
