@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { FarsideError } from '../../core/errors.ts';
 import { type ClockOffset, offsetOf, type Sample } from './clock-offset.ts';
-import type { JoinableRole, Introduction, Reception } from './joined-node.ts';
+import type { Introduction, JoinableRole, Reception } from './joined-node.ts';
 import type { Link } from './link.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
 

@@ -2,7 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FarsideError } from '../../core/errors.ts';
 import { plainError } from '../shared/plain-error.ts';
-import { type Introduction, type JoinableRole, joinableRoles, type Reception } from './joined-node.ts';
+import {
+  type Introduction,
+  type JoinableRole,
+  joinableRoles,
+  type Reception,
+} from './joined-node.ts';
 import { Link } from './link.ts';
 import { Member } from './member.ts';
 
@@ -127,7 +132,9 @@ export class Rendezvous {
   }
 
   #nobodyCame(needed: Waiting['needed']): FarsideError {
-    const next = this.canStart ? '' : `: start each with farside node --role ROLE --join ${this.at}`;
+    const next = this.canStart
+      ? ''
+      : `: start each with farside node --role ROLE --join ${this.at}`;
     return new FarsideError(
       'FARSIDE_TIMEOUT',
       `${this.at}: within ${this.#options.waitMs / 1000} s did not join ${this.#missing(needed)}${next}`,
@@ -228,7 +235,10 @@ export function counts(roles: readonly JoinableRole[]): Map<JoinableRole, number
   return counted;
 }
 
-function listenError({ host, port }: RendezvousOptions, error: NodeJS.ErrnoException): FarsideError {
+function listenError(
+  { host, port }: RendezvousOptions,
+  error: NodeJS.ErrnoException,
+): FarsideError {
   const next: Readonly<Record<string, string>> = {
     EADDRINUSE: 'another process listens there; choose another port',
     EADDRNOTAVAIL: 'no interface of this host has that address',

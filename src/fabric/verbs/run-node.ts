@@ -1,3 +1,4 @@
+import { FarsideError } from '../../core/errors.ts';
 import { ClusterMap } from '../../memory/cluster.ts';
 import { type JobSite, loadJob } from '../job.ts';
 import { monotonicClock } from '../shared/clock.ts';
@@ -97,9 +98,19 @@ function openNode(
         queuePair: (device) => station.queuePair(device),
         completed,
       }),
-    fence: (at, incarnation) =>
-      fenceAt(hub, destinations[at] as Destination, input.incarnationBase + incarnation),
+    fence: async (at, incarnation) => {
+      const to = destinations[at] as Destination;
+      const isMemory = cluster.node(at).role === 'memory';
+      await fenceAt(hub, to, input.incarnationBase + incarnation).catch((error: unknown) => {
+        if (isMemory || !isNobody(error)) throw error;
+      });
+    },
   });
+}
+
+/** Nobody listens where the node was: its process is gone, and its queue pairs with it. */
+function isNobody(error: unknown): boolean {
+  return error instanceof FarsideError && error.code === 'FARSIDE_USAGE';
 }
 
 /** Directories are READ on the way, whose completions somebody must reap. */
@@ -111,4 +122,3 @@ async function connected(node: VerbsNode): Promise<void> {
     clearInterval(reaping);
   }
 }
-

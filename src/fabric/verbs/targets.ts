@@ -1,6 +1,11 @@
 import { formatAddress, globalAddress, nodeOf, nodeSpaceBytes } from '../../core/address.ts';
 import { FarsideError } from '../../core/errors.ts';
-import { type ClusterMap, type ClusterNode, mailboxRegionName, type RegionSpec } from '../../memory/cluster.ts';
+import {
+  type ClusterMap,
+  type ClusterNode,
+  mailboxRegionName,
+  type RegionSpec,
+} from '../../memory/cluster.ts';
 import type { FlushReach, RegionDescriptor } from './directory.ts';
 import type { VerbRing } from './rings.ts';
 
@@ -74,6 +79,10 @@ export class Targets {
       'FARSIDE_ADDRESS',
       `${lengthBytes} B at ${where} lie outside the regions of the node`,
     );
+  }
+
+  isMemory(node: number): boolean {
+    return this.#map.node(node).role === 'memory';
   }
 
   target(node: number, region: number): Target {

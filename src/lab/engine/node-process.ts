@@ -6,6 +6,8 @@ const [role, at] = process.argv.slice(2) as [JoinableRole, string];
 // The terminal's interrupt is for the one who started the run, who ends this process when it is time.
 process.on('SIGINT', () => {});
 joinAs({ role, at }).catch((error: unknown) => {
-  process.stderr.write(`farside: node ${role}: ${error instanceof Error ? error.message : error}\n`);
+  process.stderr.write(
+    `farside: node ${role}: ${error instanceof Error ? error.message : error}\n`,
+  );
   process.exit(2);
 });

@@ -90,7 +90,8 @@ export async function job(site: JobSite): Promise<JobEnd> {
           slot: slots.due,
           isOverVerbs: spec.fabric === 'verbs',
         });
-  const log = history === undefined ? undefined : new SurvivingLog(memoryOf(history), history.rowsMax);
+  const log =
+    history === undefined ? undefined : new SurvivingLog(memoryOf(history), history.rowsMax);
   const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
   if (role === 'compute') return clientNode(place);

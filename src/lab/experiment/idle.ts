@@ -80,7 +80,8 @@ function withoutSim(all: Settings): Idle | undefined {
 
 function besideListen(all: Settings): Idle | undefined {
   const listen = all.get('cluster.listen');
-  if (listen === undefined || all.get('cluster.processes')?.values.includes(false)) return undefined;
+  if (listen === undefined || all.get('cluster.processes')?.values.includes(false))
+    return undefined;
   return {
     because: 'where nodes join that others start',
     culprit: listen,

@@ -36,7 +36,8 @@ function unfitForVerbs(
   { cluster: { processes, listen } }: RunSpec,
   cluster: ClusterMap,
 ): string | undefined {
-  const can = 'verbs can crash and slow down compute nodes and servers (or use --fabric shared or sim)';
+  const can =
+    'verbs can crash and slow down compute nodes and servers (or use --fabric shared or sim)';
   const isOfPrograms =
     (action.kind === 'crash' || action.kind === 'slow') &&
     cluster.byName(action.node).role !== 'memory';
