@@ -61,6 +61,13 @@ uint16_t portOf(const sockaddr* address) {
                                         : ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
 }
 
+// 192.0.2.0/24, which is nobody's (RFC 5737), is where this device does not lead.
+bool isNowhere(const sockaddr* address) {
+  if (address->sa_family != AF_INET) return false;
+  const uint32_t host = ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr);
+  return host >> 8 == 0xc00002;
+}
+
 void keepAddress(sockaddr_storage* into, const sockaddr* address) {
   std::memcpy(into, address, address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
 }
@@ -176,6 +183,10 @@ int destroyId(rdma_cm_id* base) {
 
 int bindAddr(rdma_cm_id* base, sockaddr* address) {
   std::lock_guard<std::mutex> guard(manager().lock);
+  if (isNowhere(address)) {
+    errno = ENODEV;
+    return -1;
+  }
   uint16_t port = portOf(address);
   const bool any = port == 0;
   int error = 0;
@@ -207,6 +218,10 @@ int listen(rdma_cm_id* base, int) {
 int resolveAddr(rdma_cm_id* base, sockaddr*, sockaddr* destination, int) {
   std::lock_guard<std::mutex> guard(manager().lock);
   keepAddress(&base->route.addr.dst_storage, destination);
+  if (isNowhere(destination)) {
+    send(idOf(base), RDMA_CM_EVENT_ADDR_ERROR, -ENODEV);
+    return 0;
+  }
   base->verbs = context();
   base->port_num = 1;
   send(idOf(base), RDMA_CM_EVENT_ADDR_RESOLVED);
@@ -335,7 +350,7 @@ int initQpAttr(rdma_cm_id* base, ibv_qp_attr* attributes, int* mask) {
     attributes->qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC;
     *mask |= IBV_QP_PORT | IBV_QP_PKEY_INDEX | IBV_QP_ACCESS_FLAGS;
   } else if (attributes->qp_state == IBV_QPS_RTR) {
-    attributes->path_mtu = IBV_MTU_4096;
+    attributes->path_mtu = world().activeMtu;
     attributes->dest_qp_num = idOf(base)->peerQpNum;
     attributes->max_dest_rd_atomic = 16;
     *mask |= IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |

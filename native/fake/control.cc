@@ -26,9 +26,11 @@ Napi::Value FakeConfigure(const Napi::CallbackInfo& info) {
   std::lock_guard<std::mutex> guard(world().lock);
   const double inlineMax = options.integer("maxInlineData", 0, 65536, world().maxInlineData);
   const bool execute = options.flag("execute", world().execute);
+  const double mtu = options.integer("activeMtu", IBV_MTU_256, IBV_MTU_4096, world().activeMtu);
   if (!options.ok()) return info.Env().Undefined();
   world().maxInlineData = static_cast<uint32_t>(inlineMax);
   world().execute = execute;
+  world().activeMtu = static_cast<ibv_mtu>(mtu);
   return info.Env().Undefined();
 }
 

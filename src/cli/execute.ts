@@ -82,6 +82,7 @@ async function runRounds(
           const onProgress: CompareHooks['onProgress'] = (finished, running) =>
             progress.show(before + finished, running);
           const onNote = (text: string): void => {
+            if (isQuiet) return;
             progress.clear();
             say(text);
           };

@@ -1,3 +1,14 @@
+import { readFileSync } from 'node:fs';
+
+/** Processes of one boot of one host read one clock; where the kernel does not say, nobody shares one. */
+export function ownClockId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return `process ${process.pid}`;
+  }
+}
+
 /** One round trip: sent and received on the own clock, answered in between on the other's. */
 export interface Sample {
   readonly sentNs: bigint;

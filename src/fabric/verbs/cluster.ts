@@ -14,9 +14,9 @@ import { MemoryServer } from './memory-server.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
 import type { Native } from './native.ts';
 import { NodeMaker } from './node-maker.ts';
+import { servedRegions } from './own-memory.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { Seat, SeatEnds } from './seats.ts';
-import { servedRegions } from './station.ts';
 
 /**
  * How long a verb may stay in flight: seven transmissions of a packet, each waited for twice the local

@@ -5,6 +5,7 @@ import type { Role } from '../../memory/cluster.ts';
 import type { JobSite } from '../job.ts';
 import { stopReason } from '../shared/control.ts';
 import { fromPlain, type PlainError, plainError } from '../shared/plain-error.ts';
+import { ownClockId } from './clock-offset.ts';
 import type { Destination } from './connect.ts';
 import { Link } from './link.ts';
 import type { NodeInput, ProcessMessage, ProcessOrder } from './messages.ts';
@@ -21,6 +22,8 @@ export interface Introduction {
   readonly role: JoinableRole;
   readonly host: string;
   readonly pid: number;
+  /** Whoever has the same reads the same clock. */
+  readonly clockId: string;
 }
 
 /** What it is answered, and what it hears last. */
@@ -34,6 +37,8 @@ export interface JoinOptions {
   readonly role: JoinableRole;
   readonly version: string;
   readonly hostName: string;
+  /** Default: of this boot of this host. */
+  readonly clockId?: string;
   /** How long nobody may listen there: a launcher starts all at once. */
   readonly waitMs: number;
   readonly onJoined?: () => void;
@@ -123,8 +128,9 @@ class Guest {
   }
 
   introduce(): void {
-    const { role, hostName: host } = this.#options;
-    this.#link.send({ kind: 'introduction', role, host, pid: process.pid } satisfies Introduction);
+    const { role, hostName: host, clockId = ownClockId() } = this.#options;
+    const { pid } = process;
+    this.#link.send({ kind: 'introduction', role, host, pid, clockId } satisfies Introduction);
   }
 
   #hear(order: ProcessOrder | Reception): void {

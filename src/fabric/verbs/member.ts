@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { FarsideError } from '../../core/errors.ts';
-import { type ClockOffset, offsetOf, type Sample } from './clock-offset.ts';
+import { type ClockOffset, offsetOf, ownClockId, type Sample } from './clock-offset.ts';
 import type { Introduction, JoinableRole, Reception } from './joined-node.ts';
 import type { Link } from './link.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
@@ -25,15 +25,17 @@ export class Member {
   child: ChildProcess | undefined;
   isGone = false;
   readonly #link: Link;
+  readonly #sharesClock: boolean;
   readonly #onGone: (why: FarsideError) => void;
   #ends: MemberEnds | undefined;
   #pong: ((nodeNs: bigint) => void) | undefined;
 
-  constructor(link: Link, { role, host, pid }: Introduction, onGone: Member['gone']) {
+  constructor(link: Link, { role, host, pid, clockId }: Introduction, onGone: Member['gone']) {
     this.#link = link;
     this.role = role;
     this.host = host;
     this.pid = pid;
+    this.#sharesClock = clockId === ownClockId();
     this.#onGone = onGone;
     link.handTo({
       message: (message) => this.#hear(message as ProcessMessage),
@@ -63,7 +65,9 @@ export class Member {
     this.#link.send(order);
   }
 
+  /** Its clock against the one of this process; that there is nothing to measure is exact. */
   async measureClock(): Promise<ClockOffset> {
+    if (this.#sharesClock) return { offsetNs: 0n, errorNs: 0 };
     const samples: Sample[] = [];
     while (samples.length < clockSamples && !this.isGone) {
       const sentNs = process.hrtime.bigint();

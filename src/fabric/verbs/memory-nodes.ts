@@ -2,6 +2,7 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap, ClusterNode } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
 import { type Connected, connectQueuePair, type Destination } from './connect.ts';
+import { deviceError } from './device-error.ts';
 import { decodeDirectory, type RegionDescriptor } from './directory.ts';
 import { access, type Native, type ProviderOption, type RemoteRegion } from './native.ts';
 import { probeCapabilities } from './probe.ts';
@@ -86,6 +87,8 @@ async function prepareNode(
       node.regions.every(({ medium }, i) => medium !== 'pm' || regions[i]?.flush === 'persistent');
     connected.close();
     return { device: opened.device, persistent };
+  } catch (error) {
+    throw deviceError(error, where);
   } finally {
     session?.close();
   }

@@ -18,6 +18,8 @@ export interface NodeInput extends ProviderOption {
   readonly memoryAt: Destination;
   /** Added to a node's incarnation: no two runs that meet the same memory node have the same. */
   readonly incarnationBase: number;
+  /** Of a process that may be started anew: keeps its regions of medium pm. */
+  readonly keptIn: string | undefined;
   readonly flushBy: 'flush' | 'read';
   readonly seed: number;
   readonly durability: Durability;

@@ -199,7 +199,8 @@ export interface IdQuery {
 
 /** Controls of the fake device. */
 export interface FakeControls {
-  fakeConfigure(options: { maxInlineData?: number; execute?: boolean }): void;
+  /** `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. */
+  fakeConfigure(options: { maxInlineData?: number; execute?: boolean; activeMtu?: number }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */
   fakeFault(
     qp: Qp,

@@ -1,4 +1,5 @@
-import { availableParallelism, hostname } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterMap } from '../../memory/cluster.ts';
@@ -36,6 +37,7 @@ export class NodeMaker {
   /** By node id. */
   readonly #members = new Map<number, Member>();
   #device: string | undefined;
+  #folder: string | undefined;
   #memoryAt!: Destination;
 
   constructor(
@@ -112,6 +114,7 @@ export class NodeMaker {
 
   /** Members that have not been seated, because the run failed before, are free again. */
   release(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
     for (const member of this.#members.values()) member.release();
   }
 
@@ -128,9 +131,18 @@ export class NodeMaker {
       ...this.#input(node, incarnation, data),
       device: member.host === hostname() ? this.#device : undefined,
       clockOriginNs: clockOriginNs + member.clock.offsetNs,
+      keptIn: this.#keptIn(node),
       module: modulePath(this.#job.module),
     };
     return processSeat(this.#map.node(node).name, input, told, member, ends);
+  }
+
+  /** Persistent memory outlives the process; where nobody starts another one, it need not. */
+  #keptIn(node: number): string | undefined {
+    const hasPm = this.#map.node(node).regions.some(({ medium }) => medium === 'pm');
+    if (!hasPm || this.#rendezvous?.canStart !== true) return undefined;
+    this.#folder ??= mkdtempSync(path.join(tmpdir(), 'farside-pm-'));
+    return path.join(this.#folder, this.#map.node(node).name);
   }
 
   #input(node: number, incarnation: number, data: unknown): NodeInput {
@@ -142,6 +154,7 @@ export class NodeMaker {
       specs,
       ring,
       device: this.#device,
+      keptIn: undefined,
       memoryAt: this.#memoryAt,
       spinTurnsMax: this.#spinTurns(node),
       module: this.#job.module,

@@ -40,7 +40,7 @@ export interface VerbsNodeOptions {
   readonly clockNs: () => number;
   readonly verbBoundNs: number;
   /** The node's own regions. */
-  readonly own: SharedArrayBuffer;
+  readonly own: ArrayBufferLike;
   /** Makes what carries verbs, which calls back with those that have their outcome. */
   readonly carrier: (completed: (verb: Verb<unknown>) => void) => Carrier;
   /** Ends an incarnation (a number of `NodeContext.incarnation`) at a node. */

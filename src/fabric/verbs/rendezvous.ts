@@ -19,8 +19,8 @@ export interface RendezvousOptions {
   /** How many nodes of each role the runs need at most: more are sent away. */
   readonly wanted: ReadonlyMap<JoinableRole, number>;
   readonly waitMs: number;
-  /** Hears what is still missing, each time that changes while somebody waits. */
-  readonly onMissing?: (text: string) => void;
+  /** Hears who is still waited for, and who was sent away: a line each. */
+  readonly onNews?: (text: string) => void;
   /** Starts a node on this host; without it others start them (ssh, srun). */
   readonly start?: (role: JoinableRole, at: string) => ChildProcess;
 }
@@ -117,13 +117,13 @@ export class Rendezvous {
   }
 
   async #wait(needed: Waiting['needed']): Promise<void> {
-    const { waitMs, onMissing } = this.#options;
+    const { waitMs, onNews } = this.#options;
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         this.#waiting = { needed, resolve, reject };
         timer = setTimeout(() => reject(this.#nobodyCame(needed)), waitMs);
-        onMissing?.(this.#missing(needed));
+        onNews?.(`waiting at ${this.at} for ${this.#missing(needed)}`);
       });
     } finally {
       clearTimeout(timer);
@@ -137,7 +137,7 @@ export class Rendezvous {
       : `: start each with farside node --role ROLE --join ${this.at}`;
     return new FarsideError(
       'FARSIDE_TIMEOUT',
-      `${this.at}: within ${this.#options.waitMs / 1000} s did not join ${this.#missing(needed)}${next}`,
+      `${this.at}: ${this.#missing(needed)} did not join within ${this.#options.waitMs / 1000} s${next}`,
     );
   }
 
@@ -184,7 +184,7 @@ export class Rendezvous {
   }
 
   #tell(text: string): void {
-    if (this.#waiting !== undefined) this.#options.onMissing?.(text);
+    if (this.#waiting !== undefined) this.#options.onNews?.(text);
   }
 
   #receive(link: Link, introduction: Introduction): void {
@@ -213,7 +213,7 @@ export class Rendezvous {
     if (member.isGone || waiting === undefined) return;
     const missing = this.#missing(waiting.needed);
     if (missing === '') waiting.resolve();
-    else this.#options.onMissing?.(missing);
+    else this.#options.onNews?.(`waiting at ${this.at} for ${missing}`);
   }
 
   #unwanted({ kind, role }: Introduction): string | undefined {

@@ -7,11 +7,13 @@ import { jobSite } from '../shared/job-site.ts';
 import { loadAddon } from './addon.ts';
 import { Carrier } from './carrier.ts';
 import { type Destination, fenceAt } from './connect.ts';
+import { deviceError } from './device-error.ts';
 import { deviceTo } from './device-to.ts';
 import { runUntilStopped } from './loop.ts';
 import type { NodeInput, NodeMessage } from './messages.ts';
 import { VerbsNode } from './node.ts';
 import type { Orders } from './orders.ts';
+import { ownMemory } from './own-memory.ts';
 import { Station } from './station.ts';
 import { Targets } from './targets.ts';
 
@@ -30,10 +32,16 @@ export interface NodeSite {
  * where all others do, connects, says that it is ready, and begins when all are.
  */
 export async function runNode(input: NodeInput, site: NodeSite): Promise<void> {
+  await runOn(input, site).catch((error: unknown) => {
+    throw deviceError(error, input.specs[input.node]?.name ?? '');
+  });
+}
+
+async function runOn(input: NodeInput, site: NodeSite): Promise<void> {
   const { say, orders, signals } = site;
   const cluster = new ClusterMap(input.specs, input.ring);
   const native = loadAddon();
-  const own = new SharedArrayBuffer(cluster.node(input.node).spaceBytes);
+  const own = ownMemory(native, cluster.node(input.node), input.keptIn);
   const device = input.device ?? (await deviceTo(native, input.memoryAt, input));
   const station = new Station(native, {
     ...input,
@@ -49,7 +57,7 @@ export async function runNode(input: NodeInput, site: NodeSite): Promise<void> {
     site.onMoved?.((node, at) => {
       destinations[node] = at;
     });
-    const node = openNode(input, own, cluster, station, destinations);
+    const node = openNode(input, own.buffer, cluster, station, destinations);
     const job = await loadJob(input.module, input.jobName);
     const end = await job(jobSite(node, cluster, signals, input.data, site.onTold));
     if (node.foreground > 0) signals.clientJoins(input.node);
@@ -69,12 +77,13 @@ export async function runNode(input: NodeInput, site: NodeSite): Promise<void> {
     node.carrier.close();
   } finally {
     station.close();
+    own.close();
   }
 }
 
 function openNode(
   input: NodeInput,
-  own: SharedArrayBuffer,
+  own: ArrayBufferLike,
   cluster: ClusterMap,
   station: Station,
   destinations: readonly Destination[],

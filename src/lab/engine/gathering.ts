@@ -58,7 +58,7 @@ export class Gathering {
       waitMs: joinTimeoutNs / 1e6,
       ...(cluster.listen === undefined
         ? { start: startNode }
-        : { onMissing: (text: string) => this.#onNote(text) }),
+        : { onNews: (text: string) => this.#onNote(text) }),
     });
     return rendezvous;
   }
