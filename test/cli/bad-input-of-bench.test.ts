@@ -105,6 +105,11 @@ refuses('bench', [
     says: /^farside: --qp 9: with --tx-depth 128 that is more than the 1024 outstanding that one /,
   },
   {
+    what: 'more bytes outstanding than are staged',
+    args: 'bench write --fabric verbs --memory 10.0.0.5:7471 -s 1MiB',
+    says: /^farside: --size 1048576: on verbs one thread has 64 of these outstanding; lower /,
+  },
+  {
     what: 'what makes WRITEs durable, of a verb that makes nothing durable',
     args: 'bench write --fabric verbs --memory 10.0.0.5:7471 --flush-by read',
     says: /^farside: --flush-by read: it has no effect but on farside bench flush$/,

@@ -54,8 +54,8 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
 }
 
 /**
- * One memory node and one compute node with one core. Memory nodes of verbs are not asked for `pm`: a FLUSH of
- * dram is one, too.
+ * One memory node and one compute node with one core. Memory nodes of verbs are not asked for `pm`: a FLUSH
+ * of dram is one, too.
  */
 function mapOf(options: BenchOptions): ClusterMap {
   const isPm = options.verb === 'flush' && options.fabric === 'sim';

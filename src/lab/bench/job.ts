@@ -68,7 +68,8 @@ function latencyJob(site: JobSite, options: BenchOptions): JobEnd {
 
 /**
  * As perftest's bandwidth: each queue pair has its lists in flight, and posts one again as soon as all of
- * it has completed. The clock runs from when the warm-up has completed, with full queues, to the last completion.
+ * it has completed. The clock runs from when the warm-up has completed, with full queues, to the last
+ * completion.
  */
 function rateJob(site: JobSite, options: BenchOptions): JobEnd {
   const { context } = site.runtime;

@@ -1,5 +1,6 @@
 import type { FabricKind } from '../../core/context.ts';
 import { FarsideError } from '../../core/errors.ts';
+import { threadLimits } from '../../fabric/verbs/limits.ts';
 
 export const benchVerbs = ['read', 'write', 'cas', 'faa', 'flush'] as const;
 export type BenchVerb = (typeof benchVerbs)[number];
@@ -33,9 +34,6 @@ export interface BenchOptions {
 export const benchRegion = 'bench';
 
 const cacheLineBytes = 64;
-/** Room of the send queue that the verbs fabric gives a queue pair, and of its ring. */
-const sendQueueVerbs = 128;
-const ringVerbs = 1024;
 
 /** Bytes from one outstanding verb's target to the next one's: a cache line of its own. */
 export function strideBytes({ sizeBytes }: BenchOptions): number {
@@ -48,7 +46,7 @@ export function regionBytes(options: BenchOptions): number {
 
 /** What the whole of the options cannot be, which no flag alone shows. FARSIDE_USAGE names the flags. */
 export function checkBench(options: BenchOptions): void {
-  const { verb, fabric, sizeBytes, queuePairs, txDepth, postList } = options;
+  const { verb, fabric, sizeBytes, txDepth, postList } = options;
   const refuse = (what: string): never => {
     throw new FarsideError('FARSIDE_USAGE', what);
   };
@@ -61,7 +59,13 @@ export function checkBench(options: BenchOptions): void {
       `--post-list ${postList}: expected a divisor of --tx-depth ${txDepth}, the verbs outstanding`,
     );
   }
-  if (fabric !== 'verbs') return;
+  if (fabric === 'verbs') checkVerbs(options, refuse);
+}
+
+/** More outstanding than one thread has room for would wait in its ring, and not be outstanding. */
+function checkVerbs(options: BenchOptions, refuse: (what: string) => never): void {
+  const { verb, sizeBytes, queuePairs, txDepth } = options;
+  const { ringVerbs, sendQueueVerbs, stagingBytes } = threadLimits;
   // A FLUSH rides behind its WRITE.
   const entries = verb === 'flush' ? 2 : 1;
   if (txDepth * entries > sendQueueVerbs) {
@@ -74,6 +78,14 @@ export function checkBench(options: BenchOptions): void {
     refuse(
       `--qp ${queuePairs}: with --tx-depth ${txDepth} that is more than the ` +
         `${ringVerbs / entries} outstanding that one thread has on verbs; lower one of them`,
+    );
+  }
+  // Pieces of staging come in powers of two.
+  const piecesMax = stagingBytes / 2 ** Math.ceil(Math.log2(sizeBytes));
+  if (txDepth * queuePairs > piecesMax) {
+    refuse(
+      `--size ${sizeBytes}: on verbs one thread has ${piecesMax} of these outstanding; ` +
+        'lower --tx-depth or --qp',
     );
   }
 }
