@@ -92,15 +92,20 @@ export class Session {
     return { context: this.world.node(id).context, cluster, shape };
   }
 
-  /** Runs everything that does not wait for a timer, until nothing is left; then timers, until `until`. */
+  /**
+   * Runs everything that does not wait for a timer, until nothing is left; then timers, until `until`. Of
+   * those, whoever sleeps longest comes first: a get that looks again and again for a memory node would
+   * else keep the program asleep for ever that waits to find the node there.
+   */
   runQuietly(until: () => boolean): boolean {
     for (let steps = 0; steps < quietStepsMax; steps++) {
       if (this.world.failure !== undefined) return false;
       const choices = this.world.choices().filter((choice) => choice % 8 !== 3);
-      const urgent = choices.find((choice) => choice % 8 !== 2) ?? choices[0];
-      if (until() && (urgent === undefined || urgent % 8 === 2)) return true;
-      if (urgent === undefined) return until();
-      this.world.take(urgent);
+      const urgent = choices.find((choice) => choice % 8 !== 2);
+      if (urgent === undefined && until()) return true;
+      const next = urgent ?? this.world.longestAsleep(choices);
+      if (next === undefined) return false;
+      this.world.take(next);
     }
     return false;
   }
