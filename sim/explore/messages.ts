@@ -23,8 +23,10 @@ export function takeMessage(world: World, { node: id, verb }: Flight): WorldNode
   return node;
 }
 
+/** Until nobody is owed any: peers that came to be owed while others were told have no other chance. */
 function* returnCredits(node: WorldNode): Program<void> {
-  yield* node.hub.returnCredits();
+  let isDone = true;
+  while (isDone && node.hub.owesCredits()) isDone = yield* node.hub.returnCredits();
   node.creditsRunning = false;
 }
 

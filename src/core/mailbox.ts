@@ -349,7 +349,7 @@ export class MailboxHub {
     let isDone = true;
     for (const state of owed) {
       state.crediting = false;
-      while (owes(state)) {
+      while (owes(state) && !state.isLost) {
         const { told } = state;
         state.crediting = true;
         state.told = state.received;

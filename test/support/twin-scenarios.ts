@@ -23,6 +23,7 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
     clients,
     faults: [],
     recovery: true,
+    recoverers: 1,
     linearizable: false,
     grain: 'effects',
     seed: 1,
