@@ -52,7 +52,7 @@ function touched({ footprint }: World, node: number): boolean {
 }
 
 function verbsInFlight(world: World): boolean {
-  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.task.ended));
+  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.isOrphan));
 }
 
 /** Options of a fault: which of the unflushed words stay. */

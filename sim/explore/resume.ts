@@ -58,6 +58,8 @@ function advance(world: World, task: Task): boolean {
     const step = task.program.next();
     if (step.done === true) {
       task.effect = undefined;
+      // Its last step may have set what others of its node poll for.
+      unblockOthers(task);
       world.end(task);
       return false;
     }
@@ -79,9 +81,13 @@ function advance(world: World, task: Task): boolean {
     world.events.spins++;
     return false;
   }
-  // Whoever spins may find its node changed.
-  for (const other of node.tasks) if (other !== task) other.blocked = false;
+  unblockOthers(task);
   return !spins(world, task, task.effect);
+}
+
+/** Whoever spins may find its node changed. */
+function unblockOthers(task: Task): void {
+  for (const other of task.node.tasks) if (other !== task) other.blocked = false;
 }
 
 /**
