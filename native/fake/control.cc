@@ -121,6 +121,7 @@ Napi::Value FakeCounters(const Napi::CallbackInfo& info) {
   result.Set("works", static_cast<double>(world().works));
   result.Set("queuePairs", static_cast<double>(world().queuePairs.size()));
   result.Set("regions", static_cast<double>(world().regions.size()));
+  result.Set("ids", static_cast<double>(openIds()));
   return result;
 }
 

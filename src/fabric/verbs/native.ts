@@ -209,7 +209,14 @@ export interface FakeControls {
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
   fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
-  fakeCounters(): { posts: number; works: number; queuePairs: number; regions: number };
+  fakeCounters(): {
+    posts: number;
+    works: number;
+    queuePairs: number;
+    regions: number;
+    /** Of the connection manager. */
+    ids: number;
+  };
 }
 
 export interface Native extends FakeControls {
