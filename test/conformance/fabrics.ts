@@ -85,7 +85,7 @@ export const fabrics: readonly FabricUnderTest[] = [
     open: (map, options) => openFabric('verbs', map, { ...options, memory: 'fake' }),
   },
   {
-    name: "verbs, a worker thread for each node, on this machine's device",
+    name: "verbs, a worker thread for each node, on this machine's RDMA device",
     deterministic: false,
     durabilities: ['assumed'],
     absent: deviceAbsent(),

@@ -208,7 +208,7 @@ export interface FakeControls {
   fakeHold(qp: Qp): void;
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
-  fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
+  fakePowerLoss(rkey: number, seed: number): { unflushedWords: number; lostWords: number };
   fakeCounters(): {
     posts: number;
     works: number;
