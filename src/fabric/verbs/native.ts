@@ -209,8 +209,15 @@ export interface FakeControls {
   fakeHold(qp: Qp): void;
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
-  fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
-  fakeCounters(): { posts: number; works: number; queuePairs: number; regions: number };
+  fakePowerLoss(rkey: number, seed: number): { unflushedWords: number; lostWords: number };
+  fakeCounters(): {
+    posts: number;
+    works: number;
+    queuePairs: number;
+    regions: number;
+    /** Of the connection manager. */
+    ids: number;
+  };
 }
 
 export interface Native extends FakeControls {
