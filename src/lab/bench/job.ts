@@ -20,7 +20,7 @@ export interface RateResult {
 /** What its thread gives back. */
 export type BenchPart = LatencyResult | RateResult;
 
-/** Where time is real, verbs come before the measured ones, for caches and compilers: until one bound is met. */
+/** Where time is real, verbs come before the measured ones, for caches and compilers: so many, or so long. */
 const warmupVerbs = 100_000;
 const warmupNs = 1e9;
 /** In virtual time, enough to fill the queues. */
