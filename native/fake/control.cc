@@ -26,9 +26,11 @@ Napi::Value FakeConfigure(const Napi::CallbackInfo& info) {
   std::lock_guard<std::mutex> guard(world().lock);
   const double inlineMax = options.integer("maxInlineData", 0, 65536, world().maxInlineData);
   const bool execute = options.flag("execute", world().execute);
+  const bool flush = options.flag("flush", world().flush);
   if (!options.ok()) return info.Env().Undefined();
   world().maxInlineData = static_cast<uint32_t>(inlineMax);
   world().execute = execute;
+  world().flush = flush;
   return info.Env().Undefined();
 }
 

@@ -12,6 +12,7 @@ import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
+import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
@@ -178,6 +179,15 @@ export class World implements NodeHost {
     return task;
   }
 
+  /** Of timers that may fire, the one that was set first. */
+  longestAsleep(wakes: readonly number[]): number | undefined {
+    let [first] = wakes;
+    for (const wake of wakes) {
+      if (this.#task(wake).sleptAtStep < this.#task(first as number).sleptAtStep) first = wake;
+    }
+    return first;
+  }
+
   flightOf(choice: number): Flight {
     const number = taskOf(choice);
     const serial = serialOf(choice);
@@ -190,6 +200,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    let isRefused = false;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
@@ -201,6 +212,7 @@ export class World implements NodeHost {
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
         this.finish(flight, refusal);
+        isRefused = true;
         continue;
       }
       pair.flights.push(flight);
@@ -210,6 +222,7 @@ export class World implements NodeHost {
         flight.state = flightState.acted;
       }
     }
+    if (isRefused) sendSurely(this, task, verbs);
   }
 
   #pairOf(task: Task, node: number): Pair {
@@ -247,7 +260,7 @@ export class World implements NodeHost {
       flight.state = flightState.partly;
       this.acted.add(flight.task.number, flight.serial, ~option);
       this.events.tornVerbs++;
-      if (task.ended) this.events.landedInPart++;
+      if (flight.isOrphan) this.events.landedInPart++;
       this.observer?.acted(flight);
       return;
     }
@@ -257,10 +270,12 @@ export class World implements NodeHost {
     }
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
-    if (task.ended) this.events.landedAfterCrash++;
+    if (flight.isOrphan) this.events.landedAfterCrash++;
     this.observer?.acted(flight);
     this.deliver(flight.pair);
-    if (flight.isWrite && this.memory.isMailbox(node, from)) this.#messageAt(flight);
+    if (flight.isWrite && this.memory.isMailbox(node, from)) {
+      for (const other of [...(takeMessage(this, flight)?.tasks ?? [])]) this.#goOn(other);
+    }
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
@@ -294,23 +309,6 @@ export class World implements NodeHost {
     this.observer?.completed(flight);
   }
 
-  #messageAt(flight: Flight): void {
-    const node = this.nodes[flight.node];
-    if (node === undefined || !node.up) return;
-    this.footprint.arrived |= 1 << flight.node;
-    node.hub.pollAt(flight.verb.address);
-    if (!node.creditsRunning && node.hub.owesCredits()) {
-      node.creditsRunning = true;
-      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
-    }
-    for (const task of [...node.tasks]) this.#goOn(task);
-  }
-
-  *#returnCredits(node: WorldNode): Program<void> {
-    yield* node.hub.returnCredits();
-    node.creditsRunning = false;
-  }
-
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
   #goOn(task: Task): void {
     if (task.ended || !task.isReady || task.mayWaitOn || !this.isAlone(task)) return;
@@ -340,7 +338,7 @@ export class World implements NodeHost {
       const { flights } = pair;
       for (let i = flights.length - 1; i >= 0; i--) {
         const flight = flights[i] as Flight;
-        if (flight.task.ended && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
+        if (flight.isOrphan && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
       }
     }
   }

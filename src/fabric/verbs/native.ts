@@ -199,7 +199,8 @@ export interface IdQuery {
 
 /** Controls of the fake device. */
 export interface FakeControls {
-  fakeConfigure(options: { maxInlineData?: number; execute?: boolean }): void;
+  /** `flush: false`: a device that has none, for what is opened and registered from then on. */
+  fakeConfigure(options: { maxInlineData?: number; execute?: boolean; flush?: boolean }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */
   fakeFault(
     qp: Qp,
