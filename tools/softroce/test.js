@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { bootGuest, root } from './guest.js';
+import { bootGuest, endGuests, root } from './guest.js';
 
 const farside = 'node dist/src/cli/main.js';
 const recordsBeforeDeath = 200;
@@ -149,6 +149,7 @@ for (const { name, run } of parts) {
     console.log(`softroce: ${name}: ${error.message}`);
     return one(false);
   });
+  await endGuests();
   for (const key of Object.keys(total)) total[key] += result[key];
   split.push(
     `softroce: ${name}: ${say(result)}, ${Math.round((performance.now() - start) / 1000)} s`,
