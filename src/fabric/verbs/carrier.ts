@@ -47,9 +47,9 @@ export class Carrier {
   readonly #backlog: Posted[] = [];
   readonly #rungBy: Float64Array;
   /**
-   * The ring's op of an ATOMIC_WRITE. A device without it WRITEs the word, which is not torn where it is aligned,
-   * fenced, because an ATOMIC_WRITE acts after the FLUSH before it: the fence waits for the READ that stands in
-   * for that. For FLUSH itself no fence is promised to wait, and then there is none.
+   * The ring's op of an ATOMIC_WRITE. A device without it WRITEs the word, which is not torn where it is
+   * aligned. It is fenced, because an ATOMIC_WRITE acts after the FLUSH before it: the fence waits for the
+   * READ that stands in for that. For FLUSH itself no fence is promised to wait, and then there is none.
    */
   readonly #atomicWrite: number | undefined;
   #posts = 0;
