@@ -58,9 +58,9 @@ function advance(world: World, task: Task): boolean {
     const step = task.program.next();
     if (step.done === true) {
       task.effect = undefined;
-      // Its last step may have set what others of its node poll for.
-      unblockOthers(task);
       world.end(task);
+      // Its last step may have set what others of its node poll for.
+      lookAgain(task);
       return false;
     }
     task.effect = step.value;
@@ -81,12 +81,12 @@ function advance(world: World, task: Task): boolean {
     world.events.spins++;
     return false;
   }
-  unblockOthers(task);
+  lookAgain(task);
   return !spins(world, task, task.effect);
 }
 
-/** Whoever spins may find its node changed. */
-function unblockOthers(task: Task): void {
+/** Whoever spins on the node of a program that went on may find it changed. */
+function lookAgain(task: Task): void {
   for (const other of task.node.tasks) if (other !== task) other.blocked = false;
 }
 

@@ -12,6 +12,7 @@ import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
+import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
@@ -178,6 +179,15 @@ export class World implements NodeHost {
     return task;
   }
 
+  /** Of timers that may fire, the one that was set first. */
+  longestAsleep(wakes: readonly number[]): number | undefined {
+    let [first] = wakes;
+    for (const wake of wakes) {
+      if (this.#task(wake).sleptAtStep < this.#task(first as number).sleptAtStep) first = wake;
+    }
+    return first;
+  }
+
   flightOf(choice: number): Flight {
     const number = taskOf(choice);
     const serial = serialOf(choice);
@@ -190,6 +200,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    let isRefused = false;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
@@ -201,6 +212,7 @@ export class World implements NodeHost {
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
         this.finish(flight, refusal);
+        isRefused = true;
         continue;
       }
       pair.flights.push(flight);
@@ -210,6 +222,7 @@ export class World implements NodeHost {
         flight.state = flightState.acted;
       }
     }
+    if (isRefused) sendSurely(this, task, verbs);
   }
 
   #pairOf(task: Task, node: number): Pair {
@@ -260,7 +273,9 @@ export class World implements NodeHost {
     if (flight.isOrphan) this.events.landedAfterCrash++;
     this.observer?.acted(flight);
     this.deliver(flight.pair);
-    if (flight.isWrite && this.memory.isMailbox(node, from)) this.#messageAt(flight);
+    if (flight.isWrite && this.memory.isMailbox(node, from)) {
+      for (const other of [...(takeMessage(this, flight)?.tasks ?? [])]) this.#goOn(other);
+    }
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
@@ -292,23 +307,6 @@ export class World implements NodeHost {
     flight.answer = answerOf(flight);
     this.acted.add(flight.task.number, flight.serial, flight.answer);
     this.observer?.completed(flight);
-  }
-
-  #messageAt(flight: Flight): void {
-    const node = this.nodes[flight.node];
-    if (node === undefined || !node.up) return;
-    this.footprint.arrived |= 1 << flight.node;
-    node.hub.pollAt(flight.verb.address);
-    if (!node.creditsRunning && node.hub.owesCredits()) {
-      node.creditsRunning = true;
-      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
-    }
-    for (const task of [...node.tasks]) this.#goOn(task);
-  }
-
-  *#returnCredits(node: WorldNode): Program<void> {
-    yield* node.hub.returnCredits();
-    node.creditsRunning = false;
   }
 
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */

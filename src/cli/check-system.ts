@@ -63,6 +63,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
     kind: { type: 'text' },
     text: 'crash, restart, lose, pause; crash:2, restart@mn0, or none (default: crash)',
   },
+  recoverers: {
+    kind: small(16),
+    text: 'survivors that repair what a lost compute node left, all at once (default: 1)',
+  },
   seed: { kind: { type: 'count', minimum: 0, maximum: 2 ** 31 }, text: 'seed (default: 1)' },
   threads: { kind: small(1024), text: 'cores to use (default: all)' },
   format: { kind: choice('table', 'json'), text: 'table or json (default: table)' },
@@ -173,6 +177,7 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
     timing: read('timing') as Scenario['timing'] | undefined,
     faults: read('faults') as string | undefined,
     recovery: given.recovery !== false,
+    recoverers: count('recoverers') ?? 1,
     linearizable: given.linearizable === true,
     everyEffect: given.everyEffect === true,
     seed: count('seed') ?? 1,

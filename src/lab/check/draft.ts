@@ -38,6 +38,7 @@ export interface ScenarioDraft {
   readonly timing: 'asynchronous' | 'bounded' | undefined;
   readonly faults: string | undefined;
   readonly recovery: boolean;
+  readonly recoverers: number;
   readonly linearizable: boolean;
   readonly everyEffect: boolean;
   readonly seed: number;
@@ -66,6 +67,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     clients,
     faults: parseFaults(draft.faults ?? 'crash'),
     recovery: draft.recovery,
+    recoverers: draft.recoverers,
     linearizable: draft.linearizable,
     grain: isExhaustive && !draft.everyEffect ? 'waits' : 'effects',
     seed: draft.seed,
@@ -106,7 +108,7 @@ function clientsOf(
   });
 }
 
-/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. */
+/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can be. */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
   return text.split(',').map((word) => {
