@@ -8,6 +8,7 @@ import type { World } from './world.ts';
  * random priorities, and whoever has the highest goes on; at `depth` - 1 random steps the one that runs
  * falls below all others. A bug that needs d ordered events is found with a chance of at least 1 in
  * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps.
+ * A timer that has fired falls below all others as well, so that a schedule is fair to whom it serves.
  */
 export class PctScheduler implements Scheduler {
   readonly #dice: RandomStream;
@@ -35,7 +36,10 @@ export class PctScheduler implements Scheduler {
     for (const choice of others) {
       if (this.#priorityOf(world, choice) > this.#priorityOf(world, best)) best = choice;
     }
-    if (this.#changes.has(step)) this.#priorities.set(actorOf(world, best), --this.#lowest);
+    // Who polls on a timer would else go first for ever, and what it waits for never happen.
+    if (this.#changes.has(step) || kindOf(best) === choiceKind.wake) {
+      this.#priorities.set(actorOf(world, best), --this.#lowest);
+    }
     return withRandomOption(world, best, this.#dice);
   }
 
