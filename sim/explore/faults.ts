@@ -56,7 +56,7 @@ function touched({ footprint }: World, node: number): boolean {
 }
 
 function verbsInFlight(world: World): boolean {
-  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.task.ended));
+  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.isOrphan));
 }
 
 /** Options of a fault that takes a node's power: which of its unflushed words stay. */

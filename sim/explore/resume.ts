@@ -59,6 +59,7 @@ function advance(world: World, task: Task): boolean {
     if (step.done === true) {
       task.effect = undefined;
       world.end(task);
+      // Its last step may have set what others of its node poll for.
       lookAgain(task);
       return false;
     }

@@ -260,7 +260,7 @@ export class World implements NodeHost {
       flight.state = flightState.partly;
       this.acted.add(flight.task.number, flight.serial, ~option);
       this.events.tornVerbs++;
-      if (task.ended) this.events.landedInPart++;
+      if (flight.isOrphan) this.events.landedInPart++;
       this.observer?.acted(flight);
       return;
     }
@@ -270,7 +270,7 @@ export class World implements NodeHost {
     }
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
-    if (task.ended) this.events.landedAfterCrash++;
+    if (flight.isOrphan) this.events.landedAfterCrash++;
     this.observer?.acted(flight);
     this.deliver(flight.pair);
     if (flight.isWrite && this.memory.isMailbox(node, from)) {
@@ -338,7 +338,7 @@ export class World implements NodeHost {
       const { flights } = pair;
       for (let i = flights.length - 1; i >= 0; i--) {
         const flight = flights[i] as Flight;
-        if (flight.task.ended && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
+        if (flight.isOrphan && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
       }
     }
   }

@@ -15,6 +15,8 @@ export type CheckAnswer = { readonly findings: Findings } | { readonly error: Ca
 
 /** What a thread of the pool does with one task: part of a search, in an isolate of its own. */
 export async function work(task: CheckTask): Promise<CheckAnswer> {
+  // Operations that give up, a few in each schedule, throw; nobody looks where from.
+  Error.stackTraceLimit = 0;
   try {
     const cell = new ProgressCell(task.progress);
     const hooks: SearchHooks = {

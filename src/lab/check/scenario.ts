@@ -55,6 +55,8 @@ export interface FaultSpec {
 export const pauseNs = 10_000_000;
 export const verbBoundNs = 1000;
 export const keyBytes = 8;
+/** So that a recovery which scans the store has little to read. */
+const slotsPerClaim = 4;
 
 /** `put0 get0` or `put get`: operations of one client, with the key's index where it is not 0. */
 export function parseOperations(text: string): ClientOperation[] {
@@ -93,6 +95,7 @@ export function shapeOf(scenario: Scenario): StoreShape {
     valueBytesMax: valueWords * 8,
     valueBytesMean: valueWords * 8,
     medium: 'pm',
+    slotsPerClaim,
     memoryBytes: undefined,
   };
 }

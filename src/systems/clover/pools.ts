@@ -19,7 +19,7 @@ const budgetBytes = 3 * 2 ** 30;
 const restingBuffers = 8192;
 
 export function classBytes(sizeClass: number): number {
-  return 128 * 2 ** sizeClass;
+  return 128 << sizeClass;
 }
 
 /** The smallest class that holds a buffer of that many bytes. */
@@ -109,10 +109,12 @@ function isOfMean(shape: StoreShape, sizeClass: number): boolean {
 function wishedBuffers(shape: StoreShape, needed: readonly number[], classMax: number): number[] {
   const meanBytes = bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMean);
   const perNode = (shape.keysMax * shape.replicas) / shape.memoryNodes;
+  // A store that is to be small sees few puts while a buffer rests.
+  const resting = Math.min(restingBuffers, 16 * (shape.slotsPerClaim ?? restingBuffers));
   return needed.map((count, c) => {
     if (c > classMax) return 0;
     if (isOfMean(shape, c)) {
-      return count + Math.ceil((restingBuffers * shape.replicas) / shape.memoryNodes);
+      return count + Math.ceil((resting * shape.replicas) / shape.memoryNodes);
     }
     const portion = Math.min(1, (2 * meanBytes) / classBytes(c));
     return count + Math.ceil(1.25 * perNode * portion);
