@@ -70,6 +70,7 @@ export function performFault(world: World, index: number, option: number): void 
   entry.budget.left--;
   world.faults.chain(index, option);
   world.observer?.fault(entry);
+  world.footprint.global = entry.kind !== 'crash';
   switch (entry.kind) {
     case 'crash':
       crash(world, entry.node);
@@ -93,9 +94,14 @@ export function performFault(world: World, index: number, option: number): void 
   world.onFault(entry, entry.node);
 }
 
-/** Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. */
+/**
+ * Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. Those with whom it exchanges
+ * messages notice; what others do meanwhile commutes with it.
+ */
 function crash(world: World, id: number): void {
   const node = world.node(id);
+  world.footprint.resumed |= 1 << id;
+  for (const { node: peer } of world.cluster.mailboxPeers(id)) world.footprint.resumed |= 1 << peer;
   node.up = false;
   world.down[id] = true;
   for (const task of [...node.tasks]) world.end(task);

@@ -32,7 +32,7 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
 }
 
 /**
- * One survivor repairs what a compute node left, all of them what a memory node lost, and every server
+ * One survivor, rather one without clients, repairs what a compute node left, all of them what a memory node lost, and every server
  * is told. Where nobody can, the run goes on without: then only
  * safety among the survivors is checked.
  */
@@ -46,7 +46,9 @@ function repair(session: Session, fault: Fault): void {
     world.start(id, session.label(id, 'recovery'), recovery(who, fault));
   };
   // Of a memory node that is new or gone, every compute node has to know.
-  const nodes = isCompute ? session.survivors.slice(0, 1) : session.survivors;
+  const { survivors } = session;
+  const idle = survivors.filter((id) => !session.hasClient(id));
+  const nodes = isCompute ? [...idle, ...survivors].slice(0, 1) : survivors;
   for (const id of nodes) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
   if (told === 0) session.unrepaired++;

@@ -23,7 +23,8 @@ const scenarioSchema = z.strictObject({
   faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
   recovery: z.boolean(),
   linearizable: z.boolean(),
-  grain: z.enum(['effects', 'waits']),
+  grain: z.enum(['effects', 'waits', 'turns']),
+  earlyTimers: count.optional(),
   seed: z.number().int(),
 });
 
