@@ -286,6 +286,11 @@ int initQpAttr(rdma_cm_id* base, ibv_qp_attr* attributes, int* mask) {
 
 }  // namespace
 
+size_t openIds() {
+  std::lock_guard<std::mutex> guard(manager().lock);
+  return manager().ids.size();
+}
+
 void fillConnectionManager(Library* t) {
   t->createEventChannel = createEventChannel;
   t->destroyEventChannel = destroyEventChannel;

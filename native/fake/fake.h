@@ -23,6 +23,7 @@ namespace farside::fake {
 
 const Library& library();
 void fillConnectionManager(Library* library);
+size_t openIds();
 void exportFake(Napi::Env env, Napi::Object exports);
 
 }  // namespace farside::fake

@@ -92,6 +92,7 @@ struct World {
   uint32_t nextQpNum = 1;
   uint32_t nextKey = 1;
   uint32_t maxInlineData = 220;
+  bool flush = true;
   bool execute = true;  // false: verbs do nothing, for measuring what is around them
   uint64_t posts = 0, works = 0;
 };

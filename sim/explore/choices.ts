@@ -79,7 +79,7 @@ function horizonOf(world: World): number {
   let horizonNs = Number.POSITIVE_INFINITY;
   for (const { flights } of world.pairs) {
     for (const flight of flights) {
-      if (!flight.task.ended) horizonNs = Math.min(horizonNs, flight.deadlineNs);
+      if (!flight.isOrphan) horizonNs = Math.min(horizonNs, flight.deadlineNs);
     }
   }
   return horizonNs;
@@ -99,7 +99,7 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
     flights.some(
       (flight) =>
         flight.state !== flightState.acted &&
-        !flight.task.ended &&
+        !flight.isOrphan &&
         flight.postedAtStep <= task.sleptAtStep,
     ),
   );
@@ -116,7 +116,7 @@ export function actOptions(world: World, flight: Flight): number[] {
 
 /** Words of a WRITE that it changes, where another verb may see them change one by one. */
 function writtenWords(world: World, flight: Flight): number[] {
-  if (!flight.task.ended && !others(world, flight).some(() => true)) return [];
+  if (!flight.isOrphan && !others(world, flight).some(() => true)) return [];
   const words: number[] = [];
   for (let i = 0; i <= flight.to - flight.from; i++) {
     if (wouldChange(world.memory, flight, i)) words.push(i);

@@ -59,6 +59,14 @@ export class Flight {
     return other.node === this.node && other.from <= this.to && other.to >= this.from;
   }
 
+  /**
+   * Whoever posted it has crashed. A program that has only ended, such as one that answers a call, has not:
+   * what it posted last is as sure to act as anything else.
+   */
+  get isOrphan(): boolean {
+    return !this.task.node.up;
+  }
+
   /** Whether word `i` of the verb is among those that act first. */
   isFirst(i: number): boolean {
     return (this.part & (1 << (i % 10))) !== 0;

@@ -59,6 +59,8 @@ function advance(world: World, task: Task): boolean {
     if (step.done === true) {
       task.effect = undefined;
       world.end(task);
+      // Its last step may have set what others of its node poll for.
+      lookAgain(task);
       return false;
     }
     task.effect = step.value;
@@ -79,9 +81,13 @@ function advance(world: World, task: Task): boolean {
     world.events.spins++;
     return false;
   }
-  // Whoever spins may find its node changed.
-  for (const other of node.tasks) if (other !== task) other.blocked = false;
+  lookAgain(task);
   return !spins(world, task, task.effect);
+}
+
+/** Whoever spins on the node of a program that went on may find it changed. */
+function lookAgain(task: Task): void {
+  for (const other of task.node.tasks) if (other !== task) other.blocked = false;
 }
 
 /** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */

@@ -70,7 +70,8 @@ export class Sharing {
    */
   isLonely(world: World, flight: Flight): boolean {
     const { verb, task, pair } = flight;
-    if (task.ended || flight.state !== flightState.posted || verb.op === verbOp.flush) return false;
+    if (flight.isOrphan || flight.state !== flightState.posted || verb.op === verbOp.flush)
+      return false;
     if (world.foreground === 1 && !task.daemon) return false;
     if (world.rules.grain === 'turns' && !this.#isAlone(world, task.node)) return false;
     if (world.memory.isMailbox(flight.node, flight.from))

@@ -20,11 +20,12 @@ import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
+import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
 import { resume, takeFence } from './resume.ts';
-import { portOf, type Sharing } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { Task } from './task.ts';
 
 /**
@@ -221,6 +222,15 @@ export class World implements NodeHost {
     return task;
   }
 
+  /** Of timers that may fire, the one that was set first. */
+  longestAsleep(wakes: readonly number[]): number | undefined {
+    let [first] = wakes;
+    for (const wake of wakes) {
+      if (this.#task(wake).sleptAtStep < this.#task(first as number).sleptAtStep) first = wake;
+    }
+    return first;
+  }
+
   flightOf(choice: number): Flight {
     const number = taskOf(choice);
     const serial = serialOf(choice);
@@ -233,6 +243,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    let isRefused = false;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
@@ -244,6 +255,7 @@ export class World implements NodeHost {
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
         this.finish(flight, refusal);
+        isRefused = true;
         continue;
       }
       pair.flights.push(flight);
@@ -253,6 +265,7 @@ export class World implements NodeHost {
         flight.state = flightState.acted;
       }
     }
+    if (isRefused) sendSurely(this, task, verbs);
   }
 
   #pairOf(task: Task, node: number): Pair {
@@ -295,7 +308,7 @@ export class World implements NodeHost {
       flight.state = flightState.partly;
       this.acted.add(flight.task.number, flight.serial, ~option);
       this.events.tornVerbs++;
-      if (task.ended) this.events.landedInPart++;
+      if (flight.isOrphan) this.events.landedInPart++;
       this.observer?.acted(flight);
       return;
     }
@@ -305,10 +318,12 @@ export class World implements NodeHost {
     }
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
-    if (task.ended) this.events.landedAfterCrash++;
+    if (flight.isOrphan) this.events.landedAfterCrash++;
     this.observer?.acted(flight);
     this.deliver(flight.pair);
-    if (flight.isWrite && this.memory.isMailbox(node, from)) this.#messageAt(flight);
+    if (flight.isWrite && this.memory.isMailbox(node, from)) {
+      for (const other of [...(takeMessage(this, flight)?.tasks ?? [])]) this.#goOn(other);
+    }
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
@@ -340,27 +355,6 @@ export class World implements NodeHost {
     flight.answer = answerOf(flight);
     this.acted.add(flight.task.number, flight.serial, flight.answer);
     this.observer?.completed(flight);
-  }
-
-  #messageAt(flight: Flight): void {
-    const node = this.nodes[flight.node];
-    if (node === undefined || !node.up) return;
-    this.footprint.arrived |= 1 << flight.node;
-    this.sharing?.arrive(flight.pair.owner, flight.node, portOf(this.memory, flight));
-    node.hub.pollAt(flight.verb.address);
-    if (!node.creditsRunning && node.hub.owesCredits()) {
-      node.creditsRunning = true;
-      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
-    }
-    for (const task of [...node.tasks]) {
-      if (task.effect?.kind === effectKind.receive) task.blocked = false;
-      this.#goOn(task);
-    }
-  }
-
-  *#returnCredits(node: WorldNode): Program<void> {
-    yield* node.hub.returnCredits();
-    node.creditsRunning = false;
   }
 
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
@@ -397,7 +391,7 @@ export class World implements NodeHost {
       const { flights } = pair;
       for (let i = flights.length - 1; i >= 0; i--) {
         const flight = flights[i] as Flight;
-        if (flight.task.ended && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
+        if (flight.isOrphan && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
       }
     }
   }

@@ -71,6 +71,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
     kind: choice('effects', 'waits', 'turns'),
     text: 'where programs of one node may overtake each other: at all effects, waits, or in turns as what they wait for comes (default: effects; exhaustive: turns)',
   },
+  recoverers: {
+    kind: small(16),
+    text: 'survivors that repair what a lost compute node left, all at once (default: 1)',
+  },
   seed: { kind: { type: 'count', minimum: 0, maximum: 2 ** 31 }, text: 'seed (default: 1)' },
   threads: { kind: small(1024), text: 'cores to use (default: all)' },
   format: { kind: choice('table', 'json'), text: 'table or json (default: table)' },
@@ -180,6 +184,7 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
     timing: read('timing') as Scenario['timing'] | undefined,
     faults: read('faults') as string | undefined,
     recovery: given.recovery !== false,
+    recoverers: count('recoverers') ?? 1,
     linearizable: given.linearizable === true,
     grain: read('grain') as Scenario['grain'] | undefined,
     earlyTimers: count('early-timers'),

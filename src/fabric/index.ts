@@ -23,6 +23,10 @@ export interface FabricOptions {
    * device in this process, which needs no rdma-core.
    */
   readonly memory?: readonly string[] | 'fake';
+  /** Verbs only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
+  readonly flushBy?: 'flush' | 'read';
+  /** Verbs only: queue pairs of each pair of nodes; default: one for each root program. */
+  readonly queuePairs?: number;
 }
 
 interface FabricEntry {

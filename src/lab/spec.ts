@@ -39,6 +39,10 @@ export interface ClusterSpec {
   readonly memoryNodes: number;
   /** `verbs` only: their addresses, `10.0.0.5:7471,10.0.0.6:7471`; `fake` in tests (src/fabric/index.ts). */
   readonly memory?: string;
+  /** `verbs` only: queue pairs of each pair of nodes; absent: one for each program that is started. */
+  readonly queuePairs?: number;
+  /** `verbs` only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
+  readonly flushBy?: 'flush' | 'read';
   /** Memory nodes and servers beyond those, which only faults bring into play. Absent: none. */
   readonly spares?: number;
   readonly standbys?: number;

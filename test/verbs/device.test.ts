@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { loadAddon, verbsMissing } from '../../src/fabric/verbs/addon.ts';
+import { loadAddon } from '../../src/fabric/verbs/addon.ts';
 import { CmHub } from '../../src/fabric/verbs/cm-hub.ts';
 import { CompletionWaiter } from '../../src/fabric/verbs/completion.ts';
 import {
@@ -26,6 +25,7 @@ import {
 } from '../../src/fabric/verbs/rings.ts';
 import type { MemoryNodeReady, MemoryNodeReport } from '../../src/lab/memory-node.ts';
 import { packageRoot } from '../../src/lab/package.ts';
+import { deviceAbsent, deviceHost } from '../support/rdma-device.ts';
 import {
   drain,
   openBench,
@@ -36,23 +36,16 @@ import {
   wordVerb,
 } from '../support/verbs.ts';
 
-/** On a real device (`npm run softroce -- …` has one); why not, where there is none. */
-function whyNot(): string | undefined {
-  const missing = verbsMissing();
-  if (missing !== undefined) return missing.why;
-  return loadAddon().getDeviceList().length === 0 ? 'no RDMA device here' : undefined;
-}
-
 /** User and system time of a process, in hundredths of a second (proc(5), fields 14 and 15 of stat). */
 function cpuTicks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return Number(fields[11]) + Number(fields[12]);
 }
 
-const reason = whyNot();
+const reason = deviceAbsent();
 const why = reason === undefined ? '' : ` (skipped: ${reason})`;
 
-describe.skipIf(reason !== undefined)(`verbs on a device${why}`, () => {
+describe.skipIf(reason !== undefined)(`verbs on this machine's RDMA device${why}`, () => {
   let name = '';
   let bench: VerbsBench;
   beforeAll(() => {
@@ -139,82 +132,82 @@ describe.skipIf(reason !== undefined)(`verbs on a device${why}`, () => {
   });
 });
 
-describe.skipIf(reason !== undefined)(`a memory node of another process${why}`, () => {
-  let native: Native;
-  let hub: CmHub;
-  let child: ReturnType<typeof spawn>;
-  let ready: MemoryNodeReady;
-  let lines: AsyncIterator<string>;
+describe.skipIf(reason !== undefined)(
+  `a memory node of another process, on this machine's RDMA device${why}`,
+  () => {
+    let native: Native;
+    let hub: CmHub;
+    let child: ReturnType<typeof spawn>;
+    let ready: MemoryNodeReady;
+    let lines: AsyncIterator<string>;
 
-  beforeAll(async () => {
-    native = loadAddon();
-    const address = Object.values(networkInterfaces())
-      .flat()
-      .find((face) => face?.family === 'IPv4' && !face.internal)?.address;
-    const main = path.join(packageRoot, 'dist/src/cli/main.js');
-    child = spawn(
-      process.execPath,
-      [main, 'memory-node', '--listen', `${address}:0`, '--region', 'data:dram:1MiB'],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[
-      Symbol.asyncIterator
-    ]();
-    ready = JSON.parse((await lines.next()).value as string) as MemoryNodeReady;
-    hub = new CmHub(native);
-    hub.watch();
-  });
-  afterAll(() => {
-    hub?.close();
-    child?.kill('SIGKILL');
-  });
+    beforeAll(async () => {
+      native = loadAddon();
+      const main = path.join(packageRoot, 'dist/src/cli/main.js');
+      child = spawn(
+        process.execPath,
+        [main, 'memory-node', '--listen', `${deviceHost()}:0`, '--region', 'data:dram:1MiB'],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[
+        Symbol.asyncIterator
+      ]();
+      ready = JSON.parse((await lines.next()).value as string) as MemoryNodeReady;
+      hub = new CmHub(native);
+      hub.watch();
+    });
+    afterAll(() => {
+      hub?.close();
+      child?.kill('SIGKILL');
+    });
 
-  test('serves READs and atomics without running; a fence cuts off; it says how passive it was', async () => {
-    const to = parseDestination(ready.ready);
-    const device = native.openDevice(native.getDeviceList()[0] as string);
-    const pd = native.allocPd(device);
-    const cq = native.createCq(device, 1024);
-    const ring = new VerbRing(native, pd, cq, 64);
-    const connect = (incarnation: number) =>
-      connectQueuePair(hub, { ...to, incarnation, queuePair: () => native.createQp(pd, cq) });
-    const { qp, welcome } = await connect(1);
-    expect(welcome.incarnation).toBe(ready.incarnation);
-    const queue = ring.addQp(qp);
-    const local = sharedBytes(4096);
-    ring.setLocal(0, native.regMr(pd, local, access.localWrite));
-    ring.setRemote(0, welcome.directory);
-    const slot = ring.take();
-    ring.fill(slot, ringOp.read, queue, welcome.directory.lengthBytes, 0, 0);
-    ring.submit(slot);
-    expect(drain(ring, 1)[0]?.status).toBe(0);
-    const [data] = decodeDirectory(local);
-    expect(data).toMatchObject({ name: 'data', lengthBytes: 2 ** 20 });
-    ring.setRemote(0, data as NonNullable<typeof data>);
-    for (let i = 0; i < 2000; i++) wordVerb(ring, ringOp.faa, 2 ** 20 - 8, { operand: 1n });
-    expect(wordVerb(ring, ringOp.read, 2 ** 20 - 8)).toBe(2000n);
-    // Connecting costs the node some CPU, verbs none: a tick or two are the kernel's, on its account.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const before = cpuTicks(child.pid as number);
-    for (let i = 0; i < 5000; i++) wordVerb(ring, ringOp.faa, 0, { operand: 1n });
-    expect(cpuTicks(child.pid as number) - before).toBeLessThanOrEqual(2);
-    expect(await cpuMicrosecondsAt(hub, to)).toBeGreaterThan(0);
-    for (let i = 0; i < 50; i++) (await connect(2)).close();
-    await fenceAt(hub, to, 1);
-    submitWord(ring, ringOp.faa, 0, { operand: 1n });
-    expect(drain(ring, 1).map(({ status }) => outcomeOf(status))).toEqual(['unknown']);
-    await expect(connect(1)).rejects.toThrow(/was fenced off there/);
-    await expect(
-      connectQueuePair(hub, {
-        ...to,
-        port: 1,
-        incarnation: 3,
-        queuePair: () => native.createQp(pd, cq),
-      }),
-    ).rejects.toThrow(/nobody listens there/);
-    native.close(device);
-    child.kill('SIGTERM');
-    const report = JSON.parse((await lines.next()).value as string) as MemoryNodeReport;
-    expect(report.cpuMicroseconds).toBeGreaterThan(0);
-    expect((await once(child, 'exit'))[0]).toBe(0);
-  });
-});
+    test('serves READs and atomics without running; a fence cuts off; it says how passive it was', async () => {
+      const to = parseDestination(ready.ready);
+      const device = native.openDevice(native.getDeviceList()[0] as string);
+      const pd = native.allocPd(device);
+      const cq = native.createCq(device, 1024);
+      const ring = new VerbRing(native, pd, cq, 64);
+      const connect = (incarnation: number) =>
+        connectQueuePair(hub, { ...to, incarnation, queuePair: () => native.createQp(pd, cq) });
+      const { qp, welcome } = await connect(1);
+      expect(welcome.incarnation).toBe(ready.incarnation);
+      const queue = ring.addQp(qp);
+      const local = sharedBytes(4096);
+      ring.setLocal(0, native.regMr(pd, local, access.localWrite));
+      ring.setRemote(0, welcome.directory);
+      const slot = ring.take();
+      ring.fill(slot, ringOp.read, queue, welcome.directory.lengthBytes, 0, 0);
+      ring.submit(slot);
+      expect(drain(ring, 1)[0]?.status).toBe(0);
+      const [data] = decodeDirectory(local);
+      expect(data).toMatchObject({ name: 'data', lengthBytes: 2 ** 20 });
+      ring.setRemote(0, data as NonNullable<typeof data>);
+      for (let i = 0; i < 2000; i++) wordVerb(ring, ringOp.faa, 2 ** 20 - 8, { operand: 1n });
+      expect(wordVerb(ring, ringOp.read, 2 ** 20 - 8)).toBe(2000n);
+      // Connecting costs the node some CPU, verbs none: a tick or two are the kernel's, on its account.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const before = cpuTicks(child.pid as number);
+      for (let i = 0; i < 5000; i++) wordVerb(ring, ringOp.faa, 0, { operand: 1n });
+      expect(cpuTicks(child.pid as number) - before).toBeLessThanOrEqual(2);
+      expect(await cpuMicrosecondsAt(hub, to)).toBeGreaterThan(0);
+      for (let i = 0; i < 50; i++) (await connect(2)).close();
+      await fenceAt(hub, to, 1);
+      submitWord(ring, ringOp.faa, 0, { operand: 1n });
+      expect(drain(ring, 1).map(({ status }) => outcomeOf(status))).toEqual(['unknown']);
+      await expect(connect(1)).rejects.toThrow(/was fenced off there/);
+      await expect(
+        connectQueuePair(hub, {
+          ...to,
+          port: 1,
+          incarnation: 3,
+          queuePair: () => native.createQp(pd, cq),
+        }),
+      ).rejects.toThrow(/nobody listens there/);
+      native.close(device);
+      child.kill('SIGTERM');
+      const report = JSON.parse((await lines.next()).value as string) as MemoryNodeReport;
+      expect(report.cpuMicroseconds).toBeGreaterThan(0);
+      expect((await once(child, 'exit'))[0]).toBe(0);
+    });
+  },
+);

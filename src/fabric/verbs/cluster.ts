@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import type { FabricCluster, JobModule } from '../job.ts';
+import type { DurabilityUsed, FabricCluster, JobModule } from '../job.ts';
 import { ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain, workerDied } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
@@ -32,6 +32,8 @@ export interface VerbsClusterOptions {
   readonly memory: readonly Destination[] | 'fake';
   /** `read`: the operator declares that on this platform a READ makes earlier WRITEs durable. */
   readonly flushBy?: 'flush' | 'read';
+  /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
+  readonly queuePairs?: number;
   readonly verbBoundNs?: number;
   readonly abortGraceMs?: number;
 }
@@ -65,6 +67,7 @@ export class VerbsCluster implements FabricCluster {
   #failure: unknown;
   #graceTimer: NodeJS.Timeout | undefined;
   #onFinished: () => void = () => {};
+  #durability: DurabilityUsed | undefined;
 
   constructor(map: ClusterMap, options: VerbsClusterOptions) {
     this.map = map;
@@ -90,6 +93,10 @@ export class VerbsCluster implements FabricCluster {
     }
     if (this.#failure !== undefined) throw this.#failure;
     return this.#results;
+  }
+
+  get durabilityUsed(): DurabilityUsed | undefined {
+    return this.#durability;
   }
 
   /** What a node's job last showed in that slot. */
@@ -137,20 +144,14 @@ export class VerbsCluster implements FabricCluster {
   }
 
   async #prepare(destinations: readonly Destination[]): Promise<string> {
-    const { durability, flushBy = 'flush' } = this.#options;
-    const { device, persistent } = await prepareMemory(
+    const { device, cannotFlush } = await prepareMemory(
       this.#native,
       this.map,
       destinations,
       this.#incarnationBase + this.map.nodes.length,
       this.#providerOption(),
     );
-    if (durability === 'flush' && flushBy === 'flush' && !persistent) {
-      throw new FarsideError(
-        'FARSIDE_UNSUPPORTED',
-        'durability flush: this device cannot FLUSH all regions of medium pm: use --durability assumed',
-      );
-    }
+    this.#durability = durabilityUsed(this.#options, cannotFlush);
     return device;
   }
 
@@ -186,8 +187,9 @@ export class VerbsCluster implements FabricCluster {
       device,
       incarnationBase: this.#incarnationBase,
       flushBy: this.#options.flushBy ?? 'flush',
+      queuePairs: this.#options.queuePairs,
       seed: this.#options.seed,
-      durability: this.#options.durability,
+      durability: this.#durability?.mode ?? this.#options.durability,
       verbBoundNs: this.#options.verbBoundNs ?? verbBoundNsDefault,
       clockOriginNs: this.#clockOriginNs,
       spinTurnsMax,
@@ -247,4 +249,18 @@ export class VerbsCluster implements FabricCluster {
     this.#control.stop(stopReason.aborted);
     for (const { worker } of this.#threads) void worker.terminate();
   }
+}
+
+/**
+ * Where nothing makes WRITEs durable, and no operator says that a READ does, they are assumed to be, and the
+ * result says so (design: a platform without FLUSH runs in `assumed` durability).
+ */
+function durabilityUsed(
+  { durability, flushBy = 'flush' }: VerbsClusterOptions,
+  cannotFlush: string | undefined,
+): DurabilityUsed {
+  if (flushBy === 'read') return { mode: durability, flushedBy: 'READ' };
+  if (cannotFlush === undefined) return { mode: durability, flushedBy: 'FLUSH' };
+  const because = `${cannotFlush}; --flush-by read declares that a READ does it here`;
+  return { mode: 'assumed', flushedBy: 'READ', because };
 }

@@ -45,7 +45,7 @@ describe.skipIf(absent !== undefined)(
       const sizeBytes = (2 << 20) + 4096;
       expect(await prepare({ name: 'data', medium: 'dram', sizeBytes })).toEqual({
         device: 'fake0',
-        persistent: true,
+        cannotFlush: undefined,
       });
       expect(memory.subarray(0, sizeBytes).every((byte) => byte === 0)).toBe(true);
       expect(memory.subarray(sizeBytes).every((byte) => byte === 7)).toBe(true);
@@ -55,8 +55,10 @@ describe.skipIf(absent !== undefined)(
 
     test('memory of a medium that a FLUSH does not make durable is told apart', async () => {
       const region = { name: 'log', medium: 'pm', sizeBytes: 4096 } as const;
-      expect((await prepare(region)).persistent).toBe(true);
-      expect((await prepare({ ...region, name: 'data' })).persistent).toBe(false);
+      expect((await prepare(region)).cannotFlush).toBeUndefined();
+      expect((await prepare({ ...region, name: 'data' })).cannotFlush).toMatch(
+        /^a FLUSH does not make region data of 127\.0\.0\.1:\d+ durable$/,
+      );
     });
 
     test('a region that is not there, or too small, is one line with the next step', async () => {

@@ -199,7 +199,8 @@ export interface IdQuery {
 
 /** Controls of the fake device. */
 export interface FakeControls {
-  fakeConfigure(options: { maxInlineData?: number; execute?: boolean }): void;
+  /** `flush: false`: a device that has none, for what is opened and registered from then on. */
+  fakeConfigure(options: { maxInlineData?: number; execute?: boolean; flush?: boolean }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */
   fakeFault(
     qp: Qp,
@@ -208,8 +209,15 @@ export interface FakeControls {
   fakeHold(qp: Qp): void;
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
-  fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
-  fakeCounters(): { posts: number; works: number; queuePairs: number; regions: number };
+  fakePowerLoss(rkey: number, seed: number): { unflushedWords: number; lostWords: number };
+  fakeCounters(): {
+    posts: number;
+    works: number;
+    queuePairs: number;
+    regions: number;
+    /** Of the connection manager. */
+    ids: number;
+  };
 }
 
 export interface Native extends FakeControls {

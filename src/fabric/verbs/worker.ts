@@ -29,6 +29,7 @@ export interface WorkerInput extends ProviderOption {
   /** Added to a node's incarnation: no two runs that meet the same memory node have the same. */
   readonly incarnationBase: number;
   readonly flushBy: 'flush' | 'read';
+  readonly queuePairs: number | undefined;
   readonly seed: number;
   readonly durability: Durability;
   readonly verbBoundNs: number;

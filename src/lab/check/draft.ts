@@ -36,6 +36,7 @@ export interface ScenarioDraft {
   readonly timing: 'asynchronous' | 'bounded' | undefined;
   readonly faults: string | undefined;
   readonly recovery: boolean;
+  readonly recoverers: number;
   readonly linearizable: boolean;
   readonly grain: Grain | undefined;
   readonly earlyTimers: number | undefined;
@@ -66,6 +67,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     clients,
     faults: parseFaults(draft.faults ?? 'crash'),
     recovery: draft.recovery,
+    recoverers: draft.recoverers,
     linearizable: draft.linearizable,
     grain: draft.grain ?? (isExhaustive ? 'turns' : 'effects'),
     ...(isExhaustive ? { earlyTimers: draft.earlyTimers ?? earlyTimers } : {}),
@@ -112,7 +114,7 @@ function clientsOf(
   });
 }
 
-/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. */
+/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can be. */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
   return text.split(',').map((word) => {

@@ -22,6 +22,7 @@ const scenarioSchema = z.strictObject({
   clients: z.array(z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count }))),
   faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
   recovery: z.boolean(),
+  recoverers: count,
   linearizable: z.boolean(),
   grain: z.enum(['effects', 'waits', 'turns']),
   earlyTimers: count.optional(),

@@ -34,6 +34,8 @@ export interface Scenario {
   readonly faults: readonly FaultSpec[];
   /** Survivors are told of faults, and repair; else only safety among them can be checked. */
   readonly recovery: boolean;
+  /** How many survivors repair what a lost compute node left, all at once. */
+  readonly recoverers: number;
   /** Gets must be fresh, even where the system does not promise it. */
   readonly linearizable: boolean;
   /** Where programs of one node may overtake each other. */

@@ -181,12 +181,16 @@ function profileOverrides(settings: ByPath): Record<string, number> {
 function clusterSpec(settings: ByPath): ClusterSpec {
   const number = (name: string) => chosenValue(settings, `cluster.${name}`) as number;
   const memory = chosenValue(settings, 'cluster.memory') as string | undefined;
+  const queuePairs = chosenValue(settings, 'cluster.queuePairs') as number | undefined;
+  const flushBy = chosenValue(settings, 'cluster.flushBy') as ClusterSpec['flushBy'];
   return {
     computeNodes: number('computeNodes'),
     clients: number('clients'),
     outstanding: number('outstanding'),
     memoryNodes: number('memoryNodes'),
     ...(memory === undefined ? {} : { memory }),
+    ...(queuePairs === undefined ? {} : { queuePairs }),
+    ...(flushBy === undefined ? {} : { flushBy }),
     spares: number('spares'),
     standbys: number('standbys'),
     replicas: number('replicas'),

@@ -8,7 +8,7 @@ const reply = Uint8Array.of(1);
 function message(request: number, from = 5, replyPort = 2): Message {
   const counts = { operation: 0, roundTrips: 0, flags: 0, verbs: 0, doorbells: 0 };
   const bytes = { bytesOut: 0, bytesIn: 0, body: new Uint8Array(0) };
-  return { from, replyPort, request, ...counts, ...bytes };
+  return { from, connection: undefined, replyPort, request, ...counts, ...bytes };
 }
 
 test('a call is served once, whichever of its sendings is seen first', () => {

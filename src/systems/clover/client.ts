@@ -126,7 +126,7 @@ export class CloverClient implements StoreClient {
       this.serial++;
       row = node.findRow(key);
     }
-    if (this.#restartsSeen < node.restarts.length) {
+    if (this.#isBehind) {
       yield* this.#renewQueuePairs();
       row = node.findRow(key);
     }
@@ -141,7 +141,11 @@ export class CloverClient implements StoreClient {
     return yield* this.#walkOn(seen, key, epoch, into);
   }
 
-  /** Queue pairs to memory nodes that have started anew since this client last looked. */
+  /** Whether memory nodes have started anew since this client last looked. */
+  get #isBehind(): boolean {
+    return this.#restartsSeen < this.#node.restarts.length;
+  }
+
   *#renewQueuePairs(): Program<void> {
     const { restarts } = this.#node;
     while (this.#restartsSeen < restarts.length) {
@@ -248,7 +252,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
-      yield* this.#renewQueuePairs();
+      if (this.#isBehind) yield* this.#renewQueuePairs();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
@@ -257,7 +261,7 @@ export class CloverClient implements StoreClient {
         return undefined;
       }
       const { cursor, old, sequence } = linked;
-      this.#node.site.context.charge('update');
+      node.site.context.charge('update');
       const refs = writer.refs.slice();
       if (!isTombstone) cursor.advance(startedFrom, refs, sequence, epoch, node.layout);
       const drain = node.retire.add(cursor, old, refs, sequence);
@@ -276,10 +280,13 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    yield* this.#renewQueuePairs();
+    if (this.#isBehind) yield* this.#renewQueuePairs();
     node.site.context.charge('allocate', refs.length);
-    const renew = (): Program<void> => this.#renewQueuePairs();
-    yield* node.free.take(node.serverOf(key), sizeClass, refs, this.#caller, renew);
+    const server = node.serverOf(key);
+    if (!node.free.takeAtHand(server, sizeClass, refs)) {
+      const renew = (): Program<void> => this.#renewQueuePairs();
+      yield* node.free.take(server, sizeClass, refs, this.#caller, renew);
+    }
     return sizeClass;
   }
 
@@ -310,7 +317,7 @@ export class CloverClient implements StoreClient {
     this.serial++;
     try {
       yield* this.#renewQueuePairs();
-      yield* this.#writer.encode(key, value, 0, false);
+      this.#writer.encode(key, value, 0, false);
       yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
       if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);

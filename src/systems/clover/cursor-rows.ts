@@ -112,7 +112,9 @@ export class CursorRows {
 
   refs(row: number, replicas: number): Reference[] {
     const start = row * rowDoubles + atDouble.refs;
-    return Array.from(this.#doubles.subarray(start, start + replicas));
+    const refs = [this.#doubles[start] as Reference];
+    for (let r = 1; r < replicas; r++) refs.push(this.#doubles[start + r] as Reference);
+    return refs;
   }
 
   /** Stands at a version. */

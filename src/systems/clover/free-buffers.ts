@@ -64,6 +64,28 @@ export class FreeBuffers {
   }
 
   /**
+   * As `take`, for the usual put: without a program, where the lists have what is needed and none of them
+   * gets low. Else false, and nothing has happened.
+   */
+  takeAtHand(server: number, sizeClass: number, refs: Reference[]): boolean {
+    const { buckets } = this.#layout;
+    const wanted = refs.length;
+    if (this.#gate.isClosed || this.#loads !== undefined || wanted > buckets) return false;
+    const ahead = this.#config.requestBuffers === 'ahead';
+    const least = ahead ? buffersPerRequest(this.#config, sizeClass) / 2 + 1 : 0;
+    const first = this.#turn;
+    for (let i = 0; i < wanted; i++) {
+      const { free, asked } = this.#list(server, (first + i) % buckets, sizeClass);
+      if (free.length === 0 || (!asked && free.length <= least)) return false;
+    }
+    this.#turn++;
+    for (let i = 0; i < wanted; i++) {
+      refs[i] = this.#list(server, (first + i) % buckets, sizeClass).free.pop() as Reference;
+    }
+    return true;
+  }
+
+  /**
    * Fills `refs` with one buffer on each of `refs.length` different memory nodes. Without a wait where
    * the lists have them. `renew` makes the queue pairs that a pause may have ended. FARSIDE_CAPACITY
    * where the servers have none for far longer than buffers rest before they are used again.

@@ -19,7 +19,7 @@ const budgetBytes = 3 * 2 ** 30;
 const restingBuffers = 8192;
 
 export function classBytes(sizeClass: number): number {
-  return 128 * 2 ** sizeClass;
+  return 128 << sizeClass;
 }
 
 /** The smallest class that holds a buffer of that many bytes. */

@@ -2,7 +2,6 @@ import {
   type Batch,
   batch,
   cas,
-  compute,
   flush,
   type Program,
   sleep,
@@ -53,14 +52,21 @@ export class Writer {
   readonly refs: Reference[];
   /** What was posted last: after an error, which verbs are in doubt. */
   posted: readonly Verb<unknown>[] = [];
-  readonly #images: Uint8Array[];
+  /** Of each copy the image, by class: a verb's length is its buffer's, and a view costs as much as a CAS. */
+  readonly #images: readonly (readonly Uint8Array[])[];
 
   constructor(node: CloverNode, walker: Walker, classMax: number) {
     this.node = node;
     this.walker = walker;
     const { replicas } = node.layout;
     this.refs = new Array<Reference>(replicas).fill(0);
-    this.#images = Array.from({ length: replicas }, () => new Uint8Array(classBytes(classMax)));
+    this.#images = Array.from({ length: replicas }, () => {
+      const { buffer } = new Uint8Array(classBytes(classMax));
+      return Array.from(
+        { length: classMax + 1 },
+        (_, sizeClass) => new Uint8Array(buffer, 0, classBytes(sizeClass)),
+      );
+    });
   }
 
   /**
@@ -68,12 +74,12 @@ export class Writer {
    * `chain x 256 + GC version`: with it a scan of the buffers tells which chain a record belongs to, and
    * a checksum over old header and new data does not match. Chain 0 is a chain not yet named.
    */
-  *encode(key: Key, value: Uint8Array, chain: number, isTombstone: boolean): Program<void> {
+  encode(key: Key, value: Uint8Array, chain: number, isTombstone: boolean): void {
     const { replicas } = this.node.layout;
-    const size = classBytes(this.node.layout.sizeClassOf(this.refs[0] as Reference));
+    const sizeClass = this.node.layout.sizeClassOf(this.refs[0] as Reference);
     let recordEnd = 0;
     for (let copy = 0; copy < replicas; copy++) {
-      const image = this.#images[copy] as Uint8Array;
+      const image = this.#imageOf(copy, sizeClass);
       const own = versionOf(this.refs[copy] as Reference);
       for (let r = 0; r < replicas; r++) {
         storeHalf(image, 8 * r, tailLow(own, isTombstone ? tombstoneArea : 0));
@@ -82,9 +88,9 @@ export class Writer {
       const flags = isTombstone ? recordFlags.tombstone : 0;
       const at = 8 * replicas;
       recordEnd = at + encodeRecord(image, at, key, value, chain * 256 + own, flags);
-      image.fill(0, recordEnd, size);
+      image.fill(0, recordEnd);
     }
-    yield* compute(this.node.config.checksumBy, recordEnd - 8 * replicas);
+    this.node.site.context.charge(this.node.config.checksumBy, recordEnd - 8 * replicas);
   }
 
   /** Posts and waits; throws where a verb did not end ok. */
@@ -96,15 +102,21 @@ export class Writer {
   /** WRITEs of all copies, whole class each; with a FLUSH behind each in flush mode. */
   writes(): Verb<unknown>[] {
     const { layout, site, loads } = this.node;
-    const size = classBytes(layout.sizeClassOf(this.refs[0] as Reference));
+    const sizeClass = layout.sizeClassOf(this.refs[0] as Reference);
     const verbs: Verb<unknown>[] = [];
-    for (const [copy, target] of this.refs.entries()) {
+    for (let copy = 0; copy < this.refs.length; copy++) {
+      const target = this.refs[copy] as Reference;
+      const image = this.#imageOf(copy, sizeClass);
       const address = layout.addressOf(target);
-      verbs.push(write(address, (this.#images[copy] as Uint8Array).subarray(0, size)));
-      if (site.context.durability === 'flush') verbs.push(flush(address, size));
-      loads?.add(layout.bucketOf(target), size);
+      verbs.push(write(address, image));
+      if (site.context.durability === 'flush') verbs.push(flush(address, image.length));
+      loads?.add(layout.bucketOf(target), image.length);
     }
     return verbs;
+  }
+
+  #imageOf(copy: number, sizeClass: number): Uint8Array {
+    return (this.#images[copy] as readonly Uint8Array[])[sizeClass] as Uint8Array;
   }
 
   /**
@@ -126,7 +138,7 @@ export class Writer {
       node.findCursor(key) ?? (yield* node.query(key, epoch, walker.caller));
     for (let chains = 0; chains < attemptsMax; chains++) {
       if (cursor === undefined) return undefined;
-      yield* this.encode(key, value, cursor.chain, isTombstone);
+      this.encode(key, value, cursor.chain, isTombstone);
       const isReplicated = node.layout.replicas > 1;
       const writes = this.writes();
       if (!isReplicated) yield* this.run(writes);

@@ -1,7 +1,7 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
 import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
 import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
-import { type Message, messageFlags, type Port } from '../../../core/message.ts';
+import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
@@ -42,9 +42,7 @@ const takeLong: ReadonlySet<number> = new Set([
 ]);
 
 interface LongRequest {
-  readonly node: number;
-  readonly replyPort: number;
-  readonly request: number;
+  readonly caller: Caller;
   readonly body: Uint8Array;
 }
 
@@ -129,13 +127,13 @@ export class MetadataServer implements SystemServer {
    * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
    */
   *#answer(request: Message): Program<Uint8Array | undefined> {
-    const { body, from, replyPort } = request;
+    const { body, from, connection, replyPort } = request;
     if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
       return yield* this.#surviving(() => this.#requests.perform(request));
     }
     // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
-    const copy = { node: from, replyPort, request: request.request, body: body.slice() };
-    yield* spawn(this.#answerLater(copy), 'recovery');
+    const caller = { from, connection, replyPort, request: request.request };
+    yield* spawn(this.#answerLater({ caller, body: body.slice() }), 'recovery');
     return undefined;
   }
 
@@ -143,14 +141,7 @@ export class MetadataServer implements SystemServer {
     const { context } = this.state;
     const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
     context.charge('rpcSend');
-    const envelope = {
-      node: request.node,
-      port: request.replyPort,
-      replyPort: requestPort,
-      request: request.request,
-      flags: messageFlags.reply,
-    };
-    yield* context.hub.send(envelope, reply, context.counters);
+    yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
   }
 
   *#surviving(work: () => Program<Uint8Array>): Program<Uint8Array> {
