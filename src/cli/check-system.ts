@@ -39,7 +39,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   schedules: { kind: small(1e9), text: 'schedules of random and pct (default: 20k)' },
   'early-timers': {
     kind: { type: 'count', minimum: 0, maximum: 64 },
-    text: 'exhaustive: timers that fire while anything else could happen, a schedule (default: 1)',
+    text: 'exhaustive: timers that fire while anything else could happen, a schedule (default: 0)',
   },
   states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
   script: {

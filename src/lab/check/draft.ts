@@ -44,7 +44,7 @@ export interface ScenarioDraft {
 }
 
 const smallest = { clients: 2, operations: 2, valueWords: 1 };
-const earlyTimers = 1;
+const earlyTimers = 0;
 const usual = { clients: 3, operations: 4, valueWords: 2 };
 
 export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
