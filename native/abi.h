@@ -45,5 +45,9 @@ struct QpExWithFlush {
 };
 static_assert(offsetof(QpExWithFlush, wrAtomicWrite) == offsetof(ibv_qp_ex, wr_atomic_write),
               "the tail must lie where the provider puts it");
+// As bindings that were made from rdma-core's later headers have it, with pointers of eight bytes.
+static_assert(sizeof(void*) != 8 ||
+                  (offsetof(QpExWithFlush, wrAtomicWrite) == 344 && offsetof(QpExWithFlush, wrFlush) == 352),
+              "wr_flush must lie where libibverbs has it");
 
 }  // namespace farside

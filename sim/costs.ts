@@ -1,4 +1,4 @@
-import { type ComputeKind, computeKinds } from '../src/core/effect.ts';
+import { type ComputeKind, computeIndex, computeKinds } from '../src/core/effect.ts';
 import { bytePs, gapPs, type Profile, toPs } from './profile.ts';
 
 /** Latency and cost per byte of one medium, in picoseconds. */
@@ -21,8 +21,9 @@ export class Costs {
   readonly persistLinePs: number;
   readonly persistPs: number;
   readonly backgroundCores: number;
-  readonly #fixedPs: Readonly<Record<ComputeKind, number>>;
-  readonly #unitPs: Readonly<Record<ComputeKind, number>>;
+  /** By `computeIndex`. */
+  readonly #fixedPs: Float64Array;
+  readonly #unitPs: Float64Array;
   /** From the doorbell to the wire, without the payload's fetch; that fetch. */
   readonly requestPs: number;
   readonly fetchPs: number;
@@ -67,13 +68,8 @@ export class Costs {
     this.persistLinePs = toPs(cpu.persistLineNs);
     this.persistPs = toPs(cpu.persistNs);
     this.backgroundCores = cpu.backgroundCores;
-    const prices = (pick: (kind: ComputeKind) => number): Readonly<Record<ComputeKind, number>> =>
-      Object.fromEntries(computeKinds.map((kind) => [kind, pick(kind)])) as Record<
-        ComputeKind,
-        number
-      >;
-    this.#fixedPs = prices((kind) => toPs(compute[kind].fixedNs));
-    this.#unitPs = prices((kind) => compute[kind].unitNs * 1000);
+    this.#fixedPs = Float64Array.from(computeKinds, (kind) => toPs(compute[kind].fixedNs));
+    this.#unitPs = Float64Array.from(computeKinds, (kind) => compute[kind].unitNs * 1000);
     this.requestPs = toPs(pcie.doorbellLatencyNs + nic.requesterLatencyNs);
     this.fetchPs = toPs(pcie.readLatencyNs);
     this.inlineBytesMax = nic.inlineBytesMax;
@@ -107,7 +103,9 @@ export class Costs {
   }
 
   computePs(kind: ComputeKind, units: number): number {
-    return this.#fixedPs[kind] + Math.round(this.#unitPs[kind] * units);
+    const index = computeIndex(kind);
+    const fixedPs = this.#fixedPs[index] as number;
+    return fixedPs + Math.round((this.#unitPs[index] as number) * units);
   }
 
   /** Time on the wire of a payload with the headers of its packets. */

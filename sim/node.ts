@@ -101,15 +101,16 @@ export class SimNode implements NodeRuntime {
   }
 
   *#returnCredits(): Program {
-    const isDone = yield* this.hub.returnCredits();
-    if (isDone) {
-      this.#creditsRunning = false;
+    // Peers come to be owed while others are told, and whose ring is full sends nothing that would tell.
+    while (this.hub.owesCredits()) {
+      if (yield* this.hub.returnCredits()) continue;
+      // A queue pair has broken: another program has new ones.
+      yield* sleep(creditRetryNs);
+      this.#credits = this.#root();
+      this.#startCredits(this.#returnCredits());
       return;
     }
-    // A queue pair has broken: another program has new ones.
-    yield* sleep(creditRetryNs);
-    this.#credits = this.#root();
-    this.#startCredits(this.#returnCredits());
+    this.#creditsRunning = false;
   }
 
   #add(

@@ -424,6 +424,11 @@ void connectionEnded(WireId wire) {
   else send(id, RDMA_CM_EVENT_UNREACHABLE, -ETIMEDOUT);
 }
 
+size_t openIds() {
+  std::lock_guard<std::mutex> guard(manager().lock);
+  return manager().ids.size();
+}
+
 void fillConnectionManager(Library* t) {
   t->createEventChannel = createEventChannel;
   t->destroyEventChannel = destroyEventChannel;

@@ -27,10 +27,12 @@ Napi::Value FakeConfigure(const Napi::CallbackInfo& info) {
   const double inlineMax = options.integer("maxInlineData", 0, 65536, world().maxInlineData);
   const bool execute = options.flag("execute", world().execute);
   const double mtu = options.integer("activeMtu", IBV_MTU_256, IBV_MTU_4096, world().activeMtu);
+  const bool flush = options.flag("flush", world().flush);
   if (!options.ok()) return info.Env().Undefined();
   world().maxInlineData = static_cast<uint32_t>(inlineMax);
   world().execute = execute;
   world().activeMtu = static_cast<ibv_mtu>(mtu);
+  world().flush = flush;
   return info.Env().Undefined();
 }
 
@@ -88,15 +90,16 @@ Napi::Value FakeLose(const Napi::CallbackInfo& info) {
 // lost.
 Napi::Value FakePowerLoss(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto resource = take<Mr>(info, 0, "fakePowerLoss");
-  if (!resource) return env.Undefined();
+  const double rkey = takeInteger(info, 0, "fakePowerLoss", "rkey", 0, 4294967295.0);
+  if (rkey < 0) return env.Undefined();
   const double seed = takeInteger(info, 1, "fakePowerLoss", "seed", 0, 4294967295.0);
   if (seed < 0) return env.Undefined();
-  auto* mr = reinterpret_cast<FakeMr*>(resource->mr);
-  if (&resource->library != &library() || (mr->access & kAccessFlushPersistent) == 0) {
-    return throwType(env, "fakePowerLoss: expected a region of the fake device with FLUSH_PERSISTENT");
-  }
   std::lock_guard<std::mutex> guard(world().lock);
+  const auto found = world().regions.find(static_cast<uint32_t>(rkey));
+  FakeMr* mr = found == world().regions.end() ? nullptr : found->second;
+  if (mr == nullptr || (mr->access & kAccessFlushPersistent) == 0) {
+    return throwType(env, "fakePowerLoss: expected the key of a region of the fake device with FLUSH_PERSISTENT");
+  }
   std::mt19937 coin(static_cast<uint32_t>(seed));
   auto* visible = static_cast<uint64_t*>(mr->mr.addr);
   double unflushed = 0, lost = 0;
@@ -124,6 +127,7 @@ Napi::Value FakeCounters(const Napi::CallbackInfo& info) {
   result.Set("queuePairs", static_cast<double>(world().queuePairs.size()));
   result.Set("regions", static_cast<double>(world().regions.size()));
   result.Set("wireCpuMicroseconds", static_cast<double>(threadCpuNs() / 1000));
+  result.Set("ids", static_cast<double>(openIds()));
   return result;
 }
 

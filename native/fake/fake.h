@@ -25,6 +25,7 @@ namespace farside::fake {
 const Library& library();
 bool isDefault();
 void fillConnectionManager(Library* library);
+size_t openIds();
 void exportFake(Napi::Env env, Napi::Object exports);
 
 }  // namespace farside::fake

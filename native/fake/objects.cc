@@ -43,7 +43,9 @@ int queryPort(ibv_context*, uint8_t port, ibv_port_attr* attributes, size_t) {
 }
 
 int queryDeviceEx(ibv_context*, const ibv_query_device_ex_input*, ibv_device_attr_ex* attributes, size_t) {
-  attributes->device_cap_flags_ex = kDeviceFlushGlobal | kDeviceFlushPersistent | kDeviceAtomicWrite;
+  std::lock_guard<std::mutex> guard(world().lock);
+  attributes->device_cap_flags_ex = kDeviceAtomicWrite;
+  if (world().flush) attributes->device_cap_flags_ex |= kDeviceFlushGlobal | kDeviceFlushPersistent;
   return 0;
 }
 
@@ -152,6 +154,10 @@ ibv_mr* regMr(ibv_pd* pd, void* address, size_t length, int access) {
   // As the real ones: remote writes and atomics need local ones.
   if ((access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)) != 0 &&
       (access & IBV_ACCESS_LOCAL_WRITE) == 0) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (!world().flush && (access & (kAccessFlushGlobal | kAccessFlushPersistent)) != 0) {
     errno = EINVAL;
     return nullptr;
   }

@@ -101,6 +101,7 @@ struct World {
   uint32_t maxInlineData = 220;
   ibv_mtu activeMtu = IBV_MTU_4096;
   uint64_t lockedBytes = 0;
+  bool flush = true;
   bool execute = true;  // false: verbs do nothing, for measuring what is around them
   uint64_t posts = 0, works = 0;
 };

@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 
 /**
  * - `crash`: a node that runs programs stops for ever. What it has posted may still land.
- * - `restart`: a memory node loses power and is back at once, with what its media kept.
+ * - `restart`: a memory node, or a server, loses power and is back at once, with what its media kept.
  * - `lose`: a memory node is gone for good.
  * - `pause`: nothing happens but that time passes; for systems that look at the clock.
  */
@@ -29,18 +29,22 @@ const everyOutcomeMax = 10;
 export function mayHappen(world: World, { kind, node, budget }: FaultMenuEntry): boolean {
   if (budget.left <= 0) return false;
   switch (kind) {
-    case 'crash': {
-      const machine = world.nodes[node];
-      if (machine === undefined || !machine.up) return false;
-      return !world.rules.faultsAfterSteps || (world.footprint.resumed & (1 << node)) !== 0;
-    }
+    case 'crash':
+      return mayCrash(world, node);
     case 'restart':
+      if (world.nodes[node] !== undefined) return mayCrash(world, node);
+      return world.down[node] !== true && (!world.rules.faultsAfterSteps || touched(world, node));
     case 'lose':
       if (world.down[node] === true) return false;
       return !world.rules.faultsAfterSteps || touched(world, node);
     case 'pause':
       return world.timing === 'asynchronous' || !verbsInFlight(world);
   }
+}
+
+function mayCrash({ nodes, rules, footprint }: World, node: number): boolean {
+  if (nodes[node]?.up !== true) return false;
+  return !rules.faultsAfterSteps || (footprint.resumed & (1 << node)) !== 0;
 }
 
 function touched({ footprint }: World, node: number): boolean {
@@ -52,12 +56,12 @@ function touched({ footprint }: World, node: number): boolean {
 }
 
 function verbsInFlight(world: World): boolean {
-  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.task.ended));
+  return world.pairs.some(({ flights }) => flights.some((flight) => !flight.isOrphan));
 }
 
-/** Options of a fault: which of the unflushed words stay. */
+/** Options of a fault that takes a node's power: which of its unflushed words stay. */
 export function outcomesOf(world: World, { kind, node }: FaultMenuEntry): number[] {
-  if (kind !== 'restart') return [0];
+  if (kind !== 'restart' && kind !== 'crash') return [0];
   const count = world.memory.unflushed(node).length;
   if (count <= everyOutcomeMax) return Array.from({ length: 2 ** count }, (_, i) => i);
   const singles = Array.from({ length: everyOutcomeMax }, (_, i) => 1 << i);
@@ -70,17 +74,20 @@ export function performFault(world: World, index: number, option: number): void 
   entry.budget.left--;
   world.faults.chain(index, option);
   world.observer?.fault(entry);
+  // A compute node has no memory that others look at.
+  const isCompute = entry.node >= 0 && world.cluster.node(entry.node).role === 'compute';
+  world.footprint.global = entry.kind !== 'crash' || !isCompute;
   switch (entry.kind) {
     case 'crash':
       crash(world, entry.node);
+      losePower(world, entry.node, option);
       break;
     case 'restart':
-      world.events.wordsReverted += world.memory.losePower(entry.node, (i) => {
-        // Words beyond the tenth share the bits of the first ten.
-        return (option & (1 << (i % everyOutcomeMax))) !== 0;
-      });
-      world.incarnations[entry.node] = world.newIncarnation();
-      breakPairsTo(world, entry.node);
+      losePower(world, entry.node, option);
+      if (world.nodes[entry.node] === undefined) {
+        world.incarnations[entry.node] = world.newIncarnation();
+        breakPairsTo(world, entry.node);
+      } else crash(world, entry.node); // Whoever is told of it opens the node again.
       break;
     case 'lose':
       world.down[entry.node] = true;
@@ -93,9 +100,22 @@ export function performFault(world: World, index: number, option: number): void 
   world.onFault(entry, entry.node);
 }
 
-/** Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. */
+/** Words beyond the tenth share the bits of the first ten. */
+function losePower({ memory, events }: World, node: number, option: number): void {
+  events.wordsReverted += memory.losePower(
+    node,
+    (i) => (option & (1 << (i % everyOutcomeMax))) !== 0,
+  );
+}
+
+/**
+ * Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. Those with whom it exchanges
+ * messages notice; what others do meanwhile commutes with it.
+ */
 function crash(world: World, id: number): void {
   const node = world.node(id);
+  world.footprint.resumed |= 1 << id;
+  for (const { node: peer } of world.cluster.mailboxPeers(id)) world.footprint.resumed |= 1 << peer;
   node.up = false;
   world.down[id] = true;
   for (const task of [...node.tasks]) world.end(task);

@@ -94,6 +94,7 @@ export class WorldNode {
   up = true;
   creditsRunning = false;
   credits = 0;
+  resends = 0;
   current: Task | undefined = undefined;
 
   constructor(id: number, incarnation: number, host: NodeHost) {

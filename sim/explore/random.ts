@@ -60,8 +60,8 @@ export function withRandomOption(world: World, choice: number, dice: RandomStrea
   const kind = kindOf(choice);
   if (kind === choiceKind.fault) {
     const entry = world.menu[serialOf(choice)] as FaultMenuEntry;
-    if (entry.kind !== 'restart') return choice;
     const outcomes = outcomesOf(world, entry);
+    if (outcomes.length === 1) return choice;
     // Of many words any subset, not only those that an exhaustive search tries.
     const any = outcomes.length > 10 ? dice.below(optionMax + 1) : pick(outcomes, dice);
     return withOption(choice, any);

@@ -1,21 +1,31 @@
 import { nodeOf } from '../../src/core/address.ts';
 import type { Durability } from '../../src/core/context.ts';
-import { type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
+import { effectKind, type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
-import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
-import { type ChoiceRules, listChoices } from './choices.ts';
+import {
+  choiceKind,
+  choiceOf,
+  kindOf,
+  optionOf,
+  serialOf,
+  type TaskNames,
+  taskOf,
+} from './choice.ts';
+import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
 import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
+import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
 import { resume, takeFence } from './resume.ts';
+import type { Sharing } from './sharing.ts';
 import { Task } from './task.ts';
 
 /**
@@ -54,6 +64,10 @@ export class World implements NodeHost {
   foreground = 0;
   /** A program that threw: the run is over. */
   failure: { readonly task: Task; readonly error: unknown } | undefined = undefined;
+  /** What an exhaustive search has learnt of who touches what; told of every access while it is there. */
+  sharing: Sharing | undefined = undefined;
+  /** Timers that may still fire while something else could happen. */
+  earlyTimersLeft: number;
   onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
@@ -70,6 +84,7 @@ export class World implements NodeHost {
     this.timing = options.timing;
     this.verbBoundNs = options.verbBoundNs;
     this.rules = options.rules;
+    this.earlyTimersLeft = options.rules.earlyTimersMax;
     this.observer = options.observer;
     const count = this.cluster.nodes.length;
     this.#nextIncarnation = count;
@@ -103,6 +118,8 @@ export class World implements NodeHost {
 
   /** A root program, with queue pairs of its own. It begins when it is chosen to. */
   start(id: number, label: string, program: Program<unknown>, daemon = false): Task {
+    // Whoever is alone on the node is so no longer.
+    this.footprint.resumed |= 1 << id;
     return this.add(this.node(id), `${this.cluster.node(id).name}/${label}`, program, daemon);
   }
 
@@ -111,10 +128,10 @@ export class World implements NodeHost {
     name: string,
     program: Program<unknown>,
     daemon: boolean,
-    pairs?: Map<number, Pair>,
+    parent?: Task,
   ): Task {
     const number = this.names.numberOf(name);
-    const task = new Task(number, name, node, program, daemon, pairs);
+    const task = new Task(number, name, node, program, daemon, parent);
     this.tasks.push(task);
     node.tasks.push(task);
     if (!daemon) this.foreground++;
@@ -148,9 +165,35 @@ export class World implements NodeHost {
         this.#wake(this.#task(choice));
         break;
       case choiceKind.fault:
-        this.footprint.global = true;
         performFault(this, serialOf(choice), optionOf(choice));
         break;
+    }
+    if (this.rules.grain === 'turns') this.#takeTurns();
+  }
+
+  /** Takes the first choice that is neither a timer nor a fault; false where there is none. */
+  takeUsual(): boolean {
+    if (this.failure !== undefined) return false;
+    for (const pair of this.pairs) {
+      for (const [i, flight] of pair.flights.entries()) {
+        if (flight.state === flightState.acted || !pair.mayAct(i)) continue;
+        this.take(choiceOf(choiceKind.act, flight.task.number, flight.serial));
+        return true;
+      }
+    }
+    const ready = this.tasks.find((task) => task.isReady);
+    if (ready !== undefined) this.take(choiceOf(choiceKind.go, ready.number));
+    return ready !== undefined;
+  }
+
+  /** All that can go on at the nodes that this step has touched; several at once, in the order of their starts. */
+  #takeTurns(): void {
+    const touched = this.footprint.resumed | this.footprint.arrived;
+    for (const node of this.nodes) {
+      if (node === undefined || (touched & (1 << node.id)) === 0) continue;
+      let next: Task | undefined;
+      const canGoOn = (task: Task): boolean => task.isReady && !task.mayWaitOn;
+      while ((next = node.tasks.find(canGoOn)) !== undefined) resume(this, next);
     }
   }
 
@@ -168,6 +211,7 @@ export class World implements NodeHost {
       if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
     }
     if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
+    if (this.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, this.earlyTimersLeft, 0);
     return key;
   }
 
@@ -176,6 +220,15 @@ export class World implements NodeHost {
     const task = this.tasks.find((candidate) => candidate.number === number);
     assert(task !== undefined, () => `${this.names.nameOf(number)} does not run`);
     return task;
+  }
+
+  /** Of timers that may fire, the one that was set first. */
+  longestAsleep(wakes: readonly number[]): number | undefined {
+    let [first] = wakes;
+    for (const wake of wakes) {
+      if (this.#task(wake).sleptAtStep < this.#task(first as number).sleptAtStep) first = wake;
+    }
+    return first;
   }
 
   flightOf(choice: number): Flight {
@@ -190,6 +243,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    let isRefused = false;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
@@ -201,6 +255,7 @@ export class World implements NodeHost {
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
         this.finish(flight, refusal);
+        isRefused = true;
         continue;
       }
       pair.flights.push(flight);
@@ -210,13 +265,18 @@ export class World implements NodeHost {
         flight.state = flightState.acted;
       }
     }
+    if (isRefused) sendSurely(this, task, verbs);
   }
 
   #pairOf(task: Task, node: number): Pair {
     let pair = task.pairs.get(node);
     if (pair === undefined) {
       const target = this.incarnations[node] as number;
-      pair = new Pair(task.number, node, task.node.incarnation, target);
+      const before = this.pairs.filter(
+        (old) => old.node === node && old.owner % 4096 === task.root,
+      );
+      const owner = task.root + 4096 * before.length;
+      pair = new Pair(task.number, owner, node, task.node.incarnation, target);
       task.pairs.set(node, pair);
       this.pairs.push(pair);
     }
@@ -237,6 +297,7 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
+    this.sharing?.touch(flight.pair.owner, node, from, to, verb.op !== verbOp.read);
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
     if (flight.isAtomic) {
@@ -247,7 +308,7 @@ export class World implements NodeHost {
       flight.state = flightState.partly;
       this.acted.add(flight.task.number, flight.serial, ~option);
       this.events.tornVerbs++;
-      if (task.ended) this.events.landedInPart++;
+      if (flight.isOrphan) this.events.landedInPart++;
       this.observer?.acted(flight);
       return;
     }
@@ -257,10 +318,12 @@ export class World implements NodeHost {
     }
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
-    if (task.ended) this.events.landedAfterCrash++;
+    if (flight.isOrphan) this.events.landedAfterCrash++;
     this.observer?.acted(flight);
     this.deliver(flight.pair);
-    if (flight.isWrite && this.memory.isMailbox(node, from)) this.#messageAt(flight);
+    if (flight.isWrite && this.memory.isMailbox(node, from)) {
+      for (const other of [...(takeMessage(this, flight)?.tasks ?? [])]) this.#goOn(other);
+    }
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
@@ -294,26 +357,10 @@ export class World implements NodeHost {
     this.observer?.completed(flight);
   }
 
-  #messageAt(flight: Flight): void {
-    const node = this.nodes[flight.node];
-    if (node === undefined || !node.up) return;
-    this.footprint.arrived |= 1 << flight.node;
-    node.hub.pollAt(flight.verb.address);
-    if (!node.creditsRunning && node.hub.owesCredits()) {
-      node.creditsRunning = true;
-      this.start(node.id, `credits${node.credits++}`, this.#returnCredits(node), true);
-    }
-    for (const task of [...node.tasks]) this.#goOn(task);
-  }
-
-  *#returnCredits(node: WorldNode): Program<void> {
-    yield* node.hub.returnCredits();
-    node.creditsRunning = false;
-  }
-
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
   #goOn(task: Task): void {
-    if (task.ended || !task.isReady || task.mayWaitOn || !this.isAlone(task)) return;
+    if (task.ended || !task.isReady || task.mayWaitOn) return;
+    if (!this.isAlone(task) && this.rules.grain !== 'turns') return;
     resume(this, task);
   }
 
@@ -329,8 +376,12 @@ export class World implements NodeHost {
       this.nowNs = dueNs;
       this.#dropOverdue();
     }
+    const isCounted = this.earlyTimersLeft < Number.POSITIVE_INFINITY;
+    const isEarly = isCounted && task.effect?.kind !== effectKind.fence && !isIdle(this);
     task.timedOut = true;
     resume(this, task);
+    // One that found nothing to do is as if it had not fired.
+    if (isEarly && !task.blocked) this.earlyTimersLeft--;
   }
 
   /** Of crashed programs, verbs that would break the bound by acting now never do. */
@@ -340,7 +391,7 @@ export class World implements NodeHost {
       const { flights } = pair;
       for (let i = flights.length - 1; i >= 0; i--) {
         const flight = flights[i] as Flight;
-        if (flight.task.ended && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
+        if (flight.isOrphan && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
       }
     }
   }

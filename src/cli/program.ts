@@ -2,6 +2,7 @@ import { Command, type CommanderError } from 'commander';
 import { FarsideError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { farsideVersion } from '../lab/package.ts';
+import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
     runCommand(),
     explainCommand(),
     checkCommand(),
+    benchCommand(),
     memoryNodeCommand(),
     nodeCommand(),
     reportCommand(),

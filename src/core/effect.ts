@@ -9,7 +9,13 @@ export {
   type Program,
   type ProgramSeries,
 } from './effect/base.ts';
-export { Compute, type ComputeKind, compute, computeKinds } from './effect/compute.ts';
+export {
+  Compute,
+  type ComputeKind,
+  compute,
+  computeIndex,
+  computeKinds,
+} from './effect/compute.ts';
 export { LocalAccess, type LocalOp, local, localOp } from './effect/local.ts';
 export { Fence, fence, Reconnect, reconnect, Sleep, Spawn, sleep, spawn } from './effect/node.ts';
 export { Batch, batch, gather, Post, post, settle, Wait, wait } from './effect/posting.ts';

@@ -4,7 +4,7 @@ import { globalAddress, nodeOf, offsetOf } from './address.ts';
 import { Counters } from './counters.ts';
 import { type Effect, effectKind, type Program, type Verb, verbStatus } from './effect.ts';
 import { MailboxHub, type MailboxPeer, type RingShape, ringBytes, ringShape } from './mailbox.ts';
-import { slotHeadBytes } from './message.ts';
+import { type Message, slotHeadBytes } from './message.ts';
 import { loadHalf, packWord, storeWord } from './word.ts';
 
 /** Nodes that all exchange messages, and WRITEs between them that land when the test says so. */
@@ -213,6 +213,51 @@ describe('a ring', () => {
     const third = post.send(0, 1, bodyOf(2), { timeoutNs: 600 });
     for (let tries = 0; tries < 3; tries++) expect(post.step(third)).toBe(false);
     expect(() => post.step(third)).toThrow(/node 1 takes no messages/);
+  });
+});
+
+describe('an answer', () => {
+  /** A request of node 0's, at node 1, whose ring to node 0 is full by then. */
+  function asked() {
+    const post = new Post(2, ringShape(2, 16));
+    const [caller, server] = post.hubs as [MailboxHub, MailboxHub];
+    const [replies, requests] = [caller.openPort(), server.openPort()];
+    post.step(post.send(0, 1, bodyOf(1)));
+    post.landAll();
+    server.poll();
+    const request = requests.queue.shift() as Message;
+    for (let n = 0; n < 2; n++)
+      expect(post.step(post.send(1, 0, bodyOf(n), { port: 7 }))).toBe(true);
+    const answer = server.answer(request, 0, bodyOf(9), new Counters());
+    for (let tries = 0; tries < 1000; tries++) expect(post.step(answer)).toBe(false);
+    return { post, caller, server, replies, answer };
+  }
+
+  test('waits for a caller that lives, however long', () => {
+    const { post, caller, replies, answer } = asked();
+    post.landAll();
+    caller.poll();
+    post.step(caller.returnCredits());
+    expect(post.step(answer)).toBe(true);
+    post.landAll();
+    caller.poll();
+    expect(replies.queue.map(({ body }) => [...body])).toEqual([[...bodyOf(9)]]);
+  });
+
+  test('is not sent to a caller that is lost: its ring stays full for ever', () => {
+    const { post, server, answer } = asked();
+    server.disconnect(0);
+    const before = post.flying.length;
+    expect(post.step(answer)).toBe(true);
+    expect(post.flying).toHaveLength(before);
+  });
+
+  test('is not sent to the next start of its caller, which numbers its calls from 1, too', () => {
+    const { post, server, answer } = asked();
+    server.reconnect(0);
+    const before = post.flying.length;
+    expect(post.step(answer)).toBe(true);
+    expect(post.flying).toHaveLength(before);
   });
 });
 

@@ -3,7 +3,18 @@ import type { Counters } from './counters.ts';
 import { type Program, post, settle, sleep, verbStatus, write, writeWord } from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
 import {
+  checkFits,
+  isFull,
+  learn,
+  type MailboxPeer,
+  owes,
+  PeerState,
+  ringBytes,
+} from './mailbox-peer.ts';
+import {
+  type Caller,
   type Message,
+  messageFlags,
   messageHeader,
   Port,
   ringHeadBytes,
@@ -13,29 +24,12 @@ import {
 import { MessagePool, type ReceivedMessage } from './message-pool.ts';
 import { packWord, twoTo32 } from './word.ts';
 
-/** The geometry of one ring; equal on both sides, since both read it from the cluster map. */
-export interface RingShape {
-  readonly slots: number;
-  readonly slotBytes: number;
-}
-
-export function ringShape(slots: number, bodyBytesMax: number): RingShape {
-  return { slots, slotBytes: slotHeadBytes + align8(bodyBytesMax) };
-}
-
-export function ringBytes(shape: RingShape): number {
-  return ringHeadBytes + shape.slots * shape.slotBytes;
-}
-
-/** One pair of rings: what `peer` sends to us, in our region, and what we send, in the peer's. */
-export interface MailboxPeer {
-  readonly node: number;
-  readonly shape: RingShape;
-  /** Start of the ring in our own region that `peer` writes. */
-  readonly inbound: Address;
-  /** Start of the ring in the peer's region that we write. */
-  readonly outbound: Address;
-}
+export {
+  type MailboxPeer,
+  type RingShape,
+  ringBytes,
+  ringShape,
+} from './mailbox-peer.ts';
 
 /** Reads the node's own mailbox region; given by the fabric. Loads of a word are acquiring. */
 export interface MailboxMemory {
@@ -49,39 +43,8 @@ export interface MailboxMemory {
 
 const sendRetryNs = 200;
 const sendRetriesMax = 50_000_000;
-
-class PeerState {
-  readonly peer: MailboxPeer;
-  /** Messages sent, and how many of them the peer has said it consumed. */
-  sent: number;
-  acknowledged: number;
-  /** Messages received, and how many of those the peer has been told. */
-  received: number;
-  told: number;
-  /**
-   * The slots of the next messages. They are counted apart from the sequence numbers, because 2^32
-   * need not be a multiple of the slots: at the wrap, message 2^32 would fall into a slot out of
-   * turn.
-   */
-  sendSlot = 0;
-  receiveSlot = 0;
-  /** A credit WRITE to the peer is under way, or about to be. */
-  crediting = false;
-  /** Nobody is there to take messages, and whoever waits for room waits in vain. */
-  isLost = false;
-  /** A sequence number that does not belong where it lies, and has been counted. */
-  strange = 0;
-  /**
-   * Staging buffers, one a slot: reused only after the peer consumed the slot, so never in flight.
-   */
-  readonly staging: (Uint8Array | undefined)[];
-
-  constructor(peer: MailboxPeer, firstMessage: number) {
-    this.peer = peer;
-    this.sent = this.acknowledged = this.received = this.told = firstMessage;
-    this.staging = new Array<Uint8Array | undefined>(peer.shape.slots).fill(undefined);
-  }
-}
+/** Before a sender hears that nobody takes messages: it may try again at once, for ever. */
+const lostPauseNs = 10_000;
 
 /** What to send; see `messageHeader`. */
 export interface Envelope {
@@ -146,7 +109,7 @@ export class MailboxHub {
     return state === ring && number > (state?.acknowledged ?? number);
   }
 
-  /** The peer is lost: a ring to it that is full stays full, until `reconnect`. */
+  /** The peer is lost: until `reconnect`, its ring stays as full as it is, and it gets no answers. */
   disconnect(node: number): void {
     const state = this.#byNode.get(node);
     if (state !== undefined) state.isLost = true;
@@ -187,14 +150,43 @@ export class MailboxHub {
     counters: Counters,
     timeoutNs = sendRetryNs * sendRetriesMax,
   ): Program<void> {
-    let state = this.#peer(envelope.node);
+    const state = this.#peer(envelope.node);
+    checkFits(state, body);
+    const ready = isFull(state) ? yield* this.#awaitCredit(state, timeoutNs) : state;
+    yield* this.#put(ready, envelope, body, counters);
+  }
+
+  /**
+   * Sends the answer to a request, from port `from`. A caller that lives gets it however long its ring is
+   * full. One that is lost does not, nor one that has started anew since it asked: its new start numbers
+   * its ports and calls as the old one did, and would take this for the answer to a call of its own.
+   */
+  *answer(caller: Caller, from: number, body: Uint8Array, counters: Counters): Program<void> {
+    const { from: node, connection, replyPort, request } = caller;
+    for (;;) {
+      const state = this.#peer(node);
+      if (state !== connection || state.isLost) return;
+      checkFits(state, body);
+      this.#learnFromCreditWord(state);
+      if (isFull(state)) {
+        yield* sleep(sendRetryNs);
+        continue;
+      }
+      const envelope = {
+        node,
+        port: replyPort,
+        replyPort: from,
+        request,
+        flags: messageFlags.reply,
+      };
+      yield* this.#put(state, envelope, body, counters);
+      return;
+    }
+  }
+
+  /** Into the next slot of a ring that has room. */
+  *#put(state: PeerState, envelope: Envelope, body: Uint8Array, counters: Counters): Program<void> {
     const { shape, outbound } = state.peer;
-    assert(
-      slotHeadBytes + body.length <= shape.slotBytes,
-      () => `a message of ${body.length} B does not fit a slot of ${shape.slotBytes} B`,
-      'FARSIDE_LIMIT',
-    );
-    if (isFull(state)) state = yield* this.#awaitCredit(state, timeoutNs);
     const sequence = ++state.sent >>> 0;
     const slot = state.sendSlot;
     state.sendSlot = slot + 1 === shape.slots ? 0 : slot + 1;
@@ -209,6 +201,7 @@ export class MailboxHub {
       const state = this.#peer(full.peer.node);
       this.#learnFromCreditWord(state);
       if (!isFull(state)) return state;
+      if (state.isLost) yield* sleep(lostPauseNs);
       if (state.isLost || tries * sendRetryNs >= timeoutNs) {
         throw new FarsideError('FARSIDE_TIMEOUT', `node ${full.peer.node} takes no messages`);
       }
@@ -302,6 +295,7 @@ export class MailboxHub {
       state.receiveSlot = state.receiveSlot + 1 === shape.slots ? 0 : state.receiveSlot + 1;
       if (slotHeadBytes + lengthBytes <= shape.slotBytes) {
         const message = this.#pool.take(node, lengthBytes);
+        message.connection = state;
         this.#memory.copyOut(at + 8, message.bytes);
         this.#deliver(state, message);
       } else this.malformed++;
@@ -355,7 +349,7 @@ export class MailboxHub {
     let isDone = true;
     for (const state of owed) {
       state.crediting = false;
-      while (owes(state)) {
+      while (owes(state) && !state.isLost) {
         const { told } = state;
         state.crediting = true;
         state.told = state.received;
@@ -382,19 +376,4 @@ export class MailboxHub {
     assert(state !== undefined, () => `node ${node} has no mailbox ring with this node`);
     return state;
   }
-}
-
-/** From a header, modulo 2^32. Counts only grow; an older one arriving late changes nothing. */
-function learn(state: PeerState, consumed: number): void {
-  const step = (consumed - state.acknowledged) >>> 0;
-  if (step <= state.sent - state.acknowledged) state.acknowledged += step;
-}
-
-function isFull(state: PeerState): boolean {
-  return state.sent - state.acknowledged >= state.peer.shape.slots;
-}
-
-function owes(state: PeerState): boolean {
-  if (state.crediting) return false;
-  return state.received - state.told >= Math.max(1, state.peer.shape.slots >>> 1);
 }

@@ -11,6 +11,7 @@ export class ReceivedMessage implements Message {
   bytes: Uint8Array;
   body: Uint8Array;
   from = 0;
+  connection: unknown = undefined;
   replyPort = 0;
   request = 0;
   operation = 0;

@@ -48,14 +48,20 @@ export const ringHeadBytes = 64;
 /** Sequence word and header. */
 export const slotHeadBytes = 8 + messageHeader.sizeBytes;
 
+/** Whom to answer, and what. */
+export interface Caller {
+  readonly from: number;
+  /** Identifies the connection that the request came by: another one after the caller started anew. */
+  readonly connection: unknown;
+  readonly replyPort: number;
+  readonly request: number;
+}
+
 /**
  * A received message. `body` is the receiver's own copy, and stays as it is unless the receiver
  * itself gives the message back (`MailboxHub.release`).
  */
-export interface Message {
-  readonly from: number;
-  readonly replyPort: number;
-  readonly request: number;
+export interface Message extends Caller {
   readonly operation: number;
   readonly roundTrips: number;
   readonly flags: number;

@@ -1,7 +1,7 @@
 import type { NodeContext } from './context.ts';
 import { type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
-import { type Message, messageFlags, type Port } from './message.ts';
+import type { Message, Port } from './message.ts';
 
 const forever = Number.POSITIVE_INFINITY;
 
@@ -96,6 +96,11 @@ export class RpcCaller {
     }
   }
 
+  /** Who answered the last call: of one that was sent to several nodes, any of them may. */
+  get answeredBy(): number | undefined {
+    return this.#last?.from;
+  }
+
   /**
    * The body that the last call gave is not needed any more: its memory may serve another message.
    */
@@ -107,7 +112,8 @@ export class RpcCaller {
 
 /**
  * Takes requests from `port` one at a time, for ever; `handle` gives the reply's body, which is
- * copied before the next request, or nothing, and then none is sent. `afterReply` runs once the reply is
+ * copied before the next request, or nothing, and then none is sent; nor to a caller that is lost, whose
+ * ring may be full for ever, so that the server goes on for the others. `afterReply` runs once the reply is
  * on its way: it is where to spawn work that the caller need not wait for, and to release a request of
  * which nothing is kept.
  */
@@ -124,17 +130,7 @@ export function* serve(
     const body = yield* handle(request);
     if (body !== undefined) {
       context.charge('rpcSend');
-      yield* context.hub.send(
-        {
-          node: request.from,
-          port: request.replyPort,
-          replyPort: port.id,
-          request: request.request,
-          flags: messageFlags.reply,
-        },
-        body,
-        context.counters,
-      );
+      yield* context.hub.answer(request, port.id, body, context.counters);
     }
     if (afterReply !== undefined) yield* afterReply(request);
   }

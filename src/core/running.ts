@@ -1,5 +1,13 @@
 import { beginning, type Effect, isSeries, type Program, type ProgramSeries } from './effect.ts';
 
+/**
+ * `next` of every generator. Each generator function has a prototype of its own, so to V8 programs are
+ * objects of as many shapes, and finding `next` through them is a look-up in a table on every resumption.
+ */
+const next = Object.getPrototypeOf(beginning).prototype.next as (
+  this: Program<unknown>,
+) => IteratorResult<Effect, unknown>;
+
 /** What an interpreter keeps of a program that it runs, alone or as one of a series. */
 export interface Running {
   /** The one that runs now. */
@@ -19,7 +27,7 @@ export function seriesOf(program: Program<unknown> | ProgramSeries): ProgramSeri
 /** Resumes the program with the outcome of its effect; gives what it yields, undefined at its end. */
 export function resume(running: Running): Effect | undefined {
   if (running.series !== undefined) return resumeSeries(running, running.series);
-  const result = running.program.next();
+  const result = next.call(running.program);
   return result.done === true ? undefined : result.value;
 }
 
@@ -42,28 +50,28 @@ export function throwInto(running: Running, error: unknown): Effect | undefined 
 
 function resumeSeries(running: Running, series: ProgramSeries): Effect | undefined {
   for (;;) {
-    let next: Program<unknown> | undefined;
+    let following: Program<unknown> | undefined;
     let result: IteratorResult<Effect, unknown> | undefined;
     try {
-      result = running.program.next();
+      result = next.call(running.program);
     } catch (error) {
-      next = series.recover(error);
+      following = series.recover(error);
     }
     if (result !== undefined) {
       if (result.done !== true) return result.value;
-      next = series.advance(result.value);
+      following = series.advance(result.value);
     }
-    if (next === undefined) return undefined;
-    running.program = next;
+    if (following === undefined) return undefined;
+    running.program = following;
   }
 }
 
 function goOnWith(
   running: Running,
   series: ProgramSeries,
-  next: Program<unknown> | undefined,
+  following: Program<unknown> | undefined,
 ): Effect | undefined {
-  if (next === undefined) return undefined;
-  running.program = next;
+  if (following === undefined) return undefined;
+  running.program = following;
   return resumeSeries(running, series);
 }

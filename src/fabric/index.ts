@@ -29,6 +29,10 @@ export interface FabricOptions {
   readonly memory?: readonly string[] | 'fake';
   /** Verbs only: where nodes come from that are processes; without it they are threads. */
   readonly rendezvous?: Rendezvous | undefined;
+  /** Verbs only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
+  readonly flushBy?: 'flush' | 'read';
+  /** Verbs only: queue pairs of each pair of nodes; default: one for each root program. */
+  readonly queuePairs?: number;
 }
 
 interface FabricEntry {

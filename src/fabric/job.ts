@@ -1,3 +1,4 @@
+import type { Durability } from '../core/context.ts';
 import type { Program } from '../core/effect.ts';
 import { assert } from '../core/errors.ts';
 import type { ClusterMap } from '../memory/cluster.ts';
@@ -66,9 +67,20 @@ export async function loadJob(module: string, name: string): Promise<Job> {
   return job as Job;
 }
 
+/** What a fabric made of the durability that it was asked for. */
+export interface DurabilityUsed {
+  readonly mode: Durability;
+  /** What a FLUSH was: the verb, or a READ after the WRITEs. */
+  readonly flushedBy: 'FLUSH' | 'READ';
+  /** Why another mode than was asked for, for people. */
+  readonly because?: string;
+}
+
 /** What every fabric offers to whoever runs a job on a whole cluster. */
 export interface FabricCluster {
   readonly map: ClusterMap;
+  /** Once `run` has ended; absent where a fabric always does what it is asked for. */
+  readonly durabilityUsed?: DurabilityUsed | undefined;
   /** Results by node id; rejects with the first error of any node, which ends the run. */
   run(job: JobModule): Promise<ReadonlyMap<number, unknown>>;
   /** Asks jobs to end early; their results still come. */

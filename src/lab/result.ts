@@ -53,7 +53,12 @@ export interface RunResult {
   readonly fabric: string;
   /** The cost model's profile; undefined where time is real. */
   readonly profile: string | undefined;
+  /** What the run was in: `assumed` also where `flush` was asked for of a device that has no FLUSH. */
   readonly durability: string;
+  /** In durability `flush`: the verb, or a READ that the operator declared sufficient; else absent. */
+  readonly flushedBy: 'FLUSH' | 'READ' | undefined;
+  /** Why `durability` is not what was asked for; absent where it is. */
+  readonly durabilityBecause: string | undefined;
   readonly workload: string;
   readonly seed: number;
   /** The value of every axis at this point. */

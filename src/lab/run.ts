@@ -1,4 +1,4 @@
-import { openFabric } from '../fabric/index.ts';
+import { type FabricOptions, openFabric } from '../fabric/index.ts';
 import { Gathering } from './engine/gathering.ts';
 import type { RunHooks } from './engine/hooks.ts';
 import { prepare } from './engine/prepare.ts';
@@ -29,7 +29,7 @@ export async function runOne(
     const fabric = openFabric(spec.fabric, prepared.cluster, {
       seed,
       durability,
-      ...memoryOf(spec),
+      ...verbsOptionsOf(spec),
       rendezvous: await joins.rendezvousOf(spec),
     });
     return await runReal(prepared, fabric, hooks);
@@ -38,8 +38,13 @@ export async function runOne(
   }
 }
 
-/** Where memory nodes are that run on their own: `fake`, for tests, is the device in this process. */
-function memoryOf({ cluster: { memory } }: RunSpec): { memory?: readonly string[] | 'fake' } {
-  if (memory === undefined) return {};
-  return { memory: memory === 'fake' ? memory : memory.split(',') };
+/** What only verbs is told. `fake`, for tests, stands for memory nodes on the device in this process. */
+function verbsOptionsOf({
+  cluster: { memory, queuePairs, flushBy },
+}: RunSpec): Pick<FabricOptions, 'memory' | 'queuePairs' | 'flushBy'> {
+  return {
+    ...(memory === undefined ? {} : { memory: memory === 'fake' ? memory : memory.split(',') }),
+    ...(queuePairs === undefined ? {} : { queuePairs }),
+    ...(flushBy === undefined ? {} : { flushBy }),
+  };
 }

@@ -45,6 +45,10 @@ export interface ClusterSpec {
   readonly listen?: string;
   /** How long to wait until all have joined. */
   readonly joinTimeoutNs?: number;
+  /** `verbs` only: queue pairs of each pair of nodes; absent: one for each program that is started. */
+  readonly queuePairs?: number;
+  /** `verbs` only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
+  readonly flushBy?: 'flush' | 'read';
   /** Memory nodes and servers beyond those, which only faults bring into play. Absent: none. */
   readonly spares?: number;
   readonly standbys?: number;

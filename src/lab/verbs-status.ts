@@ -33,6 +33,14 @@ export function verbsStatus(): VerbsStatus {
   };
 }
 
+/** What was probed of FLUSH: how far it reaches, or who lacks it. */
+function flushReach(works: boolean, global: boolean, persistent: boolean): string {
+  if (works) return persistent ? 'persistent where the memory is' : 'global';
+  return global
+    ? 'libibverbs is older than 45'
+    : 'device or kernel: soft-RoCE has it from kernel 6.3 on';
+}
+
 function deviceStatus(native: Native, name: string): VerbsStatus {
   try {
     const device = native.openDevice(name);
@@ -41,14 +49,15 @@ function deviceStatus(native: Native, name: string): VerbsStatus {
       if (state !== 'active') {
         return { works: false, detail: `${name}: its port is ${state}, bring its link up` };
       }
-      const { atomicCap } = native.queryDevice(device);
+      const { atomicCap, flushGlobal, flushPersistent } = native.queryDevice(device);
       const { inlineBytes, flush, atomicWrite } = probeCapabilities(native, device);
       const has = (name: string, there: boolean): string => `${there ? '' : 'no '}${name}`;
       return {
         works: atomicCap !== 'none',
         detail:
           `${name}: path MTU ${activeMtuBytes} B, ${inlineBytes} B inline, ` +
-          `${has('atomics', atomicCap !== 'none')}, ${has('FLUSH', flush)}, ` +
+          `${has('atomics', atomicCap !== 'none')}, ` +
+          `${has('FLUSH', flush)} (${flushReach(flush, flushGlobal, flushPersistent)}), ` +
           has('ATOMIC_WRITE', atomicWrite),
       };
     } finally {

@@ -85,6 +85,11 @@ export interface StoreShape {
   /** The mean over entries; sizes pools where classes share a region. */
   readonly valueBytesMean: number;
   readonly medium: 'dram' | 'pm';
+  /**
+   * Slots that are claimed at a time, at most; absent: as many as are efficient. Few make a small store,
+   * which is scanned in few READs, so that every schedule of a recovery can be tried.
+   */
+  readonly slotsPerClaim?: number;
   /** Bytes of each memory node's region; undefined: as many as needed. */
   readonly memoryBytes: number | undefined;
 }

@@ -7,6 +7,7 @@ import { runTogether } from '../../src/fabric/shared/loop.ts';
 import { openProfile } from '../../src/lab/profiles.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { inThreadNodes } from '../support/in-thread.ts';
+import { deviceAbsent, serveMemory } from '../support/rdma-device.ts';
 import { addonAbsent } from '../support/verbs.ts';
 
 /** A fabric as the suite sees it: something that makes a cluster which runs a job. */
@@ -30,6 +31,21 @@ function simulated(profile: string): FabricUnderTest['open'] {
       running.map(({ id }) => sim.runtime(id)),
       () => sim.run(),
     );
+  };
+}
+
+/** Its memory nodes listen in this thread until the run is over. */
+function onDevice(
+  map: ClusterMap,
+  options: { seed: number; durability: Durability },
+): FabricCluster {
+  const served = serveMemory(map);
+  const cluster = openFabric('verbs', map, { ...options, memory: served.addresses });
+  return {
+    map,
+    run: (job) => cluster.run(job).finally(() => served.close()),
+    progress: (node, slot) => cluster.progress(node, slot),
+    abort: () => cluster.abort(),
   };
 }
 
@@ -67,5 +83,12 @@ export const fabrics: readonly FabricUnderTest[] = [
     durabilities: ['assumed', 'flush'],
     absent: addonAbsent(),
     open: (map, options) => openFabric('verbs', map, { ...options, memory: 'fake' }),
+  },
+  {
+    name: "verbs, a worker thread for each node, on this machine's RDMA device",
+    deterministic: false,
+    durabilities: ['assumed'],
+    absent: deviceAbsent(),
+    open: onDevice,
   },
 ];

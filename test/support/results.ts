@@ -137,6 +137,8 @@ function sampleRun(
     fabric: 'sim',
     profile: 'connectx4-100g',
     durability: 'assumed',
+    flushedBy: undefined,
+    durabilityBecause: undefined,
     workload: 'YCSB-B: 95 % read, 5 % update, zipfian 0.99 over 100,000 records of 1,000 B',
     seed,
     point: options.computeNodes.length > 1 ? { 'cluster.computeNodes': computeNodes } : {},

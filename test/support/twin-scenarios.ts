@@ -23,6 +23,7 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
     clients,
     faults: [],
     recovery: true,
+    recoverers: 1,
     linearizable: false,
     grain: 'effects',
     seed: 1,
@@ -30,14 +31,18 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
   };
 }
 
-/** How `farside check` shows a twin: in that scenario, within so many random schedules of seed 1. */
-export interface Shown {
+/** So many random schedules of seed 1. */
+export interface Budgeted {
   readonly scenario: Scenario;
   readonly schedules: number;
+}
+
+/** How `farside check` shows a twin. */
+export interface Shown extends Budgeted {
   /** The promise that the verdict names. */
   readonly names: string;
 }
 
-export function searchFor(system: System, { scenario: chosen, schedules }: Shown): Findings {
+export function searchFor(system: System, { scenario: chosen, schedules }: Budgeted): Findings {
   return searchByDice(stageOf(chosen, system), 'random', chosen.seed, 0, schedules, hooks);
 }

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { loadAddon, verbsMissing } from '../../src/fabric/verbs/addon.ts';
+import { loadAddon } from '../../src/fabric/verbs/addon.ts';
 import { CmHub } from '../../src/fabric/verbs/cm-hub.ts';
 import { CompletionWaiter } from '../../src/fabric/verbs/completion.ts';
 import {
@@ -26,6 +25,7 @@ import {
 } from '../../src/fabric/verbs/rings.ts';
 import type { MemoryNodeReady, MemoryNodeReport } from '../../src/lab/memory-node.ts';
 import { packageRoot } from '../../src/lab/package.ts';
+import { deviceAbsent, deviceHost } from '../support/rdma-device.ts';
 import {
   drain,
   openBench,
@@ -36,23 +36,16 @@ import {
   wordVerb,
 } from '../support/verbs.ts';
 
-/** On a real device (`npm run softroce -- …` has one); why not, where there is none. */
-function whyNot(): string | undefined {
-  const missing = verbsMissing();
-  if (missing !== undefined) return missing.why;
-  return loadAddon().getDeviceList().length === 0 ? 'no RDMA device here' : undefined;
-}
-
 /** User and system time of a process, in hundredths of a second (proc(5), fields 14 and 15 of stat). */
 function cpuTicks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return Number(fields[11]) + Number(fields[12]);
 }
 
-const reason = whyNot();
+const reason = deviceAbsent();
 const why = reason === undefined ? '' : ` (skipped: ${reason})`;
 
-describe.skipIf(reason !== undefined)(`verbs on a device${why}`, () => {
+describe.skipIf(reason !== undefined)(`verbs on this machine's RDMA device${why}`, () => {
   let name = '';
   let bench: VerbsBench;
   beforeAll(() => {
@@ -139,7 +132,7 @@ describe.skipIf(reason !== undefined)(`verbs on a device${why}`, () => {
   });
 });
 
-describe.skipIf(reason !== undefined)(`a memory node of another process${why}`, () => {
+describe.skipIf(reason !== undefined)(`memory node, this machine's RDMA device${why}`, () => {
   let native: Native;
   let hub: CmHub;
   let child: ReturnType<typeof spawn>;
@@ -148,13 +141,10 @@ describe.skipIf(reason !== undefined)(`a memory node of another process${why}`, 
 
   beforeAll(async () => {
     native = loadAddon();
-    const address = Object.values(networkInterfaces())
-      .flat()
-      .find((face) => face?.family === 'IPv4' && !face.internal)?.address;
     const main = path.join(packageRoot, 'dist/src/cli/main.js');
     child = spawn(
       process.execPath,
-      [main, 'memory-node', '--listen', `${address}:0`, '--region', 'data:dram:1MiB'],
+      [main, 'memory-node', '--listen', `${deviceHost()}:0`, '--region', 'data:dram:1MiB'],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[

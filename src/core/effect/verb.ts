@@ -114,6 +114,12 @@ export class Verb<T = void> extends EffectBase<T> {
     return this;
   }
 
+  /** The same verb, not posted yet; its bytes are the same memory. */
+  copy(): Verb<T> {
+    const { op, address, lengthBytes, buffer, operand, compare, givesWord } = this;
+    return new Verb<T>(op, address, lengthBytes, buffer, operand, compare, givesWord);
+  }
+
   /** The word read or replaced. */
   get word(): bigint {
     return packWord(this.high, this.low);

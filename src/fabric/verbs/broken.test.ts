@@ -46,6 +46,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
   let station: Station;
   let node: VerbsNode;
   let made: Qp[];
+  let openNode: (queuePairs: number | undefined) => VerbsNode;
   const at = (offset: number): number => globalAddress(0, offset);
 
   const serve = (incarnation: number, port = 0): MemoryServer =>
@@ -82,33 +83,36 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
       { host, port: station.server.port },
     ];
     made = [];
-    node = new VerbsNode(map, {
-      node: 1,
-      incarnation: 1,
-      seed: 1,
-      durability: 'assumed',
-      clockNs: () => performance.now() * 1e6,
-      verbBoundNs: 1e9,
-      own: own.buffer,
-      carrier: (completed) =>
-        new Carrier({
-          ...station,
-          targets: new Targets(map),
-          destinations,
-          incarnation: 9,
-          inlineBytesMax: station.capabilities.inlineBytes,
-          flushBy: 'flush',
-          atomicWrite: true,
-          queuePair: (device) => {
-            const qp = station.queuePair(device);
-            made.push(qp);
-            return qp;
-          },
-          completed,
-        }),
-      fence: (where, incarnation) =>
-        fenceAt(station.hub, destinations[where] as never, incarnation),
-    });
+    openNode = (queuePairs) =>
+      new VerbsNode(map, {
+        node: 1,
+        incarnation: 1,
+        seed: 1,
+        durability: 'assumed',
+        clockNs: () => performance.now() * 1e6,
+        verbBoundNs: 1e9,
+        own: own.buffer,
+        queuePairs,
+        carrier: (completed) =>
+          new Carrier({
+            ...station,
+            targets: new Targets(map),
+            destinations,
+            incarnation: 9,
+            inlineBytesMax: station.capabilities.inlineBytes,
+            flushBy: 'flush',
+            atomicWrite: true,
+            queuePair: (device) => {
+              const qp = station.queuePair(device);
+              made.push(qp);
+              return qp;
+            },
+            completed,
+          }),
+        fence: (where, incarnation) =>
+          fenceAt(station.hub, destinations[where] as never, incarnation),
+      });
+    node = openNode(undefined);
   });
   afterEach(() => {
     node.carrier.close();
@@ -145,6 +149,26 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
     expect(message).toMatch(/^READ of 8 B at 0:0x0: unknown \(RETRY_EXC_ERR/);
     expect(word).toBe(5n);
     expect(made).toHaveLength(2);
+  });
+
+  test('root programs share as many queue pairs as were asked for', async () => {
+    const writers = (queuePairs: number | undefined): Promise<number> => {
+      made = [];
+      node = openNode(queuePairs);
+      for (let i = 0; i < 5; i++) {
+        node.start(
+          (function* () {
+            for (let word = 0; word < 20; word++) yield* writeWord(at(8 * i), BigInt(word));
+          })(),
+        );
+      }
+      return run(function* () {
+        yield* writeWord(at(40), 1n);
+        return made.length;
+      });
+    };
+    expect(await writers(undefined)).toBe(6);
+    expect(await writers(2)).toBe(2);
   });
 
   test('a queue pair that works is not replaced', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import type { JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
+import type { DurabilityUsed, JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
 import { monotonicClock } from '../shared/clock.ts';
 import { ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
@@ -39,6 +39,8 @@ export interface VerbsClusterOptions {
   readonly rendezvous?: Rendezvous | undefined;
   /** `read`: the operator declares that on this platform a READ makes earlier WRITEs durable. */
   readonly flushBy?: 'flush' | 'read';
+  /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
+  readonly queuePairs?: number;
   readonly verbBoundNs?: number;
   readonly abortGraceMs?: number;
   readonly readyMsMax?: number;
@@ -79,6 +81,7 @@ export class VerbsCluster implements MortalCluster {
   #onFinished: () => void = () => {};
   processes: readonly NodeProcess[] | undefined;
   memoryCpu: readonly MemoryCpu[] | undefined;
+  #durability: DurabilityUsed | undefined;
 
   constructor(map: ClusterMap, options: VerbsClusterOptions) {
     this.map = map;
@@ -118,6 +121,10 @@ export class VerbsCluster implements MortalCluster {
     }
     if (this.#failure !== undefined) throw this.#failure;
     return this.#results;
+  }
+
+  get durabilityUsed(): DurabilityUsed | undefined {
+    return this.#durability;
   }
 
   /** What a node's job last showed in that slot. */
@@ -200,11 +207,19 @@ export class VerbsCluster implements MortalCluster {
   // Before the run ----------------------------------------------------------------------------
 
   #makerFor(job: JobModule): NodeMaker {
-    const { durability, flushBy = 'flush', seed, rendezvous, verbBoundNs } = this.#options;
+    const {
+      durability,
+      flushBy = 'flush',
+      seed,
+      rendezvous,
+      verbBoundNs,
+      queuePairs,
+    } = this.#options;
     return new NodeMaker(this.map, job, this.#controlBuffer, rendezvous, {
       ...this.#provider,
       incarnationBase: this.#incarnationBase,
       flushBy,
+      queuePairs,
       seed,
       durability,
       verbBoundNs: verbBoundNs ?? verbBoundNsDefault,
@@ -219,22 +234,17 @@ export class VerbsCluster implements MortalCluster {
   }
 
   async #prepare(maker: NodeMaker): Promise<void> {
-    const { durability, flushBy = 'flush' } = this.#options;
-    const { device, persistent } = await prepareMemory(
+    const { device, cannotFlush } = await prepareMemory(
       this.#native,
       this.map,
       this.#destinations,
       this.#incarnationBase + ownIncarnation,
       this.#provider,
     );
-    if (durability === 'flush' && flushBy === 'flush' && !persistent) {
-      throw new FarsideError(
-        'FARSIDE_UNSUPPORTED',
-        'durability flush: this device cannot FLUSH all regions of medium pm: use --durability assumed',
-      );
-    }
+    this.#durability = durabilityUsed(this.#options, cannotFlush);
     const [first] = this.map.withRole('memory');
-    maker.reach(device, this.#destinations[first?.id ?? 0] as Destination);
+    const at = this.#destinations[first?.id ?? 0] as Destination;
+    maker.reach(device, at, this.#durability.mode);
   }
 
   get #provider(): { provider?: 'fake' } {
@@ -387,4 +397,18 @@ export class VerbsCluster implements MortalCluster {
   #seatOf(node: number): Seat | undefined {
     return this.#seats.find((seat) => seat.node === node);
   }
+}
+
+/**
+ * Where nothing makes WRITEs durable, and no operator says that a READ does, they are assumed to be, and the
+ * result says so (design: a platform without FLUSH runs in `assumed` durability).
+ */
+function durabilityUsed(
+  { durability, flushBy = 'flush' }: VerbsClusterOptions,
+  cannotFlush: string | undefined,
+): DurabilityUsed {
+  if (flushBy === 'read') return { mode: durability, flushedBy: 'READ' };
+  if (cannotFlush === undefined) return { mode: durability, flushedBy: 'FLUSH' };
+  const because = `${cannotFlush}; --flush-by read declares that a READ does it here`;
+  return { mode: 'assumed', flushedBy: 'READ', because };
 }

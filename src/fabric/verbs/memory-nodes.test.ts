@@ -45,7 +45,7 @@ describe.skipIf(absent !== undefined)(
       const sizeBytes = (2 << 20) + 4096;
       expect(await prepare({ name: 'data', medium: 'dram', sizeBytes })).toEqual({
         device: 'fake0',
-        persistent: true,
+        cannotFlush: undefined,
       });
       expect(memory.subarray(0, sizeBytes).every((byte) => byte === 0)).toBe(true);
       expect(memory.subarray(sizeBytes).every((byte) => byte === 7)).toBe(true);
@@ -55,7 +55,7 @@ describe.skipIf(absent !== undefined)(
 
     test('memory that forgets is refused where pm is needed', async () => {
       const region = { name: 'log', medium: 'pm', sizeBytes: 4096 } as const;
-      expect((await prepare(region)).persistent).toBe(true);
+      expect((await prepare(region)).cannotFlush).toBeUndefined();
       await expect(prepare({ ...region, name: 'data' })).rejects.toMatchObject({
         code: 'FARSIDE_USAGE',
         message: expect.stringMatching(

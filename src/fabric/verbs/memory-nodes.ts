@@ -12,8 +12,8 @@ import { checkRegions } from './targets.ts';
 export interface PreparedMemory {
   /** The device that leads to the memory nodes. */
   readonly device: string;
-  /** Whether a FLUSH makes durable what lies in every region of medium pm. */
-  readonly persistent: boolean;
+  /** Why a FLUSH does not do for all regions what durability asks of it; undefined where it does. */
+  readonly cannotFlush: string | undefined;
 }
 
 const chunkBytes = 1 << 20;
@@ -45,8 +45,7 @@ export async function prepareMemory(
             `${prepared.device}: give addresses of one network`,
         );
       }
-      const persistent = one.persistent && (prepared?.persistent ?? true);
-      prepared = { device: one.device, persistent };
+      prepared = { device: one.device, cannotFlush: prepared?.cannotFlush ?? one.cannotFlush };
     }
     if (prepared === undefined) {
       throw new FarsideError('FARSIDE_USAGE', 'fabric verbs needs at least one memory node');
@@ -82,16 +81,30 @@ async function prepareNode(
     regions.forEach((region, i) => {
       opened.zero(region, node.regions[i]?.sizeBytes ?? 0);
     });
-    const persistent =
-      opened.canFlush &&
-      node.regions.every(({ medium }, i) => medium !== 'pm' || regions[i]?.flush === 'persistent');
     connected.close();
-    return { device: opened.device, persistent };
+    const cannotFlush = opened.canFlush
+      ? unflushed(node, regions, where)
+      : `device ${opened.device} has no FLUSH`;
+    return { device: opened.device, cannotFlush };
   } catch (error) {
     throw deviceError(error, where);
   } finally {
     session?.close();
   }
+}
+
+/** What lies in `pm` must become durable, and nothing of `dram` more than visible. */
+function unflushed(
+  node: ClusterNode,
+  regions: readonly RegionDescriptor[],
+  where: string,
+): string | undefined {
+  const index = node.regions.findIndex(({ medium }, i) => {
+    const reach = regions[i]?.flush;
+    return medium === 'pm' ? reach !== 'persistent' : reach === 'none';
+  });
+  const region = node.regions[index];
+  return region && `a FLUSH does not make region ${region.name} of ${where} durable`;
 }
 
 /** One queue pair to one memory node, used by one verb at a time. */

@@ -21,6 +21,8 @@ export interface NodeInput extends ProviderOption {
   /** Of a process that may be started anew: keeps its regions of medium pm. */
   readonly keptIn: string | undefined;
   readonly flushBy: 'flush' | 'read';
+  /** To each node, shared by the root programs; undefined: each has its own. */
+  readonly queuePairs: number | undefined;
   readonly seed: number;
   readonly durability: Durability;
   readonly verbBoundNs: number;

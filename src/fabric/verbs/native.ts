@@ -199,8 +199,16 @@ export interface IdQuery {
 
 /** Controls of the fake device. */
 export interface FakeControls {
-  /** `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. */
-  fakeConfigure(options: { maxInlineData?: number; execute?: boolean; activeMtu?: number }): void;
+  /**
+   * `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. `flush: false`: a device that has none, for what
+   * is opened and registered from then on.
+   */
+  fakeConfigure(options: {
+    maxInlineData?: number;
+    execute?: boolean;
+    activeMtu?: number;
+    flush?: boolean;
+  }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */
   fakeFault(
     qp: Qp,
@@ -209,7 +217,7 @@ export interface FakeControls {
   fakeHold(qp: Qp): void;
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
-  fakePowerLoss(mr: Mr, seed: number): { unflushedWords: number; lostWords: number };
+  fakePowerLoss(rkey: number, seed: number): { unflushedWords: number; lostWords: number };
   fakeCounters(): {
     posts: number;
     works: number;
@@ -217,6 +225,8 @@ export interface FakeControls {
     regions: number;
     /** CPU time of the thread that serves wires to other processes. */
     wireCpuMicroseconds: number;
+    /** Of the connection manager. */
+    ids: number;
   };
 }
 

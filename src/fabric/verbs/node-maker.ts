@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Durability } from '../../core/context.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { JobModule, NodeProcess } from '../job.ts';
 import { errorBetween } from './clock-offset.ts';
@@ -21,6 +22,7 @@ export type CommonInput = Pick<
   | 'provider'
   | 'incarnationBase'
   | 'flushBy'
+  | 'queuePairs'
   | 'seed'
   | 'durability'
   | 'verbBoundNs'
@@ -33,7 +35,7 @@ export class NodeMaker {
   readonly #job: JobModule;
   readonly #control: SharedArrayBuffer;
   readonly #rendezvous: Rendezvous | undefined;
-  readonly #common: CommonInput;
+  #common: CommonInput;
   /** By node id. */
   readonly #members = new Map<number, Member>();
   #device: string | undefined;
@@ -64,8 +66,9 @@ export class NodeMaker {
     }
   }
 
-  /** How nodes reach the memory. */
-  reach(device: string, memoryAt: Destination): void {
+  /** How nodes reach the memory, and how durable it is there. */
+  reach(device: string, memoryAt: Destination, durability: Durability): void {
+    this.#common = { ...this.#common, durability };
     this.#device = device;
     this.#memoryAt = memoryAt;
   }

@@ -41,6 +41,8 @@ export interface VerbsNodeOptions {
   readonly verbBoundNs: number;
   /** The node's own regions. */
   readonly own: ArrayBufferLike;
+  /** To each node, shared by the root programs; undefined: each program has its own. */
+  readonly queuePairs: number | undefined;
   /** Makes what carries verbs, which calls back with those that have their outcome. */
   readonly carrier: (completed: (verb: Verb<unknown>) => void) => Carrier;
   /** Ends an incarnation (a number of `NodeContext.incarnation`) at a node. */
@@ -63,6 +65,8 @@ export class VerbsNode implements NodeRuntime {
   readonly #ready = new TaskQueue();
   readonly #waiters = new Waiters<VerbsTask>(this.background, (task) => this.#woken(task));
   #opening: Promise<void>[] | undefined = [];
+  readonly #shared: VerbsTask['endpoints'][] = [];
+  #roots = 0;
   #failure: unknown;
   #foreground = 0;
   #current = this.background;
@@ -89,11 +93,26 @@ export class VerbsNode implements NodeRuntime {
   start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
     const counters = options.counters ?? (background ? this.background : new Counters());
-    const task = this.#add(program, label, daemon, counters);
+    const task = this.#add(program, label, daemon, counters, this.#endpointsForNext());
     if (this.#opening === undefined) return;
     const { node } = this.#options;
     for (const { id } of this.#map.withRole('memory')) this.#connect(task, id);
     for (const peer of this.#map.mailboxPeers(node)) this.#connect(task, peer.node);
+  }
+
+  /**
+   * Queue pairs of the next root program: its own, or in turn those of one before. Sharing adds order and
+   * takes none away; a queue pair that breaks, or is made anew, does so for all that share it. A program that
+   * is started later gets a new one.
+   */
+  #endpointsForNext(): VerbsTask['endpoints'] {
+    const { queuePairs } = this.#options;
+    if (queuePairs === undefined) return [];
+    const endpoints = (this.#shared[this.#roots++ % queuePairs] ??= []);
+    for (const [node, endpoint] of endpoints.entries()) {
+      if (endpoint?.state === 'broken') endpoints[node] = undefined;
+    }
+    return endpoints;
   }
 
   /** All queue pairs that were begun are there; rejects with what is in the way of the first. */

@@ -257,7 +257,7 @@ describe.skipIf(absent !== undefined)(`rings${absent === undefined ? '' : ` (${a
     ring.setWord(slot, slotWord.immediate, flushType.persistent, 0);
     ring.submit(slot);
     expect(drain(ring, 1)[0]?.status).toBe(0);
-    const { unflushedWords, lostWords } = native.fakePowerLoss(remoteMr, 42);
+    const { unflushedWords, lostWords } = native.fakePowerLoss(native.queryMr(remoteMr).rkey, 42);
     expect(unflushedWords).toBe(32);
     expect(lostWords).toBeGreaterThan(4);
     expect(lostWords).toBeLessThan(28);

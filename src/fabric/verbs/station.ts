@@ -3,6 +3,7 @@ import type { ClusterNode } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { chooseGid } from './gid.ts';
+import { threadLimits } from './limits.ts';
 import { MemoryServer } from './memory-server.ts';
 import type { CompChannel, Cq, Device, Native, Pd, ProviderOption, Qp } from './native.ts';
 import type { OwnMemory } from './own-memory.ts';
@@ -20,11 +21,7 @@ export interface StationOptions extends ProviderOption, ConnectionOptions {
   readonly messagesMax: number;
 }
 
-/** Verbs in flight of one thread; a queue pair has fewer. */
-const ringSlots = 1024;
-const sendsMax = 128;
 const cqeWished = 32_767;
-const stagingBytesMax = 64 << 20;
 
 /**
  * All that one compute node opens: a device, a ring with its completion queue, staging, and the listener by
@@ -57,8 +54,8 @@ export class Station {
       this.#channel = native.createCompChannel(this.#device);
       const { maxCqe } = native.queryDevice(this.#device);
       this.#cq = native.createCq(this.#device, Math.min(maxCqe, cqeWished), this.#channel);
-      this.ring = new VerbRing(native, this.#pd, this.#cq, ringSlots);
-      this.staging = new Staging(native, this.#pd, this.ring, stagingBytesMax);
+      this.ring = new VerbRing(native, this.#pd, this.#cq, threadLimits.ringVerbs);
+      this.staging = new Staging(native, this.#pd, this.ring, threadLimits.stagingBytes);
       this.hub = new CmHub(native, options);
       this.hub.watch();
       this.server = this.#serve(options);
@@ -79,7 +76,7 @@ export class Station {
     }
     const { flush, atomicWrite, inlineBytes } = this.capabilities;
     return this.#native.createQp(this.#pd, this.#cq, {
-      maxSendWr: sendsMax,
+      maxSendWr: threadLimits.sendQueueVerbs,
       maxInlineData: inlineBytes,
       flush,
       atomicWrite,

@@ -1,4 +1,4 @@
-import type { FaultKind } from '../../../sim/explore/index.ts';
+import type { FaultKind, Grain } from '../../../sim/explore/index.ts';
 import { faultKinds } from '../../../sim/explore/index.ts';
 import type { Durability } from '../../core/context.ts';
 import { FarsideError } from '../../core/errors.ts';
@@ -15,7 +15,9 @@ import {
   type Scenario,
 } from './scenario.ts';
 
-export type SchedulerName = 'random' | 'pct' | 'exhaustive';
+/** Those that draw. */
+export type DiceName = 'random' | 'pct' | 'slow';
+export type SchedulerName = DiceName | 'exhaustive';
 
 /** A scenario as a user gives it: what is left out depends on the system and the scheduler. */
 export interface ScenarioDraft {
@@ -36,12 +38,15 @@ export interface ScenarioDraft {
   readonly timing: 'asynchronous' | 'bounded' | undefined;
   readonly faults: string | undefined;
   readonly recovery: boolean;
+  readonly recoverers: number;
   readonly linearizable: boolean;
-  readonly everyEffect: boolean;
+  readonly grain: Grain | undefined;
+  readonly earlyTimers: number | undefined;
   readonly seed: number;
 }
 
 const smallest = { clients: 2, operations: 2, valueWords: 1 };
+const earlyTimers = 0;
 const usual = { clients: 3, operations: 4, valueWords: 2 };
 
 export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
@@ -55,7 +60,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
     spares: draft.spares,
     standbys: draft.standbys,
-    computeNodes: draft.computeNodes ?? clients.length,
+    computeNodes: draft.computeNodes ?? clients.length + (isExhaustive && repairs(draft) ? 1 : 0),
     replicas: draft.replicas,
     durability: draft.durability,
     timing: draft.timing ?? timingOf(system, draft.durability),
@@ -64,10 +69,17 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     clients,
     faults: parseFaults(draft.faults ?? 'crash'),
     recovery: draft.recovery,
+    recoverers: draft.recoverers,
     linearizable: draft.linearizable,
-    grain: isExhaustive && !draft.everyEffect ? 'waits' : 'effects',
+    grain: draft.grain ?? (isExhaustive ? 'turns' : 'effects'),
+    ...(isExhaustive ? { earlyTimers: draft.earlyTimers ?? earlyTimers } : {}),
     seed: draft.seed,
   };
+}
+
+/** A node of its own repairs what others left: on one that has a client, the two would take turns. */
+function repairs({ recovery, faults }: ScenarioDraft): boolean {
+  return recovery && (faults ?? 'crash').includes('crash');
 }
 
 /** Servers default to a dozen handlers, of which two clients keep two busy. */
@@ -104,7 +116,7 @@ function clientsOf(
   });
 }
 
-/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. */
+/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can be. */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
   return text.split(',').map((word) => {

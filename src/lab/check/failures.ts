@@ -1,8 +1,41 @@
 import type { FaultMenuEntry } from '../../../sim/explore/index.ts';
 import type { Program } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest.ts';
+import type { ClusterMap, Role } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { SystemNode, SystemServer } from '../../systems/system.ts';
+import { isLasting } from '../engine/fault-book.ts';
 import type { Session } from './session.ts';
+
+/** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
+const rolesOf: Readonly<Record<'crash' | 'restart' | 'lose', readonly Role[]>> = {
+  crash: ['compute', 'coordinator', 'metadata'],
+  restart: ['memory', 'coordinator', 'metadata'],
+  lose: ['memory'],
+};
+
+/** Whom a fault of a scenario may befall; FARSIDE_USAGE where it names a node that it cannot. */
+export function victimsOf(
+  cluster: ClusterMap,
+  kind: 'crash' | 'restart' | 'lose',
+  name: string | undefined,
+): number[] {
+  const roles = rolesOf[kind];
+  const [usual] = roles;
+  if (name === undefined) return cluster.withRole(usual as Role).map(({ id }) => id);
+  const able = cluster.nodes.filter(({ role }) => roles.includes(role));
+  const victim = able.find((node) => node.name === name);
+  if (victim !== undefined) return [victim.id];
+  const names = able.map((node) => node.name);
+  throw new FarsideError(
+    'FARSIDE_USAGE',
+    `--faults ${kind}@${name}: no such node can ${verbs[kind]}${didYouMean(name, names)} ` +
+      `(there are ${names.join(', ')})`,
+  );
+}
+
+const verbs = { crash: 'crash', restart: 'restart', lose: 'be lost' } as const;
 
 /** What whoever watches the cluster does when something fails: tells the survivors. */
 export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): void {
@@ -15,29 +48,34 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
     case 'pause':
       return;
     case 'restart':
-      repair(session, { kind: 'memoryRestarted', node });
+      if (stage.cluster.node(node).role === 'memory') {
+        repair(session, { kind: 'memoryRestarted', node });
+      } else replaceServer(session, node, node);
       return;
     case 'lose': {
       const spare = stage.cluster.withRole('memory')[stage.scenario.memoryNodes]?.id;
       repair(session, { kind: 'memoryLost', node, spare });
       return;
     }
-    case 'crash': {
-      const { incarnation } = world.node(node);
+    case 'crash':
       if (stage.cluster.node(node).role === 'compute') {
-        repair(session, { kind: 'computeLost', node, incarnation });
-      } else replaceServer(session, node, incarnation);
-    }
+        repair(session, { kind: 'computeLost', node, incarnation: world.node(node).incarnation });
+      } else {
+        const standbys = stage.cluster.withRole('standby');
+        const free = standbys.find(({ id }) => session.servers[id] === undefined);
+        replaceServer(session, node, free?.id ?? node);
+      }
   }
 }
 
 /**
- * One survivor repairs what a compute node left, all of them what a memory node lost, and every server
- * is told. Where nobody can, the run goes on without: then only
- * safety among the survivors is checked.
+ * Survivors repair what a compute node left, as many as the scenario says, those without clients first; all
+ * of them what a memory node lost; and every server is told. Where nobody can, the run goes on without: then
+ * only safety among the survivors is checked.
  */
 function repair(session: Session, fault: Fault): void {
-  const { world, systemNodes, servers } = session;
+  const { world, stage, systemNodes, servers } = session;
+  if (isLasting(fault)) session.lasting.push(fault);
   const isCompute = fault.kind === 'computeLost';
   let told = 0;
   const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
@@ -46,7 +84,10 @@ function repair(session: Session, fault: Fault): void {
     world.start(id, session.label(id, 'recovery'), recovery(who, fault));
   };
   // Of a memory node that is new or gone, every compute node has to know.
-  const nodes = isCompute ? session.survivors.slice(0, 1) : session.survivors;
+  const { survivors } = session;
+  const idle = survivors.filter((id) => !session.hasClient(id));
+  const first = [...idle, ...survivors.filter((id) => session.hasClient(id))];
+  const nodes = isCompute ? first.slice(0, stage.scenario.recoverers) : survivors;
   for (const id of nodes) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
   if (told === 0) session.unrepaired++;
@@ -57,8 +98,9 @@ function* recovery(who: SystemNode | SystemServer, fault: Fault): Program<void> 
 }
 
 /** A standby takes over, or the same node after a restart; every compute node is told which. */
-function replaceServer(session: Session, node: number, incarnation: number): void {
+function replaceServer(session: Session, node: number, successor: number): void {
   const { world, stage, systemNodes } = session;
+  const { incarnation } = world.node(node);
   const { system, config, cluster } = stage;
   if (system.takeOver === undefined) {
     session.unrepaired++;
@@ -66,15 +108,15 @@ function replaceServer(session: Session, node: number, incarnation: number): voi
   }
   const { role } = cluster.node(node);
   const index = cluster.withRole(role).findIndex(({ id }) => id === node);
-  const free = cluster.withRole('standby').find(({ id }) => session.servers[id] === undefined);
-  const successor = free?.id ?? node;
   // A standby has been up all the time; a server that crashed starts anew.
   if (!world.node(successor).up) world.openNode(successor);
   const fault: Fault = { kind: 'serverLost', node, incarnation, successor };
-  session.startServer(
-    successor,
-    system.takeOver(session.siteOf(successor), config, role, index, fault),
-  );
+  const server = system.takeOver(session.siteOf(successor), config, role, index, fault);
+  session.startServer(successor, server);
+  // Its predecessor may not have lived to write them down: it would wait for a lost memory node for ever.
+  for (const lasting of session.lasting) {
+    world.start(successor, session.label(successor, 'recovery'), recovery(server, lasting));
+  }
   for (const [id, opened] of systemNodes.entries()) {
     if (opened?.recover === undefined || !world.node(id).up) continue;
     world.start(id, session.label(id, 'recovery'), recovery(opened, fault));

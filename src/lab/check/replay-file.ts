@@ -22,8 +22,10 @@ const scenarioSchema = z.strictObject({
   clients: z.array(z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count }))),
   faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
   recovery: z.boolean(),
+  recoverers: count,
   linearizable: z.boolean(),
-  grain: z.enum(['effects', 'waits']),
+  grain: z.enum(['effects', 'waits', 'turns']),
+  earlyTimers: count.optional(),
   seed: z.number().int(),
 });
 

@@ -1,4 +1,5 @@
 import { type CarriedError, carry, ProgressCell } from '../engine/hooks.ts';
+import type { DiceName } from './draft.ts';
 import type { Scenario } from './scenario.ts';
 import { type Findings, type SearchHooks, searchAll, searchByDice } from './search.ts';
 import { openStage } from './stage.ts';
@@ -7,7 +8,7 @@ export type CheckTask = {
   readonly scenario: Scenario;
   readonly progress: SharedArrayBuffer;
 } & (
-  | { readonly scheduler: 'random' | 'pct'; readonly first: number; readonly count: number }
+  | { readonly scheduler: DiceName; readonly first: number; readonly count: number }
   | { readonly scheduler: 'exhaustive'; readonly statesMax: number }
 );
 
@@ -15,6 +16,8 @@ export type CheckAnswer = { readonly findings: Findings } | { readonly error: Ca
 
 /** What a thread of the pool does with one task: part of a search, in an isolate of its own. */
 export async function work(task: CheckTask): Promise<CheckAnswer> {
+  // Operations that give up, a few in each schedule, throw; nobody looks where from.
+  Error.stackTraceLimit = 0;
   try {
     const cell = new ProgressCell(task.progress);
     const hooks: SearchHooks = {

@@ -1,4 +1,4 @@
-import type { FaultKind } from '../../../sim/explore/index.ts';
+import type { FaultKind, Grain } from '../../../sim/explore/index.ts';
 import type { Durability } from '../../core/context.ts';
 import { assert } from '../../core/errors.ts';
 import type { StoreShape } from '../../systems/system.ts';
@@ -34,10 +34,17 @@ export interface Scenario {
   readonly faults: readonly FaultSpec[];
   /** Survivors are told of faults, and repair; else only safety among them can be checked. */
   readonly recovery: boolean;
+  /** How many survivors repair what a lost compute node left, all at once. */
+  readonly recoverers: number;
   /** Gets must be fresh, even where the system does not promise it. */
   readonly linearizable: boolean;
-  /** Whether programs of one node may overtake each other at each effect, or where they wait. */
-  readonly grain: 'effects' | 'waits';
+  /** Where programs of one node may overtake each other. */
+  readonly grain: Grain;
+  /**
+   * Of exhaustive search: timers that fire, in one schedule, while anything else could happen; absent: any
+   * number. Those that nothing else could precede are not counted.
+   */
+  readonly earlyTimers?: number;
   /** Decides the dice of the system's own programs (back-off, choice of handler). */
   readonly seed: number;
 }
@@ -53,6 +60,8 @@ export interface FaultSpec {
 export const pauseNs = 10_000_000;
 export const verbBoundNs = 1000;
 export const keyBytes = 8;
+/** So that a recovery which scans the store has little to read. */
+const slotsPerClaim = 4;
 
 /** `put0 get0` or `put get`: operations of one client, with the key's index where it is not 0. */
 export function parseOperations(text: string): ClientOperation[] {
@@ -91,6 +100,7 @@ export function shapeOf(scenario: Scenario): StoreShape {
     valueBytesMax: valueWords * 8,
     valueBytesMean: valueWords * 8,
     medium: 'pm',
+    slotsPerClaim,
     memoryBytes: undefined,
   };
 }

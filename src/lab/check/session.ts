@@ -1,7 +1,9 @@
 import {
   boundaryNs,
   type ChoiceRules,
+  choiceKind,
   type FaultMenuEntry,
+  kindOf,
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
@@ -9,8 +11,9 @@ import { absent, type HistoryRecorder, operationAt, torn } from '../../check/his
 import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
+import type { Fault } from '../../systems/recovery.ts';
 import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/system.ts';
-import { tellOfFault } from './failures.ts';
+import { tellOfFault, victimsOf } from './failures.ts';
 import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import { decodeValue, encodeValue, loadedValue, writtenValue } from './values.ts';
@@ -39,6 +42,8 @@ export class Session {
   readonly defects: Defect[] = [];
   /** Steps before which operations began and after which they ended, by row; for diagrams. */
   readonly endedAtStep: number[] = [];
+  /** What a server that begins later has to be told. */
+  readonly lasting: Fault[] = [];
   /** Faults that no survivor could be told to repair. */
   unrepaired = 0;
   #endedOperations = 0;
@@ -92,15 +97,20 @@ export class Session {
     return { context: this.world.node(id).context, cluster, shape };
   }
 
-  /** Runs everything that does not wait for a timer, until nothing is left; then timers, until `until`. */
+  /**
+   * Runs everything that does not wait for a timer, until nothing is left; then timers, until `until`. Of
+   * those, whoever sleeps longest comes first: a get that looks again and again for a memory node would
+   * else keep the program asleep for ever that waits to find the node there.
+   */
   runQuietly(until: () => boolean): boolean {
     for (let steps = 0; steps < quietStepsMax; steps++) {
       if (this.world.failure !== undefined) return false;
-      const choices = this.world.choices().filter((choice) => choice % 8 !== 3);
-      const urgent = choices.find((choice) => choice % 8 !== 2) ?? choices[0];
-      if (until() && (urgent === undefined || urgent % 8 === 2)) return true;
-      if (urgent === undefined) return until();
-      this.world.take(urgent);
+      if (this.world.takeUsual()) continue;
+      if (until()) return true;
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
+      const next = this.world.longestAsleep(wakes);
+      if (next === undefined) return false;
+      this.world.take(next);
     }
     return false;
   }
@@ -112,7 +122,7 @@ export class Session {
   settle(): void {
     for (let round = 0; round < settleRounds; round++) {
       if (!this.runQuietly(() => true)) return;
-      const wakes = this.world.choices().filter((choice) => choice % 8 === 2);
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
       if (wakes.length === 0) return;
       for (const wake of wakes) {
         // An earlier one's end may have ended this one's wait.
@@ -128,6 +138,13 @@ export class Session {
       .withRole('compute')
       .filter(({ id }) => this.world.node(id).up)
       .map(({ id }) => id);
+  }
+
+  /** Whether a client of the scenario runs there. */
+  hasClient(id: number): boolean {
+    const { cluster, scenario } = this.stage;
+    const index = cluster.withRole('compute').findIndex((node) => node.id === id);
+    return index >= 0 && index < scenario.clients.length;
   }
 
   #openServers(): void {
@@ -173,6 +190,7 @@ export class Session {
   #load(): void {
     const { keys, cluster, scenario } = this.stage;
     for (const [i, { id }] of cluster.withRole('compute').entries()) {
+      if (!this.hasClient(id)) continue;
       const client = this.clientOn(id);
       this.world.start(id, 'load', this.#loadOn(client, i, keys));
       if (this.runQuietly(() => this.world.foreground === 0)) continue;
@@ -205,19 +223,12 @@ export class Session {
   }
 
   #offerFaults(): void {
-    const { cluster, scenario } = this.stage;
-    for (const { kind, count, node } of scenario.faults) {
+    for (const { kind, count, node } of this.stage.scenario.faults) {
       const budget = { left: count };
-      const memory = kind === 'restart' || kind === 'lose';
-      const candidates = kind === 'pause' ? [] : cluster.nodes;
-      if (kind === 'pause') {
-        this.world.menu.push({ kind, node: -1, durationNs: pauseNs, budget });
-      }
-      for (const { id, name, role } of candidates) {
-        if (role === 'standby' || (role === 'memory') !== memory) continue;
-        if (node === undefined ? role !== (memory ? 'memory' : 'compute') : name !== node) continue;
-        this.world.menu.push({ kind, node: id, durationNs: 0, budget });
-      }
+      const victims = kind === 'pause' ? [-1] : victimsOf(this.stage.cluster, kind, node);
+      const durationNs = kind === 'pause' ? pauseNs : 0;
+      for (const victim of victims)
+        this.world.menu.push({ kind, node: victim, durationNs, budget });
     }
   }
 

@@ -6,6 +6,7 @@ import type { ClusterMap } from '../../memory/cluster.ts';
 import { assembleCluster } from '../../systems/assemble.ts';
 import type { StoreShape, System } from '../../systems/system.ts';
 import { loadSystem } from '../engine/prepare.ts';
+import { victimsOf } from './failures.ts';
 import { type Scenario, shapeOf } from './scenario.ts';
 
 /** What all schedules of one scenario share: made once, used for every one. */
@@ -38,10 +39,14 @@ export async function openStage(scenario: Scenario): Promise<Stage> {
   return stageOf(scenario, system);
 }
 
+/** FARSIDE_USAGE where a fault names a node that it cannot befall. */
 export function stageOf(scenario: Scenario, system: System): Stage {
   const shape = shapeOf(scenario);
   const config = system.configure(scenario.settings, shape);
   const cluster = assembleCluster(system, shape, config);
+  for (const { kind, node } of scenario.faults) {
+    if (kind !== 'pause') victimsOf(cluster, kind, node);
+  }
   return {
     scenario,
     system,

@@ -1,5 +1,6 @@
 import { Counters } from '../../core/counters.ts';
 import { FarsideError } from '../../core/errors.ts';
+import type { DurabilityUsed } from '../../fabric/job.ts';
 import type { SystemStatistics } from '../../systems/system.ts';
 import { costOf } from '../cost.ts';
 import { type KindSums, operationResult } from '../driver/recorder.ts';
@@ -11,7 +12,7 @@ import type {
   RunResult,
   Volume,
 } from '../result.ts';
-import { parametersOf } from '../spec.ts';
+import { parametersOf, type RunSpec } from '../spec.ts';
 import { type FullLoadPart, fullLoadOpsPerS } from './full-load.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -39,6 +40,8 @@ export interface FabricFacts {
   readonly faults: FaultsResult | undefined;
   readonly processes?: RunResult['processes'];
   readonly memoryNodes?: RunResult['memoryNodes'];
+  /** Where a fabric may do less than it was asked for. */
+  readonly durability: DurabilityUsed | undefined;
 }
 
 /**
@@ -62,7 +65,7 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     system: system.name,
     fabric: spec.fabric,
     profile: spec.fabric === 'sim' ? spec.profile : undefined,
-    durability: spec.durability,
+    ...durabilityOf(spec, facts.durability),
     workload: prepared.workload.name,
     seed: spec.seed,
     point: spec.point,
@@ -91,6 +94,18 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     verbs: facts.verbs,
     wallClockNs: facts.wallClockNs,
     skippedLines: Math.max(0, ...parts.map((part) => part.skippedLines)),
+  };
+}
+
+function durabilityOf(
+  { durability }: RunSpec,
+  used: DurabilityUsed = { mode: durability, flushedBy: 'FLUSH' },
+): Pick<RunResult, 'durability' | 'flushedBy' | 'durabilityBecause'> {
+  const isLess = used.mode !== durability;
+  return {
+    durability: used.mode,
+    flushedBy: used.mode === 'flush' ? used.flushedBy : undefined,
+    durabilityBecause: isLess ? used.because : undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import {
   Spawn,
   settle,
   sleep,
-  Verb,
+  type Verb,
   verbStatus,
   wait,
 } from '../../core/effect.ts';
@@ -189,7 +189,8 @@ export class NodeWatch implements NodeRuntime {
     if (message === undefined) return;
     const send = (posted: readonly Verb<unknown>[], attempt: number): Program => {
       const again = (failed: readonly Verb<unknown>[]): void => {
-        if (attempt < resendsMax) this.#background(send(failed.map(copyOf), attempt + 1), 'resend');
+        const copies = failed.map((verb) => verb.copy());
+        if (attempt < resendsMax) this.#background(send(copies, attempt + 1), 'resend');
       };
       return sending(posted, attempt, () => hub.isWanted(message), again);
     };
@@ -244,10 +245,6 @@ function* sending(
     yield* settle(...verbs);
   }
   if (verbs.some(hasFailed) && isWanted()) again(verbs);
-}
-
-function copyOf({ op, address, lengthBytes, buffer, operand, compare }: Verb<unknown>): Verb {
-  return new Verb(op, address, lengthBytes, buffer, operand, compare, false);
 }
 
 /** A program, and how it is faring. */

@@ -161,7 +161,7 @@ export class RealFaults {
         this.#later(action.restartAfterNs, () => {
           void this.#restart(node, (notesBefore) => ({ kind: 'again', done, notesBefore }));
         });
-      }
+      } else this.board.post({ kind: 'disconnect', node });
       this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
     }
     this.board.changePending(-1);

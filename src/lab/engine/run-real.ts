@@ -58,6 +58,7 @@ export async function runReal(
     if (memories !== undefined) writeHistory(spec, memories.history());
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
+      durability: fabric.durabilityUsed,
       eventHash: undefined,
       faults: faults?.result(parts.flatMap((part) => part.faults ?? [])),
       verbs: parts.reduce((total, part) => total + part.verbs, 0),

@@ -58,6 +58,7 @@ export async function runSim(prepared: Prepared, hooks: RunHooks): Promise<RunRe
     if (log !== undefined) writeHistory(spec, log.recorder.history());
     return collect(prepared, measured.parts, {
       ...measured,
+      durability: undefined,
       faults: faults?.result(),
       eventHash: sim.eventHash,
       verbs: sim.verbs,

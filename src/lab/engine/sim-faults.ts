@@ -155,6 +155,7 @@ export class SimFaults {
     }
     const { restartAfterNs } = action;
     if (restartAfterNs !== undefined) this.#later(restartAfterNs, () => this.#restart(node));
+    else this.#disconnect(node, incarnation);
     this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
   }
 
@@ -188,7 +189,7 @@ export class SimFaults {
     this.#tellLater(index, afterNs, () => ({ ...lost, successor }));
   }
 
-  /** No clients' ring to a server that is gone will ever have room again. */
+  /** No ring to a node that is gone will ever have room again. */
   #disconnect(node: number, incarnation: number): void {
     if (this.#sim.incarnation(node) !== incarnation) return;
     for (const [id, { context }] of this.#watches) if (id !== node) context.hub.disconnect(node);

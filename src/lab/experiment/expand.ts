@@ -187,6 +187,8 @@ function clusterSpec(settings: ByPath): ClusterSpec {
   const processes = chosenValue(settings, 'cluster.processes') as boolean;
   const joinTimeoutNs = chosenValue(settings, 'cluster.joinTimeout') as number | undefined;
   const joins = processes || listen !== undefined;
+  const queuePairs = chosenValue(settings, 'cluster.queuePairs') as number | undefined;
+  const flushBy = chosenValue(settings, 'cluster.flushBy') as ClusterSpec['flushBy'];
   return {
     computeNodes: number('computeNodes'),
     clients: number('clients'),
@@ -196,6 +198,8 @@ function clusterSpec(settings: ByPath): ClusterSpec {
     ...(processes ? { processes } : {}),
     ...(listen === undefined ? {} : { listen }),
     ...(joins ? { joinTimeoutNs: joinTimeoutNs ?? joinTimeoutNsDefault } : {}),
+    ...(queuePairs === undefined ? {} : { queuePairs }),
+    ...(flushBy === undefined ? {} : { flushBy }),
     spares: number('spares'),
     standbys: number('standbys'),
     replicas: number('replicas'),

@@ -42,6 +42,8 @@ const rules: readonly Rule[] = [
   { path: 'cluster.processes', idleBecause: (all) => withoutVerbs(all) ?? besideListen(all) },
   { path: 'cluster.listen', idleBecause: withoutVerbs },
   { path: 'cluster.joinTimeout', idleBecause: withoutJoining },
+  { path: 'cluster.queuePairs', idleBecause: withoutVerbs },
+  { path: 'cluster.flushBy', idleBecause: (all) => withoutVerbs(all) ?? withoutFlush(all) },
   {
     path: 'phases.target',
     idleBecause: (all) => {
@@ -99,9 +101,19 @@ function withoutVerbs(all: Settings): Idle | undefined {
   const fabric = all.get('fabric');
   if (fabric === undefined || fabric.values.includes('verbs')) return undefined;
   return {
-    because: `with fabric ${fabric.values.join(' and ')}: its memory nodes are in this process`,
+    because: `with fabric ${fabric.values.join(' and ')}: it is for RDMA`,
     culprit: fabric,
     next: 'leave it out, or add --fabric verbs',
+  };
+}
+
+function withoutFlush(all: Settings): Idle | undefined {
+  const durability = all.get('durability');
+  if (durability?.values.includes('flush')) return undefined;
+  return {
+    because: 'in durability assumed: nothing is flushed there',
+    culprit: durability,
+    next: 'leave it out, or add --durability flush',
   };
 }
 

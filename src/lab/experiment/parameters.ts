@@ -84,6 +84,23 @@ const cluster: readonly Parameter[] = [
     summary: 'how long to wait until all nodes have joined',
   },
   {
+    path: 'cluster.queuePairs',
+    flag: 'queue-pairs',
+    kind: count(1, 4096),
+    otherwise:
+      'one for each operation that a node keeps in flight, and for each background program',
+    summary: 'verbs only: queue pairs from each node to each node that it sends verbs to',
+  },
+  {
+    path: 'cluster.flushBy',
+    flag: 'flush-by',
+    kind: { type: 'choice', choices: ['flush', 'read'] },
+    otherwise:
+      'flush; without it in device, kernel and libibverbs the run is in durability assumed',
+    summary:
+      'verbs only: read declares that a READ after WRITEs makes them durable on this platform',
+  },
+  {
     path: 'cluster.spares',
     flag: 'spares',
     kind: count(0, 1024),

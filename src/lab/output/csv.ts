@@ -26,6 +26,7 @@ function runCells(result: ExperimentResult, run: RunResult): Record<string, Cell
     fabric: run.fabric,
     profile: run.profile,
     durability: run.durability,
+    flushedBy: run.flushedBy,
     workload: run.workload,
     seed: run.seed,
   };

@@ -86,7 +86,12 @@ const runResult = z.strictObject({
   system: z.string(),
   fabric: z.string(),
   profile: z.string().optional().describe('cost model; absent where time is real'),
-  durability: z.string(),
+  durability: z.string().describe('what the run was in, which may be less than was asked for'),
+  flushedBy: z.enum(['FLUSH', 'READ']).optional().describe('absent in durability assumed'),
+  durabilityBecause: z
+    .string()
+    .optional()
+    .describe('absent where durability is what was asked for'),
   workload: z.string(),
   seed: z.int(),
   point: parameters.describe('the value of every axis at this point'),

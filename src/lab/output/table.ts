@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import CliTable3 from 'cli-table3';
-import type { ExperimentResult } from '../result.ts';
+import type { ExperimentResult, RunResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
@@ -60,8 +60,14 @@ export function describe(result: ExperimentResult): string[] {
     seeds.length === 1 ? `seed ${seeds[0]}` : `medians over seeds ${seeds.join(', ')}`;
   return [
     distinct((run) => run.workload),
-    `fabric ${fabric}; durability ${distinct((run) => run.durability)}; ${repetitions}`,
+    `fabric ${fabric}; durability ${distinct(durabilityText)}; ${repetitions}`,
   ];
+}
+
+/** `flush`, `flush by READ`, `assumed, not flush (why)`. */
+function durabilityText({ durability, flushedBy, durabilityBecause }: RunResult): string {
+  if (durabilityBecause !== undefined) return `${durability}, not flush (${durabilityBecause})`;
+  return flushedBy === 'READ' ? `${durability} by READ` : durability;
 }
 
 const frame: Partial<Record<CliTable3.CharName, string>> = {

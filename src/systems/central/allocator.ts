@@ -105,13 +105,22 @@ export class BufferAllocator {
     }
   }
 
-  /** Of the chunks that have a class: all buffers. */
-  *allBuffers(): Iterable<Address> {
+  /** Buffers that were taken and not given back. */
+  *usedBuffers(): Iterable<Address> {
+    for (const pool of this.#pools) yield* pool.used();
+  }
+
+  /** How many `freeBuffers` gives. */
+  get freeCount(): number {
+    let count = 0;
     for (const pool of this.#pools) {
-      for (const chunk of pool.openChunks()) {
-        for (const { address } of pool.buffersOf(chunk)) yield address;
-      }
+      for (const { capacity, used } of pool.openChunks()) count += capacity - used;
     }
+    return count;
+  }
+
+  isFree(address: Address): boolean {
+    return this.#poolOf(address).isFree(address);
   }
 
   /** The label that must reach the memory node before this buffer counts; undefined once it has. */

@@ -143,11 +143,29 @@ export class Coordinator {
    * Until no record of the entry can be whole on a memory node, or the entry has been flipped
    * again: then a record with a higher sequence number decides what such remains mean.
    */
-  *awaitSettled(entry: number, sequence: number): Program<void> {
+  awaitSettled(entry: number, sequence: number): Program<void> {
     const { table } = this;
+    return this.#awaitUntil(
+      entry,
+      () => table.unsettled[entry] === 0 || table.sequence[entry] !== sequence,
+    );
+  }
+
+  /**
+   * The same but for one record that is stale, the caller's own, and records that are on their way. Those
+   * are of operations that have not been answered, which may take effect.
+   */
+  awaitLastStale(entry: number, sequence: number): Program<void> {
+    const { table } = this;
+    return this.#awaitUntil(
+      entry,
+      () => table.stale[entry] === 1 || table.sequence[entry] !== sequence,
+    );
+  }
+
+  *#awaitUntil(entry: number, holds: () => boolean): Program<void> {
     let waitNs = waitFirstNs;
-    for (let tries = 0; table.unsettled[entry] !== 0; tries++) {
-      if (table.sequence[entry] !== sequence) return;
+    for (let tries = 0; !holds(); tries++) {
       if (tries >= waitsMax) {
         throw new FarsideError('FARSIDE_LIMIT', `records of entry ${entry} do not settle`);
       }
@@ -167,17 +185,9 @@ export class Coordinator {
     const { table } = this;
     table.pin(entry);
     try {
-      let waitNs = waitFirstNs;
-      for (let tries = 0; table.live[entry] === 0; tries++) {
-        if (table.sequence[entry] === 0 || table.unsettled[entry] === 0) return true;
-        if (tries >= waitsMax) {
-          throw new FarsideError('FARSIDE_LIMIT', `records of entry ${entry} do not settle`);
-        }
-        this.events.deleteWaits++;
-        yield* sleep(waitNs);
-        waitNs = Math.min(2 * waitNs, waitLastNs);
-      }
-      return false;
+      const isSettled = (): boolean => table.sequence[entry] === 0 || table.unsettled[entry] === 0;
+      yield* this.#awaitUntil(entry, () => table.live[entry] !== 0 || isSettled());
+      return table.live[entry] === 0;
     } finally {
       table.unpin(entry);
     }

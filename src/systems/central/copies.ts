@@ -116,8 +116,9 @@ export class Copies {
   }
 
   /** Remains are to be expected: until `retire` has run, a put may wait for their buffers. */
-  announce(remains: Remains): void {
-    this.retiring += remains.buffers.length;
+  announce({ entry, buffers }: Remains): void {
+    this.retiring += buffers.length;
+    (this.setting.table.stale[entry] as number)++;
   }
 
   /**
@@ -129,6 +130,7 @@ export class Copies {
     const { table } = this.setting;
     yield* this.invalidate(remains.entry, remains.buffers);
     this.retiring -= remains.buffers.length;
+    (table.stale[remains.entry] as number)--;
     (table.unsettled[remains.entry] as number)--;
     table.dropIfUnused(remains.entry);
   }
@@ -195,6 +197,7 @@ export class Copies {
     // Lost while the verb was under way.
     if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
     (table.unsettled[debt.entry] as number)++;
+    (table.stale[debt.entry] as number)++;
     this.#owed.push(debt);
     events.buffersOwed++;
   }
@@ -245,6 +248,7 @@ export class Copies {
     const { entry } = debt;
     if (entry === undefined) return;
     debt.entry = undefined;
+    (table.stale[entry] as number)--;
     (table.unsettled[entry] as number)--;
     table.dropIfUnused(entry);
   }

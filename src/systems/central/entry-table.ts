@@ -13,8 +13,9 @@ import { assert } from '../../core/errors.ts';
  *   - `pins`      operations that hold the entry's number,
  *   - `unsettled` records of the key that are, or may become, whole on memory nodes and are not the
  *                 committed one: of a put that has not flipped the map yet, or an old one that is
- *                 not invalid yet. A delete is acknowledged only when there are none (handler.ts
+ *                 not invalid yet. A delete is acknowledged only when there are none (writer.ts
  *                 says why).
+ *   - `stale`     those of them that nobody will commit any more: what is left is to make them invalid.
  */
 export class EntryTable {
   readonly capacity: number;
@@ -27,6 +28,7 @@ export class EntryTable {
   /** How often a copy of it has been moved since the last flip. */
   readonly moves: Uint16Array;
   readonly unsettled: Uint16Array;
+  readonly stale: Uint16Array;
   readonly #addresses: Float64Array;
   readonly #pins: Uint16Array;
   readonly #keys: (Uint8Array | undefined)[] = [];
@@ -46,6 +48,7 @@ export class EntryTable {
     this.recordBytes = new Uint32Array(capacity);
     this.moves = new Uint16Array(capacity);
     this.unsettled = new Uint16Array(capacity);
+    this.stale = new Uint16Array(capacity);
     this.#addresses = new Float64Array(capacity * replicas);
     this.#pins = new Uint16Array(capacity);
     this.#hashes = new Uint32Array(capacity);
@@ -158,7 +161,7 @@ export class EntryTable {
 
   /** Bytes of the columns and keys that entries in use occupy. */
   get bytes(): number {
-    const columns = 1 + 8 + 4 + 2 + 2 + 2 + 4 + 4 + 4 + 8 * this.replicas;
+    const columns = 1 + 8 + 4 + 2 + 2 + 2 + 2 + 4 + 4 + 4 + 8 * this.replicas;
     return this.entries * columns + this.#keyBytes;
   }
 }

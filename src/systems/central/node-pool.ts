@@ -146,6 +146,20 @@ export class NodePool {
     }
   }
 
+  *used(): Iterable<Address> {
+    for (const chunk of this.openChunks()) {
+      for (let i = 0; i < chunk.carved; i++) {
+        if (chunk.inUse[i] === 1) yield this.#addressOf(chunk, i);
+      }
+    }
+  }
+
+  /** Whether it is a buffer of a chunk with a class, and nobody uses it. */
+  isFree(address: Address): boolean {
+    const chunk = this.#chunks[Math.floor((address - this.#start) / chunkBytes)];
+    return chunk !== undefined && chunk.inUse[this.#bufferAt(chunk, address)] === 0;
+  }
+
   chunkAt(address: Address): Chunk {
     const chunk = this.#chunks[Math.floor((address - this.#start) / chunkBytes)];
     assert(

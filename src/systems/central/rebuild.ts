@@ -93,6 +93,22 @@ export function newest(found: Found, replicas: number): Contents {
   return new Contents(entries, found, 0);
 }
 
+/**
+ * In which order they are made invalid: of each key the oldest first. If the newest went first, and whoever
+ * does it stopped there, the next one would find an older record of a key, which an acknowledged put had
+ * overwritten.
+ */
+export function oldestFirst(records: readonly FoundRecord[]): FoundRecord[][] {
+  const sequences = new Map<string, Set<number>>();
+  const rounds: FoundRecord[][] = [];
+  for (const record of [...records].sort((a, b) => a.sequence - b.sequence)) {
+    const seen = sequences.get(record.key) ?? new Set();
+    sequences.set(record.key, seen.add(record.sequence));
+    (rounds[seen.size - 1] ??= []).push(record);
+  }
+  return rounds;
+}
+
 /** A record can stand twice on one node: a put whose first attempt failed elsewhere wrote it again. */
 function isOnOneOf(known: readonly FoundRecord[], record: FoundRecord): boolean {
   return known.some(({ address }) => nodeOf(address) === nodeOf(record.address));

@@ -25,8 +25,8 @@ import {
 } from './control.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { MapHalf, StoredMap } from './map-format.ts';
-import { type Contents, committed, newest } from './rebuild.ts';
-import { scan } from './scan.ts';
+import { type Contents, committed, newest, oldestFirst } from './rebuild.ts';
+import { type FoundRecord, scan } from './scan.ts';
 
 export type ServerLost = Extract<Fault, { readonly kind: 'serverLost' }>;
 
@@ -49,6 +49,9 @@ const claimTriesMax = 1000;
  *      put into a buffer that is free by now, and tears another's record.
  *    - The lost one is fenced at the clients, too. Fenced at memory nodes alone, it can still answer what
  *      its map alone knows: after a key was inserted under its successor, it says "no such key".
+ *    - The term counts that stands there after the fence. A CAS of the lost one may land between a look
+ *      before and the fence: then the term is its own, which no longer matters; who took it for that of
+ *      another who is quicker would stand down, and nobody would serve.
  *    - All words, always in one order: of two who try, the first to swap the first word wins, and the
  *      other stops there. If that memory node is lost in between, the slower one may win the second
  *      word, and then the faster one stops at it; both cannot own all that are left.
@@ -58,8 +61,8 @@ const claimTriesMax = 1000;
  * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key
  *    the whole record with the highest sequence number: every acknowledged put is found so, and no deleted
  *    key, since nobody says that a key is gone, or that he did nothing, before the records are gone.
- * 4. *Scrub*: every other whole record is made invalid, or a later standby could take it for a newer one
- *    when the key is gone.
+ * 4. *Scrub*: every other whole record is made invalid, the oldest of a key first, or a later standby could
+ *    take it for a newer one when the key is gone.
  * 5. The map is written down, copies that are missing are made anew, and requests are served.
  */
 export class TakeOver {
@@ -102,12 +105,16 @@ export class TakeOver {
     for (const lost of new Set([before.holder, this.#fault.incarnation])) {
       if (lost !== context.incarnation) yield* this.fenceOut(lost);
     }
-    const mine = { number: before.number + 1, holder: context.incarnation };
+    const ended = yield* this.#presentTerm();
+    if (ended === undefined) return undefined;
+    const isKnown = ended.number === before.number || ended.holder === this.#fault.incarnation;
+    if (!isKnown) return undefined;
+    const mine = { number: ended.number + 1, holder: context.incarnation };
     for (const node of this.coordinator.nodes.ids) {
       if (!(yield* this.claimAt(node, mine))) return undefined;
     }
     this.coordinator.term = mine.number;
-    return before;
+    return ended;
   }
 
   /** Which nodes have joined or left; one try, since one that answers is enough. */
@@ -182,15 +189,23 @@ export class TakeOver {
   }
 
   protected *scrub(contents: Contents): Program<void> {
-    const { nodes } = this.coordinator;
-    for (const node of nodes.present) {
-      const there = contents.unwanted.filter((record) => nodeOf(record.address) === node);
-      for (let first = 0; first < there.length; first += scrubbedAtOnce) {
-        const some = there.slice(first, first + scrubbedAtOnce);
-        const zero = (): Verb<unknown>[] =>
-          some.flatMap((record) => nodes.durable(writeWord(record.address, 0n)));
-        yield* nodes.surely(node, zero);
+    for (const round of oldestFirst(contents.unwanted)) {
+      for (const node of this.coordinator.nodes.present) {
+        yield* this.#scrubOn(
+          node,
+          round.filter((record) => nodeOf(record.address) === node),
+        );
       }
+    }
+  }
+
+  *#scrubOn(node: number, records: readonly FoundRecord[]): Program<void> {
+    const { nodes } = this.coordinator;
+    for (let first = 0; first < records.length; first += scrubbedAtOnce) {
+      const some = records.slice(first, first + scrubbedAtOnce);
+      const zero = (): Verb<unknown>[] =>
+        some.flatMap((record) => nodes.durable(writeWord(record.address, 0n)));
+      yield* nodes.surely(node, zero);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Address } from '../../core/address.ts';
 import { compute, type Program, sleep, spawn, VerbError } from '../../core/effect.ts';
-import { assert } from '../../core/errors.ts';
+import { assert, FarsideError } from '../../core/errors.ts';
 import { recordHead, sealRecord } from '../../core/record.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Remains } from './copies.ts';
@@ -29,6 +29,9 @@ const turnsMax = 2_000_000;
  *
  * - A delete is acknowledged when no whole record of the key is left on any memory node, committed or
  *   not. It need not leave a tombstone, which nobody could ever drop.
+ * - Of those records the committed one goes last. Were it gone first: a put of 2 over 1 is acknowledged, a
+ *   delete makes 2 invalid, the coordinator stops before the WRITE that makes 1 invalid has landed; the
+ *   standby finds 1, and 2 is lost, whatever the delete may have done.
  * - Nobody else says before that the key is gone, either ("absent" in coordinator.ts): a delete flips the
  *   map; a get finds no key; the coordinator stops before a put that the delete waits for has zeroed its
  *   record; the standby finds that record, and the key was gone and is back without an insert.
@@ -180,8 +183,10 @@ export class Writer {
     table.pin(entry);
     try {
       while (!(yield* this.coordinator.isAbsent(entry))) {
-        const sequence = yield* this.#lockAndFlip(entry);
-        if (sequence === undefined) continue;
+        const gone = yield* this.#lockAndFlip(entry);
+        if (gone === undefined) continue;
+        const sequence = table.sequence[entry] as number;
+        yield* this.#bury(gone, sequence);
         yield* this.awaitGone(entry, sequence);
         return true;
       }
@@ -191,8 +196,8 @@ export class Writer {
     }
   }
 
-  /** Undefined where another delete was first. */
-  *#lockAndFlip(entry: number): Program<number | undefined> {
+  /** Gives what was the committed record; undefined where another delete was first. */
+  *#lockAndFlip(entry: number): Program<Remains | undefined> {
     const { table, locks } = this.coordinator;
     yield* compute('lock');
     if (!locks.tryWrite(entry)) yield* locks.awaitWrite(entry);
@@ -203,19 +208,45 @@ export class Writer {
     }
   }
 
-  /**
-   * Under the write lock. The key is seen to be gone only when its record is invalid everywhere.
-   */
-  *#flipToDead(entry: number): Program<number> {
-    const { table, map } = this.coordinator;
-    const old = table.addresses(entry);
+  /** Under the write lock. Nobody says that the key is gone while what was its record is unsettled. */
+  *#flipToDead(entry: number): Program<Remains> {
+    const { table, map, copies } = this.coordinator;
+    const gone = { entry, buffers: table.addresses(entry) };
     const sequence = yield* map.nextSequence();
     yield* compute('update');
     const half = { sequence, recordBytes: 0, addresses: [], moves: 0 };
     yield* map.flip(entry, half);
-    yield* this.coordinator.copies.invalidate(entry, old);
+    (table.unsettled[entry] as number)++;
+    copies.announce(gone);
     this.#setEntry(entry, half);
-    return sequence;
+    return gone;
+  }
+
+  /** Makes a deleted record invalid, after all older ones of its key; if need be, long after the answer. */
+  *#bury(gone: Remains, sequence: number): Program<void> {
+    try {
+      yield* this.awaitOlder(gone.entry, sequence);
+    } catch (error) {
+      yield* spawn(this.#buryLater(gone, sequence), 'retire');
+      throw error;
+    }
+    yield* this.coordinator.copies.retire(gone);
+  }
+
+  *#buryLater(gone: Remains, sequence: number): Program<void> {
+    for (let isLast = false; !isLast; ) {
+      try {
+        yield* this.awaitOlder(gone.entry, sequence);
+        isLast = true;
+      } catch (error) {
+        if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_LIMIT') throw error;
+      }
+    }
+    yield* this.coordinator.copies.retire(gone);
+  }
+
+  protected *awaitOlder(entry: number, sequence: number): Program<void> {
+    yield* this.coordinator.awaitLastStale(entry, sequence);
   }
 
   #setEntry(entry: number, half: MapHalf): void {
@@ -236,6 +267,8 @@ export class Writer {
   /** Before the answer: ours must be gone, and what others have left of the key. */
   protected *refuse(refused: Remains): Program<void> {
     const { copies } = this.coordinator;
+    // What an attempt before this one has left is of the key, too, and would be waited for.
+    yield* this.tidyUp();
     copies.announce(refused);
     yield* copies.retire(refused);
     yield* this.coordinator.isAbsent(refused.entry);

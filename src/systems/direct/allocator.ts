@@ -162,7 +162,7 @@ export class SlotAllocator {
     this.#inUse.delete(`${primary} ${slot.slot}`);
     const free = this.#list(primary, sizeClass);
     free.push(slot);
-    if (free.length <= runSlots(sizeClass)) return undefined;
+    if (free.length <= runSlots(sizeClass, this.#geometry.sizing)) return undefined;
     const shared = free.pop() as FreeSlot;
     this.borrow(primary, shared);
     return this.#offers.share(primary, sizeClass, shared);
@@ -294,7 +294,7 @@ export class SlotAllocator {
     const free = this.#list(primary, sizeClass);
     const unitsPerSlot = sizeClass.strideBytes / slotUnitBytes;
     const start = (firstExtent * extentBytes) / slotUnitBytes;
-    for (let i = runSlots(sizeClass) - 1; i >= 0; i--) {
+    for (let i = runSlots(sizeClass, this.#geometry.sizing) - 1; i >= 0; i--) {
       free.push({ slot: start + i * unitsPerSlot, generation: 1 });
     }
   }

@@ -90,7 +90,8 @@ export class Auditor {
       }
     }
     for (const run of runsIn(directory)) {
-      for (const slot of slotsOf(run)) this.#auditSlot(primary, run, slot, index);
+      for (const slot of slotsOf(run, this.#geometry.sizing))
+        this.#auditSlot(primary, run, slot, index);
     }
     for (const [name, { used }] of index) {
       if (!used) {
@@ -108,7 +109,8 @@ export class Auditor {
       if (!this.#image.isUp(this.#geometry.holder((primary + copy) % memoryNodes))) continue;
       const address = this.#geometry.directory(primary, copy, 0);
       for (const run of runsIn(this.#bytes(address, sizing.extentsPerCopy * 8))) {
-        for (const slot of slotsOf(run)) this.#auditCopy(primary, copy, slot, run.sizeClass);
+        for (const slot of slotsOf(run, this.#geometry.sizing))
+          this.#auditCopy(primary, copy, slot, run.sizeClass);
       }
       return;
     }

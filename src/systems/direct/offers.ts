@@ -84,7 +84,7 @@ export class SlotOffers {
 
   *#takeFrom(primary: number, run: Run): Program<FreeSlot | undefined> {
     const { sizeClass } = run;
-    const count = runSlots(sizeClass);
+    const count = runSlots(sizeClass, this.#geometry.sizing);
     const start = (run.firstExtent * extentBytes) / slotUnitBytes;
     for (let from = 0; from < count; from += wordsPerBatch) {
       const slots = Array.from(

@@ -8,7 +8,7 @@ import { type Geometry, placeOf } from './geometry.ts';
 import type { DirectNode } from './node.ts';
 import { movedFlag } from './reader.ts';
 import { keyIn, type Tally } from './repair.ts';
-import { type Run, readExtents, runSlots, runsIn, slotsOf } from './runs.ts';
+import { type Run, readExtents, runsIn, slotsOf } from './runs.ts';
 import { lockBytes, slotUnitBytes } from './size-classes.ts';
 import { bucketBytes, bucketEntries, extentBytes, runExtents } from './sizing.ts';
 import {
@@ -107,7 +107,8 @@ export class Rebuild {
   *#idleCopies(primary: number, copy: number, extents: number): Program {
     const directory = yield* readExtents(this.#target, primary, copy, extents);
     for (const run of runsIn(directory)) {
-      const addresses = slotsOf(run).map((slot) => this.#target.slot(primary, copy, slot));
+      const slots = slotsOf(run, this.#target.sizing);
+      const addresses = slots.map((slot) => this.#target.slot(primary, copy, slot));
       const words = addresses.map((address) => readWord(address));
       yield* this.#inBatches(words);
       const changes = words.flatMap(({ word }, i) => {
@@ -173,7 +174,7 @@ export class Rebuild {
         read(geometry.slot(this.#place, others[i] as number, start), into),
       ),
     );
-    for (const slot of slotsOf(run)) {
+    for (const slot of slotsOf(run, geometry.sizing)) {
       const at = (slot - start) * slotUnitBytes;
       yield* this.#slot(
         run,
@@ -235,10 +236,11 @@ export class Rebuild {
     const free = new Map<number, number>();
     const { geometry } = this.#node;
     for (const run of runs) {
-      const words = slotsOf(run).map((slot) => readWord(this.#target.slot(this.#place, 0, slot)));
+      const slots = slotsOf(run, this.#target.sizing);
+      const words = slots.map((slot) => readWord(this.#target.slot(this.#place, 0, slot)));
       yield* this.#inBatches(words);
       const changes: Verb<unknown>[] = [];
-      for (const [i, slot] of slotsOf(run).entries()) {
+      for (const [i, slot] of slots.entries()) {
         const { state, generation } = decodeLock(words[i]?.word ?? 0n);
         const live = taken.get(slot);
         let word = live === undefined ? freeWord(Math.max(1, generation), nobody) : idleWord(live);
@@ -253,7 +255,7 @@ export class Rebuild {
       }
       yield* this.#inBatches(changes);
       this.#tally.bytesMoved += 8 * changes.length;
-      this.#tally.buffersReclaimed += runSlots(run.sizeClass);
+      this.#tally.buffersReclaimed += slots.length;
     }
     this.#tally.buffersReclaimed -= taken.size;
     return free;

@@ -2,7 +2,7 @@ import { batch, type Program, read, readWord } from '../../core/effect.ts';
 import { loadHalf } from '../../core/word.ts';
 import type { Geometry } from './geometry.ts';
 import { type SizeClass, sizeClassAt, slotUnitBytes } from './size-classes.ts';
-import { extentBytes, runExtents } from './sizing.ts';
+import { extentBytes, runExtents, type Sizing } from './sizing.ts';
 import { unpackClaim, unpackExtent } from './words.ts';
 
 /** Extents that were claimed together: slots of one class, side by side. */
@@ -14,15 +14,15 @@ export interface Run {
 }
 
 /** Slots of a run of that class. */
-export function runSlots({ strideBytes }: SizeClass): number {
-  return Math.floor((runExtents(strideBytes) * extentBytes) / strideBytes);
+export function runSlots({ strideBytes }: SizeClass, { runSlotsMax }: Sizing): number {
+  return Math.min(runSlotsMax, Math.floor((runExtents(strideBytes) * extentBytes) / strideBytes));
 }
 
 /** Starts of a run's slots in the copy area, in units of 64 bytes. */
-export function slotsOf({ firstExtent, sizeClass }: Run): number[] {
+export function slotsOf({ firstExtent, sizeClass }: Run, sizing: Sizing): number[] {
   const start = (firstExtent * extentBytes) / slotUnitBytes;
   const units = sizeClass.strideBytes / slotUnitBytes;
-  return Array.from({ length: runSlots(sizeClass) }, (_, i) => start + i * units);
+  return Array.from({ length: runSlots(sizeClass, sizing) }, (_, i) => start + i * units);
 }
 
 /** The directory is READ in pieces of that many bytes. */

@@ -43,6 +43,8 @@ export interface Sizing {
   /** Directory words of a copy area, rounded up to the page. */
   readonly directoryBytes: number;
   readonly copyBytes: number;
+  /** Slots of a run, where more would fit into its extents. */
+  readonly runSlotsMax: number;
 }
 
 /**
@@ -96,6 +98,7 @@ export function sizingOf(shape: StoreShape): Sizing {
     extentsPerCopy: extents,
     directoryBytes: aligned(extents * 8),
     copyBytes: copyBytes(extents),
+    runSlotsMax: shape.slotsPerClaim ?? Number.POSITIVE_INFINITY,
   };
 }
 
@@ -133,7 +136,9 @@ function extentsNeeded(shape: StoreShape, keys: number): number {
   const most = strideOf(shape, shape.valueBytesMax);
   const spread = most > mean ? 4 * Math.sqrt(keys * mean * most) : 0;
   const usedClasses = most > mean ? Math.min(8, classesUpTo(most)) : 1;
-  return extentsFor(keys * mean + spread, most) + heldExtents(shape, usedClasses, most);
+  const fewSlots = Math.ceil(keys / (shape.slotsPerClaim ?? keys)) * runExtents(most);
+  const extents = Math.max(fewSlots, extentsFor(keys * mean + spread, most));
+  return extents + heldExtents(shape, usedClasses, most);
 }
 
 /**

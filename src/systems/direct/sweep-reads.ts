@@ -29,7 +29,7 @@ export function* readRun(
   copy: number,
   run: Run,
 ): Program<SlotSeen[]> {
-  const slots = slotsOf(run);
+  const slots = slotsOf(run, geometry.sizing);
   const bytes = new Uint8Array(slots.length * seenBytes);
   for (let from = 0; from < slots.length; from += readsPerBatch) {
     const reads = slots.slice(from, from + readsPerBatch).map((slot, i) => {

@@ -42,6 +42,10 @@ class DeletesAtOnce extends Writer {
   protected override *awaitGone(): Program<void> {}
 }
 
+class BuriesNewestFirst extends Writer {
+  protected override *awaitOlder(): Program<void> {}
+}
+
 class RefusesAtOnce extends Writer {
   protected override *refuse(refused: Remains): Program<void> {
     this.leave(refused);
@@ -69,6 +73,7 @@ class FreesBeforeInvalid extends Copies {
     yield* sleep(3000);
     yield* settle(...remains.buffers.flatMap((buffer) => this.durable(writeWord(buffer, 0n))));
     this.retiring -= remains.buffers.length;
+    (table.stale[remains.entry] as number)--;
     (table.unsettled[remains.entry] as number)--;
     table.dropIfUnused(remains.entry);
   }
@@ -128,6 +133,13 @@ export const centralTwins: readonly Twin[] = [
     'linearizable',
     'a put is under way when a delete is acknowledged; a standby finds its record, and the key is back',
     { Writer: DeletesAtOnce },
+  ),
+  twin(
+    'newest record gone first',
+    'data reliability',
+    'a delete makes the record of an acknowledged put invalid and its coordinator stops; the record before ' +
+      'it is still whole, and a standby serves it',
+    { Writer: BuriesNewestFirst },
   ),
   twin(
     'no before it is true',

@@ -1,7 +1,7 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
 import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
 import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
-import { type Message, messageFlags, type Port } from '../../../core/message.ts';
+import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
@@ -29,7 +29,6 @@ import { MetadataState } from './state.ts';
 import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
-const takeOverTriesMax = 50;
 const takeOverPauseNs = 100_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
@@ -42,9 +41,7 @@ const takeLong: ReadonlySet<number> = new Set([
 ]);
 
 interface LongRequest {
-  readonly node: number;
-  readonly replyPort: number;
-  readonly request: number;
+  readonly caller: Caller;
   readonly body: Uint8Array;
 }
 
@@ -129,13 +126,13 @@ export class MetadataServer implements SystemServer {
    * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
    */
   *#answer(request: Message): Program<Uint8Array | undefined> {
-    const { body, from, replyPort } = request;
+    const { body, from, connection, replyPort } = request;
     if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
       return yield* this.#surviving(() => this.#requests.perform(request));
     }
     // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
-    const copy = { node: from, replyPort, request: request.request, body: body.slice() };
-    yield* spawn(this.#answerLater(copy), 'recovery');
+    const caller = { from, connection, replyPort, request: request.request };
+    yield* spawn(this.#answerLater({ caller, body: body.slice() }), 'recovery');
     return undefined;
   }
 
@@ -143,14 +140,7 @@ export class MetadataServer implements SystemServer {
     const { context } = this.state;
     const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
     context.charge('rpcSend');
-    const envelope = {
-      node: request.node,
-      port: request.replyPort,
-      replyPort: requestPort,
-      request: request.request,
-      flags: messageFlags.reply,
-    };
-    yield* context.hub.send(envelope, reply, context.counters);
+    yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
   }
 
   *#surviving(work: () => Program<Uint8Array>): Program<Uint8Array> {
@@ -191,6 +181,9 @@ export class MetadataServer implements SystemServer {
       case 'serverLost':
         return this.#hearOfServer(fault);
       default:
+        // A take-over that waits for this very node goes on without it, and what was lost comes after it.
+        this.#memoryFaults.hear(fault);
+        while (!this.#isReady) yield* sleep(pollNs);
         return yield* this.#memoryFaults.recover(fault);
     }
   }
@@ -273,7 +266,7 @@ export class MetadataServer implements SystemServer {
     const sinceNs = state.nowNs();
     state.servers.move(state.index, state.context.node, state.context.incarnation);
     state.servers.serve(state.index);
-    for (let tries = 0; !this.#isReady; tries++) {
+    for (let isRebuilt = false; !isRebuilt; ) {
       try {
         for (const { id, role } of state.site.cluster.nodes) {
           // At this node too: the lost server may still have WRITEs on their way to this table.
@@ -281,19 +274,22 @@ export class MetadataServer implements SystemServer {
         }
         yield* this.#pausing.pause(false, undefined);
         const entries = yield* state.heads.load();
-        const rebuild = new Rebuild(state);
+        const rebuild = new Rebuild(state, [], this.#memoryFaults.lost);
         yield* rebuild.run(
           entries,
           entries.map((entry) => entry.number),
         );
-        this.#isReady = true;
+        isRebuilt = true;
       } catch (error) {
-        if (!(error instanceof VerbError) || tries >= takeOverTriesMax) throw error;
+        // A memory node does not answer: until it does, or is said to be lost.
+        if (!(error instanceof VerbError)) throw error;
         yield* reconnect(nodeOf(error.address));
         yield* sleep(takeOverPauseNs);
       }
     }
+    // Before anything else may have them pause again: a message that came later would end that pause.
     yield* this.#pausing.resume();
+    this.#isReady = true;
     this.takeOverNs = state.nowNs() - sinceNs;
     return yield* epochs;
   }
@@ -310,7 +306,14 @@ export class MetadataServer implements SystemServer {
     return {
       get events() {
         const { pausedNs, entriesLost } = faults;
-        return { ...state.events, pausedNs, entriesLost, takeOverNs: takeOverNs() };
+        const { bucketsTogether } = state.layout;
+        return {
+          ...state.events,
+          pausedNs,
+          entriesLost,
+          bucketsTogether,
+          takeOverNs: takeOverNs(),
+        };
       },
       /** Per key: text, R pointers, shortcut, and the links of both tables. */
       get metadataBytes() {

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { choiceKind, kindOf, TaskNames, World, WorldMemory } from '../../sim/explore/index.ts';
+import { globalAddress } from '../../src/core/address.ts';
+import { type Program, post, sleep, writeWord } from '../../src/core/effect.ts';
+import { plainCluster } from '../support/sim.ts';
+
+const memoryNode = 0;
+const computeNode = 1;
+
+function openWorld(): World {
+  const memory = new WorldMemory(plainCluster({ sizeBytes: 4096 }), 'assumed');
+  const world = new World({
+    memory,
+    names: new TaskNames(),
+    durability: 'assumed',
+    seed: 1,
+    timing: 'bounded',
+    verbBoundNs: 1000,
+    rules: {
+      everyOption: false,
+      grain: 'effects',
+      earlyTimersMax: Number.POSITIVE_INFINITY,
+      clockStands: false,
+      faultsAfterSteps: false,
+    },
+  });
+  world.openNode(computeNode);
+  return world;
+}
+
+/** Takes the choices that `wanted` picks, first come first, until there are none. */
+function takeAll(world: World, wanted: (choice: number) => boolean): void {
+  for (let next = world.choices().find(wanted); next !== undefined; ) {
+    world.take(next);
+    next = world.choices().find(wanted);
+  }
+}
+
+const isAct = (choice: number): boolean => kindOf(choice) === choiceKind.act;
+const isGo = (choice: number): boolean => kindOf(choice) === choiceKind.go;
+const isWake = (choice: number): boolean => kindOf(choice) === choiceKind.wake;
+
+test('what a program has posted last acts although it has ended, and holds bounded time up', () => {
+  const world = openWorld();
+  const word = globalAddress(memoryNode, 0);
+  world.start(
+    computeNode,
+    'answer',
+    (function* (): Program {
+      yield* post(writeWord(word, 7n));
+    })(),
+  );
+  world.start(
+    computeNode,
+    'timer',
+    (function* (): Program {
+      yield* sleep(10_000);
+    })(),
+  );
+  takeAll(world, isGo);
+  expect(world.tasks.map(({ name }) => name)).toEqual(['cn0/timer']);
+  expect(world.choices().filter(isWake)).toEqual([]);
+  takeAll(world, isAct);
+  expect(world.memory.low(memoryNode, 0)).toBe(7);
+  expect(world.choices().filter(isWake)).toHaveLength(1);
+});
+
+test('whoever polls its node goes on when the last step of another program has changed it', () => {
+  const world = openWorld();
+  let isSet = false;
+  world.start(
+    computeNode,
+    'poll',
+    (function* (): Program {
+      while (!isSet) yield* sleep(100);
+    })(),
+  );
+  world.start(
+    computeNode,
+    'set',
+    (function* (): Program {
+      yield* sleep(500);
+      isSet = true;
+    })(),
+  );
+  takeAll(world, isGo);
+  takeAll(world, (choice) => isWake(choice) || isGo(choice));
+  expect(world.foreground).toBe(0);
+});

@@ -1,0 +1,160 @@
+// npm run test:softroce: what needs an RDMA device, in guests that have one (run.sh), and where its time went.
+// The last line is the count. Exit 0: all passed; 1: a test failed; 2: no guest can be had here, all skipped.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { bootGuest, endGuests, root } from './guest.js';
+
+const farside = 'node dist/src/cli/main.js';
+const recordsBeforeDeath = 200;
+
+/** Starts a memory node in a guest and goes on when it listens, at 10.77.0.1:7471. */
+const memoryNode = (regions) =>
+  `${farside} memory-node --listen 10.77.0.1:7471 ${regions} > /run/memory-node & node=$!; ` +
+  'until grep -q ready /run/memory-node; do kill -0 $node || exit 1; sleep 0.2; done; ';
+
+/** The addon's tests, the conformance suite, and the systems under YCSB A and C, in one process of one guest. */
+async function suite() {
+  // Code that runs for moments is not worth compiling where compiled code is translated once more.
+  const flags = ['--no-opt', '--no-sparkplug'];
+  const vitest =
+    `node ${flags.join(' ')} node_modules/vitest/vitest.mjs run --configLoader native --pool forks ` +
+    `--no-isolate ${flags.map((flag) => `--execArgv=${flag}`).join(' ')}`;
+  const guest = bootGuest('suite', {
+    options: ['--seconds', '460'],
+    command:
+      `${vitest} --maxWorkers 1 --reporter verbose --reporter json --outputFile.json=$OUT/results.json ` +
+      `-t "this machine's RDMA device" dist/test/verbs dist/test/conformance 2>&1 | grep -v '↓' | cat`,
+  });
+  await guest.ended;
+  const { testResults } = JSON.parse(readFileSync(path.join(guest.out, 'results.json'), 'utf8'));
+  const all = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const count = (status) => all.filter((one) => one.status === status).length;
+  // A file that does not load has no assertions.
+  const broken = testResults.filter(
+    (file) => file.status === 'failed' && file.message !== '',
+  ).length;
+  const skipped = all.filter(
+    ({ status, fullName }) => status === 'skipped' && fullName.includes('(skipped: '),
+  );
+  const passed = count('passed');
+  const failed = count('failed') + broken;
+  // A guest without its device skips all, and that is no success.
+  return { passed, failed: passed + failed === 0 ? 1 : failed, skipped: skipped.length };
+}
+
+/** A port that nobody listens at just now. */
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+const one = (passed) => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 });
+
+/** Two hosts: a memory node on one, Direct's compute node on the other, every value compared with its key. */
+async function twoGuests() {
+  const port = await freePort();
+  const memory = bootGuest('memory', {
+    options: ['--net', `listen=${port}`, '--cores', '1', '--seconds', '240'],
+    command:
+      memoryNode('--region copy0:dram:1MiB --region index:dram:1MiB --region pool:dram:1MiB') +
+      'echo listening; until [ -e $OUT/stop ]; do sleep 0.5; done; ' +
+      'kill -TERM $node; wait $node; cat /run/memory-node',
+  });
+  const report = memory.line(/"cpuMicroseconds":(\d+)/);
+  report.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 3000)); // QEMU listens before its guest boots
+  const compute = bootGuest('compute', {
+    options: ['--net', `connect=${port}`, '--cores', '1', '--seconds', '240'],
+    command:
+      'until [ -e $OUT/go ]; do sleep 0.2; done; ' +
+      `${farside} run direct --fabric verbs --memory 10.77.0.1:7471 --memory-nodes 1 --compute-nodes 1 ` +
+      '--clients 1 --outstanding 2 --keys 20 --value-bytes 300 --workload a --operations 200 --warmup 0 ' +
+      '--set cluster.medium=dram --data-integrity --quiet --out /run/results',
+  });
+  await memory.line(/^listening/);
+  writeFileSync(path.join(compute.out, 'go'), '');
+  const status = await compute.ended;
+  writeFileSync(path.join(memory.out, 'stop'), '');
+  const [, cpu] = await report;
+  await memory.ended;
+  console.log(
+    `softroce: two guests: the memory node used ${cpu / 1000} ms of CPU since it was ready`,
+  );
+  return one(status === 0);
+}
+
+/**
+ * Power loss, of the plumbing only: the host keeps what was never flushed. A memory node on an emulated NVDIMM,
+ * a client that persists records one by one, SIGKILL to QEMU, another boot on the same file: every record that
+ * was said to be durable is there. What is lost without a FLUSH, test/verbs/power-loss.test.ts sees.
+ */
+async function powerLoss() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'farside-pm-'));
+  const boot = (name, mode, onLine) =>
+    bootGuest(name, {
+      options: ['--pm', '528', '--cores', '2', '--seconds', '240'],
+      env: { FARSIDE_PM_FILE: path.join(folder, 'nvdimm') },
+      command:
+        memoryNode('--region log:pm:4MiB:/dev/dax0.0') +
+        `node dist/test/support/log-client.js ${mode} 10.77.0.1:7471`,
+      onLine,
+    });
+  try {
+    let durable = 0;
+    const before = boot('power', 'write', (line) => {
+      const said = /^durable (\d+)/.exec(line);
+      if (said !== null) durable = Number(said[1]);
+    });
+    while (durable < recordsBeforeDeath) await before.line(/^durable/);
+    before.kill();
+    await before.ended;
+    const after = boot('power-again', 'recover');
+    const [, recovered] = await after.line(/^recovered (\d+)/);
+    await after.ended;
+    console.log(`softroce: power loss: ${durable} records durable, ${recovered} recovered`);
+    return one(Number(recovered) >= durable);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const parts = [
+  { name: 'one guest', run: suite },
+  { name: 'two guests', run: twoGuests },
+  { name: 'power loss', run: powerLoss },
+];
+const chosen = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+const say = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
+
+const prepared = spawnSync('tools/softroce/run.sh', ['--pm', '1', '--prepare'], { cwd: root });
+if (prepared.status !== 0) {
+  const why = prepared.stderr.toString().trim().split('\n').at(-1);
+  console.log(`softroce: all ${parts.length} parts skipped: ${why}`);
+  console.log(`0 passed, 0 failed, ${parts.length} skipped`);
+  process.exit(2);
+}
+const split = [];
+for (const { name, run } of parts) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  const start = performance.now();
+  const result = await run().catch((error) => {
+    console.log(`softroce: ${name}: ${error.message}`);
+    return one(false);
+  });
+  await endGuests();
+  for (const key of Object.keys(total)) total[key] += result[key];
+  split.push(
+    `softroce: ${name}: ${say(result)}, ${Math.round((performance.now() - start) / 1000)} s`,
+  );
+}
+console.log(split.join('\n'));
+console.log(say(total));
+process.exit(total.failed === 0 ? 0 : 1);
