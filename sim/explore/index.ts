@@ -33,5 +33,6 @@ export type { WorldObserver } from './observer.ts';
 export type { WorldOptions } from './options.ts';
 export { PctScheduler } from './pct.ts';
 export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
+export { SlowScheduler } from './slow.ts';
 export { boundaryNs, type Task } from './task.ts';
 export { World } from './world.ts';

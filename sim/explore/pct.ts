@@ -7,7 +7,8 @@ import type { World } from './world.ts';
  * Probabilistic concurrency testing (Burckhardt and others, ASPLOS 2010): programs and queue pairs have
  * random priorities, and whoever has the highest goes on; at `depth` - 1 random steps the one that runs
  * falls below all others. A bug that needs d ordered events is found with a chance of at least 1 in
- * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps.
+ * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps,
+ * and a timer that has fired is the last one to fire again.
  */
 export class PctScheduler implements Scheduler {
   readonly #dice: RandomStream;
@@ -35,7 +36,12 @@ export class PctScheduler implements Scheduler {
     for (const choice of others) {
       if (this.#priorityOf(world, choice) > this.#priorityOf(world, best)) best = choice;
     }
-    if (this.#changes.has(step)) this.#priorities.set(actorOf(world, best), --this.#lowest);
+    // Whoever sleeps gives way: one that looks again and again for what another is to do must not go on
+    // looking until the run is given up.
+    const gaveWay = kindOf(best) === choiceKind.wake;
+    if (gaveWay || this.#changes.has(step)) {
+      this.#priorities.set(actorOf(world, best), --this.#lowest);
+    }
     return withRandomOption(world, best, this.#dice);
   }
 

@@ -33,10 +33,10 @@ const choice = (...choices: string[]): ValueKind => ({ type: 'choice', choices }
 /** Flags with a value: how each is written, and what it says. */
 const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: string }>> = {
   scheduler: {
-    kind: choice('random', 'pct', 'exhaustive'),
-    text: 'who chooses: random, pct (random priorities), or exhaustive (default: random)',
+    kind: choice('random', 'pct', 'slow', 'exhaustive'),
+    text: 'random, pct (random priorities), slow (some verbs are late), exhaustive (default: random)',
   },
-  schedules: { kind: small(1e9), text: 'schedules of random and pct (default: 20k)' },
+  schedules: { kind: small(1e9), text: 'schedules of random, pct and slow (default: 20k)' },
   states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
   script: {
     kind: { type: 'text' },

@@ -15,7 +15,9 @@ import {
   type Scenario,
 } from './scenario.ts';
 
-export type SchedulerName = 'random' | 'pct' | 'exhaustive';
+/** Those that draw. */
+export type DiceName = 'random' | 'pct' | 'slow';
+export type SchedulerName = DiceName | 'exhaustive';
 
 /** A scenario as a user gives it: what is left out depends on the system and the scheduler. */
 export interface ScenarioDraft {

@@ -32,8 +32,8 @@ export const system: System<CloverConfig> = {
     const { medium } = shape;
     return {
       memoryRegions: [
-        { name: shortcutRegion, medium, sizeBytes: plan.shortcutBytes },
-        { name: bufferRegion, medium, sizeBytes: plan.bufferRegionBytes },
+        { name: shortcutRegion, medium, sizeBytes: plan.rooms * plan.shortcutBytes },
+        { name: bufferRegion, medium, sizeBytes: plan.rooms * plan.bufferBytesOfRoom },
       ],
       servers: Array.from({ length: config.metadataServers }, (_, i) => ({
         name: `ms${i}`,
