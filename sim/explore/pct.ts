@@ -7,8 +7,8 @@ import type { World } from './world.ts';
  * Probabilistic concurrency testing (Burckhardt and others, ASPLOS 2010): programs and queue pairs have
  * random priorities, and whoever has the highest goes on; at `depth` - 1 random steps the one that runs
  * falls below all others. A bug that needs d ordered events is found with a chance of at least 1 in
- * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps.
- * A timer that has fired falls below all others as well, so that a schedule is fair to whom it serves.
+ * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps,
+ * and a timer that has fired is the last one to fire again.
  */
 export class PctScheduler implements Scheduler {
   readonly #dice: RandomStream;
@@ -36,8 +36,10 @@ export class PctScheduler implements Scheduler {
     for (const choice of others) {
       if (this.#priorityOf(world, choice) > this.#priorityOf(world, best)) best = choice;
     }
-    // Who polls on a timer would else go first for ever, and what it waits for never happen.
-    if (this.#changes.has(step) || kindOf(best) === choiceKind.wake) {
+    // Whoever sleeps gives way: one that looks again and again for what another is to do must not go on
+    // looking until the run is given up.
+    const gaveWay = kindOf(best) === choiceKind.wake;
+    if (gaveWay || this.#changes.has(step)) {
       this.#priorities.set(actorOf(world, best), --this.#lowest);
     }
     return withRandomOption(world, best, this.#dice);

@@ -10,6 +10,8 @@ export const verdict = {
   answered: 2,
   /** Nobody can tell whether it took effect. */
   unknowable: 3,
+  /** Its first sending, from another term: this one does not serve it, and its client knows the rest. */
+  stale: 4,
 } as const;
 export type Verdict = (typeof verdict)[keyof typeof verdict];
 
@@ -42,7 +44,9 @@ export class Calls {
     const known = this.#newest.get(key);
     const ahead = known === undefined ? 1 : (request - known.request) | 0;
     const isAgain = (call & sentAgainBit) !== 0;
-    if (ahead < 0 || (isAgain && termBits(call) !== termBits(term))) return verdict.unknowable;
+    const isOfTerm = termBits(call) === termBits(term);
+    if (ahead < 0 || (isAgain && !isOfTerm)) return verdict.unknowable;
+    if (!isOfTerm) return verdict.stale;
     if (ahead === 0) return known?.reply === undefined ? verdict.drop : verdict.answered;
     this.#remember(key, known, request);
     return verdict.serve;
