@@ -31,10 +31,12 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
   };
 }
 
-/** So many random schedules of seed 1. */
+/** So many schedules of seed 1. */
 export interface Budgeted {
   readonly scenario: Scenario;
   readonly schedules: number;
+  /** Default: random. */
+  readonly scheduler?: 'random' | 'pct';
 }
 
 /** How `farside check` shows a twin. */
@@ -43,6 +45,7 @@ export interface Shown extends Budgeted {
   readonly names: string;
 }
 
-export function searchFor(system: System, { scenario: chosen, schedules }: Budgeted): Findings {
-  return searchByDice(stageOf(chosen, system), 'random', chosen.seed, 0, schedules, hooks);
+export function searchFor(system: System, budgeted: Budgeted): Findings {
+  const { scenario: chosen, schedules, scheduler = 'random' } = budgeted;
+  return searchByDice(stageOf(chosen, system), scheduler, chosen.seed, 0, schedules, hooks);
 }

@@ -36,8 +36,9 @@ test('what was first sent in another term may have been served by another', () =
   const calls = new Calls();
   expect(calls.admit(message(1), sentAgainBit | 3, 4)).toBe(verdict.unknowable);
   expect(calls.admit(message(1), sentAgainBit | 4, 4)).toBe(verdict.serve);
-  // A first sending was sent to this one, whatever term its client knows of.
-  expect(calls.admit(message(2), 3, 4)).toBe(verdict.serve);
+  // Its client has sent it to another as well, or will know that nobody has served it.
+  expect(calls.admit(message(2), 3, 4)).toBe(verdict.stale);
+  expect(calls.admit(message(3), 4, 4)).toBe(verdict.serve);
 });
 
 test('clients are told apart by node and port, and forgotten with their node', () => {
