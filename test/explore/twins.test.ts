@@ -112,7 +112,7 @@ const families: Readonly<Record<string, Family>> = {
     shown: {
       'read without lock or check': {
         scenario: scenario(mixed, { settings: { handlers } }),
-        schedules: 40,
+        schedules: 100,
         names: 'read committed',
       },
       'free before invalid': {
@@ -153,8 +153,8 @@ const families: Readonly<Record<string, Family>> = {
         names: 'read committed',
       },
       'inserts that do not take turns': {
-        scenario: scenario('delete insert/insert insert insert', standby),
-        schedules: 100,
+        scenario: scenario('delete insert/delete insert', standby),
+        schedules: 200,
         names: 'linearizable',
       },
       'flip without persist': {

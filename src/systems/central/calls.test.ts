@@ -52,6 +52,9 @@ test('clients are told apart by node and port, and forgotten with their node', (
     expect(calls.admit(message(9, node, port), 0, 0)).toBe(verdict.serve);
   }
   expect(calls.forget(5)).toBe(2);
-  expect(calls.admit(message(1, 5, 1), 0, 0)).toBe(verdict.serve);
+  // What has arrived of them is not served again; the next start's calls have higher numbers.
+  expect(calls.admit(message(9, 5, 1), sentAgainBit, 0)).toBe(verdict.drop);
+  expect(calls.admit(message(1, 5, 1), 0, 0)).toBe(verdict.unknowable);
+  expect(calls.admit(message(2 ** 20, 5, 1), 0, 0)).toBe(verdict.serve);
   expect(calls.admit(message(1, 6, 0), 0, 0)).toBe(verdict.unknowable);
 });

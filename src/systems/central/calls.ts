@@ -69,12 +69,17 @@ export class Calls {
     return this.#newest.get(keyOfCaller(message))?.reply;
   }
 
-  /** The node's clients are gone, and nothing they sent can arrive any more. Gives how many. */
+  /**
+   * The node's clients are gone, and nothing they send can arrive any more: nobody will ask for its
+   * replies. Gives how many. Their numbers stay: a sending that has arrived, and that no handler has looked
+   * at yet, would be served again. (The next start of a node numbers its calls from where no earlier one
+   * came, as long as fewer than 2048 starts of other nodes lie between.)
+   */
   forget(node: number): number {
     let count = 0;
-    for (const key of this.#newest.keys()) {
+    for (const [key, call] of this.#newest) {
       if (key >> 16 !== node) continue;
-      this.#newest.delete(key);
+      call.reply = undefined;
       count++;
     }
     return count;

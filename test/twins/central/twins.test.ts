@@ -40,8 +40,8 @@ const scenarios = {
     after: goOnBeside,
   },
   impatient: {
-    // Without standbys, to which a call is sent next.
-    options: { settings: { callTimeoutUs: 5, handlers: 2 }, shape: { standbys: 0 } },
+    // Without standbys, to which a call is sent next. About as long as a call takes here.
+    options: { settings: { callTimeoutUs: 12, handlers: 2 }, shape: { standbys: 0 } },
     start: startRace,
     happens: () => {},
   },
