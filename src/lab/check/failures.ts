@@ -131,7 +131,11 @@ function replaceServer(session: Session, node: number, successor: number): void 
   session.startServer(successor, server);
   // Its predecessor may not have lived to write them down: it would wait for a lost memory node for ever.
   for (const lasting of session.lasting) {
-    world.start(successor, session.label(successor, 'recovery'), recovery(session, successor, server, lasting));
+    world.start(
+      successor,
+      session.label(successor, 'recovery'),
+      recovery(session, successor, server, lasting),
+    );
   }
   for (const [id, opened] of systemNodes.entries()) {
     if (opened?.recover === undefined || !world.node(id).up) continue;
