@@ -1,4 +1,4 @@
-import type { FaultKind } from '../../../sim/explore/index.ts';
+import type { FaultKind, Grain } from '../../../sim/explore/index.ts';
 import { faultKinds } from '../../../sim/explore/index.ts';
 import type { Durability } from '../../core/context.ts';
 import { FarsideError } from '../../core/errors.ts';
@@ -42,11 +42,13 @@ export interface ScenarioDraft {
   readonly recovery: boolean;
   readonly recoverers: number;
   readonly linearizable: boolean;
-  readonly everyEffect: boolean;
+  readonly grain: Grain | undefined;
+  readonly earlyTimers: number | undefined;
   readonly seed: number;
 }
 
 const smallest = { clients: 2, operations: 2, valueWords: 1 };
+const earlyTimers = 0;
 const usual = { clients: 3, operations: 4, valueWords: 2 };
 
 export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
@@ -60,7 +62,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
     spares: draft.spares,
     standbys: draft.standbys,
-    computeNodes: draft.computeNodes ?? clients.length,
+    computeNodes: draft.computeNodes ?? clients.length + (isExhaustive && repairs(draft) ? 1 : 0),
     replicas: draft.replicas,
     durability: draft.durability,
     timing: draft.timing ?? 'asynchronous',
@@ -71,12 +73,18 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     recovery: draft.recovery,
     recoverers: draft.recoverers,
     linearizable: draft.linearizable,
-    grain: isExhaustive && !draft.everyEffect ? 'waits' : 'effects',
+    grain: draft.grain ?? (isExhaustive ? 'turns' : 'effects'),
+    ...(isExhaustive ? { earlyTimers: draft.earlyTimers ?? earlyTimers } : {}),
     seed: draft.seed,
   };
   return draft.timing === undefined
     ? { ...scenario, timing: timingOf(system, scenario) }
     : scenario;
+}
+
+/** A node of its own repairs what others left: on one that has a client, the two would take turns. */
+function repairs({ recovery, faults }: ScenarioDraft): boolean {
+  return recovery && (faults ?? 'crash').includes('crash');
 }
 
 /** Servers default to a dozen handlers, of which two clients keep two busy. */

@@ -73,9 +73,9 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
 }
 
 /**
- * Survivors repair what a compute node left, as many as the scenario says; all of them what a memory node
- * lost; and every server is told. Where nobody can, the run goes on without: then only safety among the
- * survivors is checked.
+ * Survivors repair what a compute node left, as many as the scenario says, those without clients first; all
+ * of them what a memory node lost; and every server is told. Where nobody can, the run goes on without: then
+ * only safety among the survivors is checked.
  */
 function repair(session: Session, fault: Fault): void {
   const { world, stage, systemNodes, servers } = session;
@@ -88,8 +88,10 @@ function repair(session: Session, fault: Fault): void {
     world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault));
   };
   // Of a memory node that is new or gone, every compute node has to know.
-  const { recoverers } = stage.scenario;
-  const nodes = isCompute ? session.survivors.slice(0, recoverers) : session.survivors;
+  const { survivors } = session;
+  const idle = survivors.filter((id) => !session.hasClient(id));
+  const first = [...idle, ...survivors.filter((id) => session.hasClient(id))];
+  const nodes = isCompute ? first.slice(0, stage.scenario.recoverers) : survivors;
   for (const id of nodes) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
   if (told === 0) session.unrepaired++;
