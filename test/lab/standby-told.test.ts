@@ -18,7 +18,7 @@ test.each([
 ])(
   '%s: a standby for %s is told of a memory node lost while no server lived, %i spares',
   async (system, server, spares) => {
-    const { faults } = await runOne({
+    const { faults, events } = await runOne({
       ...smallSpec({
         system,
         cluster: { computeNodes: 2, memoryNodes: 3, replicas: 2, spares, standbys: 1 },
@@ -32,5 +32,6 @@ test.each([
     });
     expect(faults?.faults.map(({ clientsNeverServed }) => clientsNeverServed)).toEqual([0, 0]);
     expect(faults?.programsEnded).toBe(0);
+    if (system === 'clover') expect(events.redundancyDown).toBe(spares === 0 ? 1 : 0);
   },
 );
