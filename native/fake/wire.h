@@ -1,6 +1,7 @@
-// Wires between the fake devices of different processes of one machine: FARSIDE_FAKE_NETWORK names a network,
-// and processes with the same name reach each other's ports. A wire is a stream socket between two of them: it
-// carries one connection of the connection manager and the verbs of its queue pairs, as a cable would.
+// Wires between the fake devices of different processes of one machine: FARSIDE_FAKE_NETWORK names a
+// network, and processes with the same name reach each other's ports. A wire is a stream socket between two
+// of them: it carries one connection of the connection manager and the verbs of its queue pairs, as a cable
+// would.
 //
 //   initiator                                target
 //   ---------                                ------

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { didYouMean } from '../core/nearest.ts';
-import { type JoinableRole, joinableRoles } from '../fabric/index.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 import { parseValue } from '../lab/experiment/values.ts';
+import { type JoinableRole, joinableRoles } from '../lab/roles.ts';
 import { exitCode } from './errors.ts';
 
 const help = `

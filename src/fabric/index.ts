@@ -8,8 +8,9 @@ import { VerbsCluster } from './verbs/cluster.ts';
 import { parseDestination } from './verbs/connect.ts';
 import type { Rendezvous } from './verbs/rendezvous.ts';
 
-export { type JoinableRole, joinableRoles, joinRuns } from './verbs/joined-node.ts';
+export { joinRuns } from './verbs/joined-node.ts';
 export { Rendezvous } from './verbs/rendezvous.ts';
+export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
 
 /**
  * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no

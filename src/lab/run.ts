@@ -12,8 +12,8 @@ export { missingFor } from '../fabric/index.ts';
 
 /**
  * One run from its description to its result: prepare (system, workload, cluster map), load, warm up,
- * measure. The same spec gives the same result in `sim`, and the same event hash. `gathering`: where the nodes
- * of several runs come from that are processes.
+ * measure. The same spec gives the same result in `sim`, and the same event hash. `gathering`: where
+ * the nodes of several runs come from that are processes.
  */
 export async function runOne(
   spec: RunSpec,

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { DurabilityUsed, JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
@@ -8,6 +7,7 @@ import { ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
+import { type DurabilityAsked, durabilityUsed } from './durability.ts';
 import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
 import { MemoryServer } from './memory-server.ts';
@@ -30,15 +30,12 @@ const readyMsMaxDefault = 60_000;
 /** The incarnation of the one who starts the run: above those of all nodes and their new starts. */
 const ownIncarnation = 4095;
 
-export interface VerbsClusterOptions {
+export interface VerbsClusterOptions extends DurabilityAsked {
   readonly seed: number;
-  readonly durability: Durability;
   /** Where the memory nodes are, in the order of the map; or `fake`: the device in this process. */
   readonly memory: readonly Destination[] | 'fake';
   /** Where nodes come from that are processes; without it they are threads of this one. */
   readonly rendezvous?: Rendezvous | undefined;
-  /** `read`: the operator declares that on this platform a READ makes earlier WRITEs durable. */
-  readonly flushBy?: 'flush' | 'read';
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
   readonly verbBoundNs?: number;
@@ -397,18 +394,4 @@ export class VerbsCluster implements MortalCluster {
   #seatOf(node: number): Seat | undefined {
     return this.#seats.find((seat) => seat.node === node);
   }
-}
-
-/**
- * Where nothing makes WRITEs durable, and no operator says that a READ does, they are assumed to be, and the
- * result says so (design: a platform without FLUSH runs in `assumed` durability).
- */
-function durabilityUsed(
-  { durability, flushBy = 'flush' }: VerbsClusterOptions,
-  cannotFlush: string | undefined,
-): DurabilityUsed {
-  if (flushBy === 'read') return { mode: durability, flushedBy: 'READ' };
-  if (cannotFlush === undefined) return { mode: durability, flushedBy: 'FLUSH' };
-  const because = `${cannotFlush}; --flush-by read declares that a READ does it here`;
-  return { mode: 'assumed', flushedBy: 'READ', because };
 }

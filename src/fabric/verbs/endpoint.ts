@@ -130,8 +130,8 @@ export class Connector {
   }
 
   /**
-   * What a fence or a wrong region says stays so; a node that does not answer may yet. Where nobody listens, a
-   * memory node may be starting again; any other node that does will listen elsewhere.
+   * What a fence or a wrong region says stays so; a node that does not answer may yet. Where nobody
+   * listens, a memory node may be starting again; any other node that does will listen elsewhere.
    */
   async #attempts(to: Destination, mayRestart: boolean): Promise<Connected> {
     const { hub, incarnation, queuePair } = this.#o;

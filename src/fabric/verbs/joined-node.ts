@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FarsideError } from '../../core/errors.ts';
-import type { Role } from '../../memory/cluster.ts';
 import type { JobSite } from '../job.ts';
 import { stopReason } from '../shared/control.ts';
 import { fromPlain, type PlainError, plainError } from '../shared/plain-error.ts';
@@ -11,10 +10,8 @@ import { Link } from './link.ts';
 import type { NodeInput, ProcessMessage, ProcessOrder } from './messages.ts';
 import { Orders } from './orders.ts';
 import { RemoteSignals } from './remote-signals.ts';
+import type { JoinableRole } from './roles.ts';
 import { runNode } from './run-node.ts';
-
-export const joinableRoles = ['compute', 'coordinator', 'metadata', 'standby'] as const;
-export type JoinableRole = Extract<Role, (typeof joinableRoles)[number]>;
 
 /** What a node says first. */
 export interface Introduction {

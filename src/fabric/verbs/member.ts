@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import type { FarsideError } from '../../core/errors.ts';
 import { type ClockOffset, offsetOf, ownClockId, type Sample } from './clock-offset.ts';
-import type { Introduction, JoinableRole, Reception } from './joined-node.ts';
+import type { Introduction, Reception } from './joined-node.ts';
 import type { Link } from './link.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
+import type { JoinableRole } from './roles.ts';
 
 /** Enough that one round trip of them met no other work; a millisecond or two. */
 const clockSamples = 32;

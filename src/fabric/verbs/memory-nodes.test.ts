@@ -59,7 +59,7 @@ describe.skipIf(absent !== undefined)(
       await expect(prepare({ ...region, name: 'data' })).rejects.toMatchObject({
         code: 'FARSIDE_USAGE',
         message: expect.stringMatching(
-          /^region data of 127\.0\.0\.1:\d+ is dram and mn0 needs pm: start it with --region data:pm:4096:FILE/,
+          /^region data of 127\.0\.0\.1:\d+ is dram and mn0 needs pm: start it with --region data:pm:4096:F/,
         ),
       });
     });

@@ -200,8 +200,8 @@ export interface IdQuery {
 /** Controls of the fake device. */
 export interface FakeControls {
   /**
-   * `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. `flush: false`: a device that has none, for what
-   * is opened and registered from then on.
+   * `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. `flush: false`: a device that has none, for
+   * what is opened and registered from then on.
    */
   fakeConfigure(options: {
     maxInlineData?: number;

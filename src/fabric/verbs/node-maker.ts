@@ -7,10 +7,10 @@ import type { ClusterMap } from '../../memory/cluster.ts';
 import type { JobModule, NodeProcess } from '../job.ts';
 import { errorBetween } from './clock-offset.ts';
 import type { Destination } from './connect.ts';
-import type { JoinableRole } from './joined-node.ts';
 import type { Member } from './member.ts';
 import type { NodeInput } from './messages.ts';
 import type { Rendezvous } from './rendezvous.ts';
+import type { JoinableRole } from './roles.ts';
 import { processSeat, type Seat, type SeatEnds, threadSeat } from './seats.ts';
 
 /** Idle turns before a node sleeps; few where there are more nodes than cores to spin on. */

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { type JoinableRole, joinRuns } from './joined-node.ts';
+import { joinRuns } from './joined-node.ts';
 import { nodeMajor } from './link.ts';
 import { Rendezvous, type RendezvousOptions } from './rendezvous.ts';
+import type { JoinableRole } from './roles.ts';
 
 const host = '127.0.0.1';
 const open: Rendezvous[] = [];

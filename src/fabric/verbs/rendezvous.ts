@@ -2,14 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FarsideError } from '../../core/errors.ts';
 import { plainError } from '../shared/plain-error.ts';
-import {
-  type Introduction,
-  type JoinableRole,
-  joinableRoles,
-  type Reception,
-} from './joined-node.ts';
+import type { Introduction, Reception } from './joined-node.ts';
 import { Link } from './link.ts';
 import { Member } from './member.ts';
+import { type JoinableRole, joinableRoles } from './roles.ts';
 
 export interface RendezvousOptions {
   /** Where to listen; port 0 takes a free one. */

@@ -47,7 +47,7 @@ export interface RealJobData {
   readonly start: NewStart | undefined;
 }
 
-/** A node that is a process keeps its operations in a file, which outlives it as shared memory does a thread. */
+/** A process keeps its operations in a file, which outlives it as shared memory does a thread. */
 export interface HistoryMemory {
   readonly buffer: SharedArrayBuffer | { readonly file: string; readonly sizeBytes: number };
   readonly rowsMax: number;
