@@ -151,6 +151,7 @@ export interface SystemServer {
  * `reallocations`); `memoryBytes` is what is in use now, split into data and metadata.
  */
 export interface SystemStatistics {
+  /** `redundancyDown`, where not 0, makes a warning in every output. */
   readonly events: Readonly<Record<string, number>>;
   /** Bytes held on this node itself (tables, caches), by kind. */
   readonly metadataBytes: number;

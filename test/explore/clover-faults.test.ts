@@ -38,6 +38,11 @@ const once: readonly (readonly [string, Partial<Scenario>, string])[] = [
     { ...byTime, faults: [{ ...crash, node: 'ms0' }, lose], replicas: 2, standbys: 1 },
     two,
   ],
+  [
+    'a compute node crashes while keys come and go',
+    { ...byTime, faults: [crash] },
+    'put get delete insert get/insert put get get/get delete insert put',
+  ],
   ['a compute node crashes, any verb late', { ...byConsent, faults: [crash] }, three],
   [
     'a compute and a memory node are lost, any verb late',

@@ -59,7 +59,13 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
     names: 'progress',
   },
   'no flush': {
-    scenario: scenario('put get/put get', { ...bounded, durability: 'flush', faults: powerLost }),
+    scenario: scenario('put get/put get', {
+      ...bounded,
+      durability: 'flush',
+      faults: powerLost,
+      // Those of seed 1 lose the chain itself first, and somebody looks for it for ever.
+      seed: 2,
+    }),
     schedules: 20,
     names: 'data reliability',
   },

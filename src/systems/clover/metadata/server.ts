@@ -306,12 +306,13 @@ export class MetadataServer implements SystemServer {
     return {
       get events() {
         const { pausedNs, entriesLost } = faults;
-        const { bucketsTogether } = state.layout;
+        // Of the store, so told once.
+        const redundancyDown = state.index === 0 ? state.layout.bucketsTogether : 0;
         return {
           ...state.events,
           pausedNs,
           entriesLost,
-          bucketsTogether,
+          redundancyDown,
           takeOverNs: takeOverNs(),
         };
       },
