@@ -23,7 +23,8 @@ import { fenceAt } from './connect.ts';
 import { MemoryServer } from './memory-server.ts';
 import type { Native, Qp } from './native.ts';
 import { VerbsNode } from './node.ts';
-import { Station, servedRegions } from './station.ts';
+import { ownMemory, servedRegions } from './own-memory.ts';
+import { Station } from './station.ts';
 import { Targets } from './targets.ts';
 
 const absent = addonAbsent();
@@ -74,7 +75,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
   beforeEach(() => {
     native = loadAddon();
     server = serve(70);
-    const own = new SharedArrayBuffer(map.node(1).spaceBytes);
+    const own = ownMemory(native, map.node(1), undefined);
     const options = { provider: 'fake', device: 'fake0', incarnation: 9, messagesMax: 1 } as const;
     station = new Station(native, { ...options, node: map.node(1), own });
     const destinations = [
@@ -85,11 +86,12 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
     openNode = (queuePairs) =>
       new VerbsNode(map, {
         node: 1,
+        incarnation: 1,
         seed: 1,
         durability: 'assumed',
         clockNs: () => performance.now() * 1e6,
         verbBoundNs: 1e9,
-        own,
+        own: own.buffer,
         queuePairs,
         carrier: (completed) =>
           new Carrier({

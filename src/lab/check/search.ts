@@ -86,8 +86,10 @@ function chooserOf(
 
 /** What exhaustive search sees: every option, and faults where they matter. */
 function everyRules({ scenario }: Stage): ChoiceRules {
-  const everyEffect = scenario.grain === 'effects';
-  return { everyOption: true, everyEffect, clockStands: !everyEffect, faultsAfterSteps: true };
+  const clockStands = scenario.grain !== 'effects';
+  const earlyTimersMax = scenario.earlyTimers ?? Number.POSITIVE_INFINITY;
+  const { grain } = scenario;
+  return { everyOption: true, grain, clockStands, earlyTimersMax, faultsAfterSteps: true };
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
@@ -98,11 +100,15 @@ export function searchAll(
   prefix: readonly number[] = [],
   onEnd?: (session: Session) => void,
 ): Findings {
-  const events: Record<string, number> = {};
+  let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
   const search = new ExhaustiveSearch<Session>({
     open: () => new Session(stage, everyRules(stage)),
+    restarted() {
+      events = {};
+      unrepaired = 0;
+    },
     ended(session, schedule) {
       const { judgement, events: seen } = finish(session);
       onEnd?.(session);

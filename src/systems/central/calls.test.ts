@@ -40,7 +40,7 @@ test('what was first sent in another term may have been served by another', () =
   expect(calls.admit(message(2), 3, 4)).toBe(verdict.serve);
 });
 
-test('clients are told apart by node and port, and forgotten with their node', () => {
+test('clients are told apart by node and port, and their replies are forgotten with their node', () => {
   const calls = new Calls();
   for (const [node, port] of [
     [5, 0],
@@ -50,7 +50,10 @@ test('clients are told apart by node and port, and forgotten with their node', (
   ] as const) {
     expect(calls.admit(message(9, node, port), 0, 0)).toBe(verdict.serve);
   }
+  calls.served(message(9, 5, 1), reply);
   expect(calls.forget(5)).toBe(2);
-  expect(calls.admit(message(1, 5, 1), 0, 0)).toBe(verdict.serve);
+  // What they had sent twice is not served twice, though they are gone.
+  expect(calls.admit(message(9, 5, 1), sentAgainBit, 0)).toBe(verdict.drop);
+  expect(calls.admit(message(10, 5, 1), 0, 0)).toBe(verdict.serve);
   expect(calls.admit(message(1, 6, 0), 0, 0)).toBe(verdict.unknowable);
 });

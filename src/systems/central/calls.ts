@@ -69,12 +69,18 @@ export class Calls {
     return this.#newest.get(keyOfCaller(message))?.reply;
   }
 
-  /** The node's clients are gone, and nothing they sent can arrive any more. Gives how many. */
+  /**
+   * The node's clients are gone, and nothing they sent can arrive any more: nobody asks for their replies.
+   * Gives how many. Their numbers stay, since what had arrived before may not have been looked at yet.
+   * Else: put(k, 1) is sent again and waits in a handler's port while its first sending is served; its
+   * client's node is lost and forgotten; B's put(k, 2) is served; and then the second sending of put(k, 1),
+   * as if it were new.
+   */
   forget(node: number): number {
     let count = 0;
-    for (const key of this.#newest.keys()) {
+    for (const [key, call] of this.#newest) {
       if (key >> 16 !== node) continue;
-      this.#newest.delete(key);
+      call.reply = undefined;
       count++;
     }
     return count;
