@@ -3,6 +3,8 @@ import { choiceKind, kindOf, serialOf, taskOf } from './choice.ts';
 import { pick, type Scheduler, withRandomOption } from './random.ts';
 import type { World } from './world.ts';
 
+const streakMax = 256;
+
 /**
  * Probabilistic concurrency testing (Burckhardt and others, ASPLOS 2010): programs and queue pairs have
  * random priorities, and whoever has the highest goes on; at `depth` - 1 random steps the one that runs
@@ -17,6 +19,9 @@ export class PctScheduler implements Scheduler {
   readonly #faultSteps = new Set<number>();
   #step = 0;
   #lowest = 0;
+  /** Who went on last, and how often in a row. */
+  #last = -1;
+  #streak = 0;
 
   constructor(dice: RandomStream, stepsExpected: number, depth: number, faults: number) {
     this.#dice = dice;
@@ -36,10 +41,12 @@ export class PctScheduler implements Scheduler {
     for (const choice of others) {
       if (this.#priorityOf(world, choice) > this.#priorityOf(world, best)) best = choice;
     }
-    // Whoever sleeps gives way: one that looks again and again for what another is to do must not go on
-    // looking until the run is given up.
-    const gaveWay = kindOf(best) === choiceKind.wake;
-    if (gaveWay || this.#changes.has(step)) {
+    // Whoever sleeps gives way, and whoever has had so many steps in a row: one that looks again and again
+    // for what another is to do must not go on looking until the run is given up.
+    this.#streak = taskOf(best) === this.#last ? this.#streak + 1 : 0;
+    this.#last = taskOf(best);
+    const givesWay = kindOf(best) === choiceKind.wake || this.#streak % streakMax === streakMax - 1;
+    if (givesWay || this.#changes.has(step)) {
       this.#priorities.set(actorOf(world, best), --this.#lowest);
     }
     return withRandomOption(world, best, this.#dice);

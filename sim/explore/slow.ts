@@ -6,6 +6,8 @@ import type { World } from './world.ts';
 /** How many verbs and programs are slow from the start, and how many torn verbs between their parts. */
 const slowOneIn = 16;
 const tornSlowOneIn = 2;
+/** How often, of timers that fire while all work is late. */
+const hurryOneIn = 8;
 /** A slow one is passed over for 2^4 to 2^9 steps. */
 const delayLog2 = { least: 4, most: 9 } as const;
 
@@ -30,24 +32,39 @@ export class SlowScheduler implements Scheduler {
 
   choose(world: World, choices: readonly number[]): number {
     this.#step++;
-    const prompt = choices.filter((choice) => !this.#isLate(choice));
-    const isEventful = prompt.some((choice) => kindOf(choice) !== choiceKind.fault);
-    const chosen = this.#random.choose(world, isEventful ? prompt : choices);
+    if (!choices.some((choice) => isWork(choice) && this.#isPrompt(choice))) this.#hurry(choices);
+    const prompt = choices.filter((choice) => !isWork(choice) || this.#isPrompt(choice));
+    const chosen = this.#random.choose(world, prompt);
     const whole = withOption(chosen, 0);
     if (kindOf(chosen) === choiceKind.go) this.#notBefore.delete(whole);
     else if (kindOf(chosen) === choiceKind.act && optionOf(chosen) !== 0) this.#tear(whole);
     return chosen;
   }
 
-  #isLate(choice: number): boolean {
-    const kind = kindOf(choice);
-    if (kind !== choiceKind.act && kind !== choiceKind.go) return false;
+  /**
+   * Nobody works but who is late. Timers may fire meanwhile, and bring others work; but where they only
+   * spin, or there are none, it becomes so late that the first of the late ones goes on.
+   */
+  #hurry(choices: readonly number[]): void {
+    const work = choices.filter(isWork);
+    if (work.length === 0) return;
+    const canWait = choices.some((choice) => kindOf(choice) === choiceKind.wake);
+    if (canWait && this.#dice.below(hurryOneIn) !== 0) return;
+    this.#step = Math.max(this.#step, Math.min(...work.map((choice) => this.#dueOf(choice))));
+  }
+
+  #isPrompt(choice: number): boolean {
+    return this.#dueOf(choice) <= this.#step;
+  }
+
+  /** Drawn when it is first possible. */
+  #dueOf(choice: number): number {
     let step = this.#notBefore.get(choice);
     if (step === undefined) {
       step = this.#dice.below(slowOneIn) === 0 ? this.#later() : 0;
       this.#notBefore.set(choice, step);
     }
-    return step > this.#step;
+    return step;
   }
 
   #tear(choice: number): void {
@@ -60,4 +77,10 @@ export class SlowScheduler implements Scheduler {
     const { least, most } = delayLog2;
     return this.#step + 2 ** (least + this.#dice.below(most - least + 1));
   }
+}
+
+/** A verb acts, or a program goes on. */
+function isWork(choice: number): boolean {
+  const kind = kindOf(choice);
+  return kind === choiceKind.act || kind === choiceKind.go;
 }

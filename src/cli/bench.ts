@@ -8,7 +8,7 @@ import type { ParameterValue } from '../lab/result.ts';
 
 const help = `
 Latency is of one verb outstanding at a time; typical is the median. The rate is of --tx-depth verbs
-outstanding on each queue pair. Where time is real, 100k verbs or a second warm up before each. flush is a
+outstanding on each queue pair. Where time is real, 100k verbs or 5 s warm up before each. flush is a
 WRITE and the FLUSH that makes it durable, in one doorbell. On verbs the memory node serves a region called
 bench, which is overwritten.
 

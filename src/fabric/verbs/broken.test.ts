@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addonAbsent } from '../../../test/support/verbs.ts';
 import { globalAddress } from '../../core/address.ts';
 import {
+  atomicWrite,
   batch,
   fence,
+  flush,
   type Program,
   post,
   read,
@@ -46,7 +48,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
   let station: Station;
   let node: VerbsNode;
   let made: Qp[];
-  let openNode: (queuePairs: number | undefined) => VerbsNode;
+  let openNode: (queuePairs: number | undefined, isBare?: boolean) => VerbsNode;
   const at = (offset: number): number => globalAddress(0, offset);
 
   const serve = (incarnation: number, port = 0): MemoryServer =>
@@ -83,7 +85,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
       { host, port: station.server.port },
     ];
     made = [];
-    openNode = (queuePairs) =>
+    openNode = (queuePairs, isBare = false) =>
       new VerbsNode(map, {
         node: 1,
         incarnation: 1,
@@ -100,8 +102,8 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
             destinations,
             incarnation: 9,
             inlineBytesMax: station.capabilities.inlineBytes,
-            flushBy: 'flush',
-            atomicWrite: true,
+            flushBy: isBare ? 'read' : 'flush',
+            atomicWrite: !isBare,
             queuePair: (device) => {
               const qp = station.queuePair(device);
               made.push(qp);
@@ -131,6 +133,18 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
       return [...verbs, late].map(({ status }) => status);
     });
     expect(statuses).toEqual([ok, unknown, unknown, failed]);
+  });
+
+  test('a device without FLUSH and ATOMIC_WRITE: a READ and a fenced WRITE stand in', async () => {
+    node.carrier.close();
+    node = openNode(undefined, true);
+    const words = await run(function* () {
+      const before = readWord(at(0));
+      const after = readWord(at(0));
+      yield* settle(before, atomicWrite(at(0), 7n), flush(at(0), 8), after);
+      return [before.word, after.word];
+    });
+    expect(words).toEqual([0n, 7n]);
   });
 
   test('says why; after a reconnect the program goes on', async () => {

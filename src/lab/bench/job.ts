@@ -22,7 +22,7 @@ export type BenchPart = LatencyResult | RateResult;
 
 /** Where time is real, verbs come before the measured ones, for caches and compilers: so many, or so long. */
 const warmupVerbs = 100_000;
-const warmupNs = 1e9;
+const warmupNs = 5e9;
 /** In virtual time, enough to fill the queues. */
 const warmupVerbsInSim = 1000;
 
