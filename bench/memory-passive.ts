@@ -34,7 +34,12 @@ const folder = mkdtempSync(path.join(tmpdir(), 'farside-passive-'));
 const regions = ['copy0:dram:16MiB', 'index:dram:4MiB', 'pool:dram:4MiB'];
 const memory = spawn(
   process.execPath,
-  [main, 'memory-node', '--listen', values.listen, ...regions.flatMap((one) => ['--region', one])],
+  [
+    '--no-memory-reducer',
+    main,
+    ...['memory-node', '--listen', values.listen],
+    ...regions.flatMap((one) => ['--region', one]),
+  ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
 const lines = createInterface(memory.stdout);

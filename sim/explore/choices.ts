@@ -61,6 +61,32 @@ export function listChoices(world: World): number[] {
   return choices;
 }
 
+/** The first of `listChoices` that is neither a timer nor a fault, without a list. */
+export function usualChoice(world: World): number | undefined {
+  if (world.failure !== undefined) return undefined;
+  for (const pair of world.pairs) {
+    for (const [i, { task, serial, state }] of pair.flights.entries()) {
+      if (state === flightState.acted || !pair.mayAct(i)) continue;
+      return choiceOf(choiceKind.act, task.number, serial);
+    }
+  }
+  const ready = world.tasks.find((task) => task.isReady);
+  return ready === undefined ? undefined : choiceOf(choiceKind.go, ready.number);
+}
+
+/** Of timers that may fire, the one that was set first. */
+export function longestAsleep({ tasks }: World, wakes: readonly number[]): number | undefined {
+  let first: Task | undefined;
+  for (const wake of wakes) {
+    const number = taskOf(wake);
+    const task = tasks.find((candidate) => candidate.number === number);
+    if (task !== undefined && task.sleptAtStep < (first?.sleptAtStep ?? Number.POSITIVE_INFINITY)) {
+      first = task;
+    }
+  }
+  return first === undefined ? undefined : choiceOf(choiceKind.wake, first.number);
+}
+
 /** Whether nothing but timers and faults could happen. */
 export function isIdle(world: World): boolean {
   if (world.tasks.some((task) => task.isReady)) return false;

@@ -15,7 +15,13 @@ export {
   taskOf,
   withOption,
 } from './choice.ts';
-export { actOptions, type ChoiceRules, type Grain } from './choices.ts';
+export {
+  actOptions,
+  type ChoiceRules,
+  type Grain,
+  longestAsleep,
+  usualChoice,
+} from './choices.ts';
 export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,

@@ -26,6 +26,17 @@ export function resume(world: World, task: Task): void {
   } while (!task.ended && goesOnAtOnce(world, task));
 }
 
+/** All that can go on at the nodes that a step has touched; several at once, in the order of their starts. */
+export function takeTurns(world: World): void {
+  const touched = world.footprint.resumed | world.footprint.arrived;
+  const canGoOn = (task: Task): boolean => task.isReady && !task.mayWaitOn;
+  for (const node of world.nodes) {
+    if (node === undefined || (touched & (1 << node.id)) === 0) continue;
+    let next: Task | undefined;
+    while ((next = node.tasks.find(canGoOn)) !== undefined) resume(world, next);
+  }
+}
+
 /**
  * Alone on its node, nobody can tell. Otherwise a program that computes, posts or touches its own memory
  * may be overtaken there by another one; a search of waits only leaves that out.

@@ -4,19 +4,11 @@ import { effectKind, type Program, type Verb, verbOp, verbStatus } from '../../s
 import { assert } from '../../src/core/errors.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
-import {
-  choiceKind,
-  choiceOf,
-  kindOf,
-  optionOf,
-  serialOf,
-  type TaskNames,
-  taskOf,
-} from './choice.ts';
+import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
 import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
-import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
+import { dropOverdue, emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
 import { Footprint } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
@@ -24,8 +16,9 @@ import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
-import { resume, takeFence } from './resume.ts';
+import { resume, takeFence, takeTurns } from './resume.ts';
 import type { Sharing } from './sharing.ts';
+import { keyOf } from './state-key.ts';
 import { Task } from './task.ts';
 
 /**
@@ -142,6 +135,8 @@ export class World implements NodeHost {
     if (task.ended) return;
     task.ended = true;
     if (!task.daemon) this.foreground--;
+    // The last one ends the run: what could have happened before it cannot happen after.
+    if (this.foreground === 0) this.footprint.global = true;
     this.tasks.splice(this.tasks.indexOf(task), 1);
     task.node.tasks.splice(task.node.tasks.indexOf(task), 1);
   }
@@ -168,51 +163,12 @@ export class World implements NodeHost {
         performFault(this, serialOf(choice), optionOf(choice));
         break;
     }
-    if (this.rules.grain === 'turns') this.#takeTurns();
-  }
-
-  /** Takes the first choice that is neither a timer nor a fault; false where there is none. */
-  takeUsual(): boolean {
-    if (this.failure !== undefined) return false;
-    for (const pair of this.pairs) {
-      for (const [i, flight] of pair.flights.entries()) {
-        if (flight.state === flightState.acted || !pair.mayAct(i)) continue;
-        this.take(choiceOf(choiceKind.act, flight.task.number, flight.serial));
-        return true;
-      }
-    }
-    const ready = this.tasks.find((task) => task.isReady);
-    if (ready !== undefined) this.take(choiceOf(choiceKind.go, ready.number));
-    return ready !== undefined;
-  }
-
-  /** All that can go on at the nodes that this step has touched; several at once, in the order of their starts. */
-  #takeTurns(): void {
-    const touched = this.footprint.resumed | this.footprint.arrived;
-    for (const node of this.nodes) {
-      if (node === undefined || (touched & (1 << node.id)) === 0) continue;
-      let next: Task | undefined;
-      const canGoOn = (task: Task): boolean => task.isReady && !task.mayWaitOn;
-      while ((next = node.tasks.find(canGoOn)) !== undefined) resume(this, next);
-    }
+    if (this.rules.grain === 'turns') takeTurns(this);
   }
 
   /** The hash of the whole state, into two numbers. */
   key(): Digest {
-    const key = new Digest();
-    key.include(1, this.memory.digest);
-    key.include(2, this.memory.durableDigest);
-    key.include(3, this.acted);
-    key.include(4, this.history);
-    key.include(5, this.faults);
-    for (const node of this.nodes) node?.digestInto(key);
-    // Else a state in which all spin could not be told from the one before, and no search would see it.
-    for (const task of this.tasks) {
-      if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
-    }
-    if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
-    if (this.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, this.earlyTimersLeft, 0);
-    return key;
+    return keyOf(this);
   }
 
   #task(choice: number): Task {
@@ -220,15 +176,6 @@ export class World implements NodeHost {
     const task = this.tasks.find((candidate) => candidate.number === number);
     assert(task !== undefined, () => `${this.names.nameOf(number)} does not run`);
     return task;
-  }
-
-  /** Of timers that may fire, the one that was set first. */
-  longestAsleep(wakes: readonly number[]): number | undefined {
-    let [first] = wakes;
-    for (const wake of wakes) {
-      if (this.#task(wake).sleptAtStep < this.#task(first as number).sleptAtStep) first = wake;
-    }
-    return first;
   }
 
   flightOf(choice: number): Flight {
@@ -374,7 +321,7 @@ export class World implements NodeHost {
     if (dueNs > this.nowNs && dueNs < Number.POSITIVE_INFINITY && !this.rules.clockStands) {
       this.footprint.clock = this.clockRead;
       this.nowNs = dueNs;
-      this.#dropOverdue();
+      dropOverdue(this);
     }
     const isCounted = this.earlyTimersLeft < Number.POSITIVE_INFINITY;
     const isEarly = isCounted && task.effect?.kind !== effectKind.fence && !isIdle(this);
@@ -382,18 +329,6 @@ export class World implements NodeHost {
     resume(this, task);
     // One that found nothing to do is as if it had not fired.
     if (isEarly && !task.blocked) this.earlyTimersLeft--;
-  }
-
-  /** Of crashed programs, verbs that would break the bound by acting now never do. */
-  #dropOverdue(): void {
-    if (this.timing !== 'bounded') return;
-    for (const pair of this.pairs) {
-      const { flights } = pair;
-      for (let i = flights.length - 1; i >= 0; i--) {
-        const flight = flights[i] as Flight;
-        if (flight.isOrphan && flight.deadlineNs < this.nowNs) flights.splice(i, 1);
-      }
-    }
   }
 
   readClock(node: WorldNode): number {

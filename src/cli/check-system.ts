@@ -69,7 +69,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   },
   grain: {
     kind: choice('effects', 'waits', 'turns'),
-    text: 'where programs of one node may overtake each other: at all effects, waits, or in turns as what they wait for comes (default: effects; exhaustive: turns)',
+    text: 'where programs of a node overtake: effects, waits or turns (default: effects; exhaustive: turns)',
   },
   recoverers: {
     kind: small(16),
@@ -78,6 +78,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   seed: { kind: { type: 'count', minimum: 0, maximum: 2 ** 31 }, text: 'seed (default: 1)' },
   threads: { kind: small(1024), text: 'cores to use (default: all)' },
   format: { kind: choice('table', 'json'), text: 'table or json (default: table)' },
+  record: {
+    kind: { type: 'text' },
+    text: 'a Markdown file to append to: scenario, verdict, time, what was reached, how to repeat it',
+  },
   out: { kind: { type: 'text' }, text: 'where a schedule that breaks a promise is saved' },
 };
 
@@ -133,7 +137,10 @@ export async function checkSystem(
     statesMax,
     threads: read('threads') as number | undefined,
   };
-  const progress = progressOf();
+  const record = read('record') as string | undefined;
+  const { appendRecord, openRecord } = await import('./check-record.ts');
+  if (record !== undefined) openRecord(record);
+  const progress = progressOf(scheduler === 'exhaustive' ? undefined : options.schedules);
   const result = await interruptible(
     (signal) => check(options, { signal, ...progress }),
     clearProgress,
@@ -143,6 +150,7 @@ export async function checkSystem(
   process.stdout.write(
     read('format') === 'json' ? await jsonOf(result, file) : await tableOf(result, file),
   );
+  if (record !== undefined && !result.partial) appendRecord(record, result);
   if (result.failure !== undefined) process.exitCode = exitCode.broken;
   else if (result.findings.exhaustive?.end === 'gave up' && !result.partial) {
     const { tooLarge } = await import('../lab/check/large-scope.ts');
@@ -214,12 +222,15 @@ function scalar(value: ParameterValue): ParameterValue {
 }
 
 /** How far a search is, on a terminal. */
-function progressOf(): { onProgress?: (schedules: number, states: number) => void } {
+function progressOf(total: number | undefined): {
+  onProgress?: (schedules: number, states: number) => void;
+} {
   if (!process.stderr.isTTY) return {};
   return {
     onProgress: (schedules, states) => {
       const seen = states > 0 ? `, ${states} states` : '';
-      process.stderr.write(`\r\x1b[K ${schedules} schedules${seen}`);
+      const all = total === undefined ? '' : ` of ${total}`;
+      process.stderr.write(`\r\x1b[K ${schedules}${all} schedules${seen}`);
     },
   };
 }
@@ -247,7 +258,8 @@ async function replayFile(name: string, system: string | undefined): Promise<voi
   const stage = await openStage(scenario);
   const { judgement } = replay(stage, choices);
   const lines = await drawn(scenario, judgement, choices);
-  process.stdout.write(`${[...lines, '', verdictLine(judgement)].join('\n')}\n`);
+  const { describeVerdict } = await import('../lab/check/report.ts');
+  process.stdout.write(`${[...lines, '', describeVerdict(judgement)].join('\n')}\n`);
   if (judgement.kind !== 'kept') process.exitCode = exitCode.broken;
 }
 
@@ -267,18 +279,15 @@ function styleNow(): Style {
   return { bold: (text) => styleText('bold', text), dim: (text) => styleText('dim', text) };
 }
 
-function verdictLine(judgement: Judgement): string {
-  if (judgement.kind === 'kept') return 'safety kept, liveness kept';
-  return `${judgement.kind} broken: ${judgement.promise}: ${judgement.explanation}`;
-}
-
 async function tableOf(result: CheckResult, file: string | undefined): Promise<string> {
-  const { coverage, describeScenario, describeSearch } = await import('../lab/check/report.ts');
+  const { coverage, describeScenario, describeSearch, describeVerdict } = await import(
+    '../lab/check/report.ts'
+  );
   const { findings, failure, plan } = result;
   const { reached, gaps } = coverage(findings);
   const lines = [
     styleNow().bold(
-      `${plan.scenario.system}: ${verdictLine(failure?.judgement ?? { kind: 'kept' })}`,
+      `${plan.scenario.system}: ${describeVerdict(failure?.judgement ?? { kind: 'kept' })}`,
     ),
     ...describeScenario(plan.scenario),
     describeSearch(result),

@@ -10,12 +10,9 @@ It prints one line of JSON when it has joined, takes part in all runs of the exp
 then prints how many those were and exits 0. The one who starts the run says how many nodes of which role
 it waits for.
 
-Example, on three hosts and a fourth that has the memory:
-  host0$ farside run clover --fabric verbs --memory 10.0.0.5:7471 --memory-nodes 1 \\
-           --compute-nodes 2 --listen host0:7500
-  host1$ farside node --role compute --join host0:7500
-  host2$ farside node --role compute --join host0:7500
-  host0$ farside node --role metadata --join host0:7500`;
+Examples:
+  farside node --role compute --join host0:7500
+  farside node --role metadata --join 10.0.0.1:7500 --wait 1m`;
 
 interface Flags {
   readonly role?: string;

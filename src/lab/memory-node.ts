@@ -11,7 +11,6 @@ import {
 } from '../fabric/verbs/index.ts';
 import type { RegionSpec } from '../memory/cluster.ts';
 import { parseValue } from './experiment/values.ts';
-import { restQuietly } from './tune.ts';
 
 export interface MappedRegion extends RegionSpec {
   /** Device DAX (`/dev/dax0.0`) or a file; without one, memory that ends with the process. */
@@ -83,7 +82,6 @@ export class MemoryNode {
     if (twice !== undefined) {
       throw new FarsideError('FARSIDE_USAGE', `two regions are called ${twice}`);
     }
-    restQuietly();
     this.#native = loadAddon();
     // 48 bits at random: no two starts of any nodes have the same.
     const incarnation = randomBytes(6).readUIntBE(0, 6);

@@ -5,11 +5,11 @@ import type { Scenario } from '../../src/lab/check/scenario.ts';
 import { choiceTexts, replay, runSchedule } from '../../src/lab/check/schedule.ts';
 import { type Findings, searchAll, searchByDice } from '../../src/lab/check/search.ts';
 import { drawSchedule } from '../../src/lab/check/sequence.ts';
-import type { Session } from '../../src/lab/check/session.ts';
 import { shrink } from '../../src/lab/check/shrink.ts';
 import { stageOf } from '../../src/lab/check/stage.ts';
 import { plainStyle } from '../../src/lab/explain/diagram.ts';
 import type { System } from '../../src/systems/system.ts';
+import { answersOf } from '../support/answers.ts';
 import { system as withoutLocks } from '../support/broken-direct.ts';
 import { crossed, lateFlush, locked, lookThenLock, tornReader } from '../support/toys.ts';
 import { scenario as twinScenario } from '../support/twin-scenarios.ts';
@@ -107,14 +107,6 @@ test('exhaustive search shows every history that thousands of random schedules s
     }
   }
 });
-
-/** Of each client in turn. In which order operations of different clients began is no answer. */
-function answersOf({ recorder }: Session): string {
-  const { process, value, outcome, length } = recorder.history();
-  const rows = Array.from({ length }, (_, row) => row);
-  rows.sort((a, b) => (process[a] as number) - (process[b] as number) || a - b);
-  return rows.map((row) => `${process[row]}:${value[row]}:${outcome[row]}`).join(' ');
-}
 
 test('one seed gives one schedule', () => {
   const chosen = scenario('put get/put get/get put');

@@ -140,6 +140,48 @@ export const lateFlush = toySystem('late flush', () => ({
   },
 }));
 
+/**
+ * Every put leaves a mark at a word of its client's own before it writes; a get gives the other client's mark
+ * where there is one. So the words look like nobody else's until a get comes by.
+ */
+export const marked = toySystem('marked', ({ context }) => {
+  const markOf = (at: number, node: number): number => at + 1024 + 64 * node;
+  return {
+    *get(at, into) {
+      yield* readAll(at, into);
+      const mark = new Uint8Array(8);
+      yield* read(markOf(at, 3 - context.node), mark);
+      if (mark.some((byte) => byte !== 0)) into.set(mark);
+      return into.length;
+    },
+    *put(at, value) {
+      yield* write(markOf(at, context.node), value);
+      yield* write(at + 8, value);
+    },
+  };
+});
+
+/** As `locked`, with a journal of each client's own that nobody else ever looks at. */
+export const journalled = toySystem('journalled', ({ context }) => {
+  const journalOf = (at: number): number => at + 1024 + 64 * context.node;
+  return {
+    *get(at, into) {
+      yield* read(journalOf(at), new Uint8Array(8));
+      yield* lock(at);
+      const length = yield* readAll(at, into);
+      yield* writeWord(at, 0n);
+      return length;
+    },
+    *put(at, value) {
+      yield* write(journalOf(at), value);
+      yield* lock(at);
+      yield* write(at + 8, value);
+      yield* writeWord(journalOf(at), 0n);
+      yield* writeWord(at, 0n);
+    },
+  };
+});
+
 /** Two locks, taken in different orders by readers and writers. */
 export const crossed = toySystem('crossed', () => ({
   *get(at, into) {

@@ -106,7 +106,7 @@ describe.skipIf(absent !== undefined)(
       await expect(run).rejects.toMatchObject({
         code: 2,
         stderr: expect.stringMatching(
-          /^farside: cannot listen at .*:7475: regMr \(1048576 B, .*limit 64 KiB: raise it with `ulimit -l unl/,
+          /^farside: cannot listen at .*:7475: regMr \(1048576 B, .* 64 KiB: raise it with `ulimit -l unl/,
         ) as string,
       });
     });

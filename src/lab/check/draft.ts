@@ -62,7 +62,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
     spares: draft.spares,
     standbys: draft.standbys,
-    computeNodes: draft.computeNodes ?? clients.length + (isExhaustive && repairs(draft) ? 1 : 0),
+    computeNodes: draft.computeNodes ?? clients.length + Number(isExhaustive && repairs(draft)),
     replicas: draft.replicas,
     durability: draft.durability,
     timing: draft.timing ?? 'asynchronous',

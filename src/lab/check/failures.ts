@@ -57,7 +57,7 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
       } else replaceServer(session, node, node);
       return;
     case 'lose': {
-      const spare = stage.cluster.withRole('memory')[stage.scenario.memoryNodes]?.id;
+      const spare = freeSpare(session);
       repair(session, { kind: 'memoryLost', node, spare });
       return;
     }
@@ -70,6 +70,14 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
         replaceServer(session, node, free?.id ?? node);
       }
   }
+}
+
+/** A spare that lives, and has taken nobody's place: the lost node may have been a spare itself. */
+function freeSpare({ world, stage, lasting }: Session): number | undefined {
+  const spares = stage.cluster.withRole('memory').slice(stage.scenario.memoryNodes);
+  const isTaken = (id: number): boolean =>
+    lasting.some((fault) => fault.kind === 'memoryLost' && fault.spare === id);
+  return spares.find(({ id }) => world.down[id] !== true && !isTaken(id))?.id;
 }
 
 /**

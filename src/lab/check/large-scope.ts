@@ -42,10 +42,11 @@ export function refuseLargeScope(stage: Stage, statesMax: number): void {
 }
 
 export function tooLarge({ scenario }: Stage, size: string, statesMax: number): string {
-  const { clients, faults } = scenario;
+  const { clients, faults, earlyTimers } = scenario;
   const operations = Math.max(...clients.map(({ length }) => length));
   const cuts = [
     ...(clients.length > 2 ? [`--clients ${clients.length - 1}`] : []),
+    ...((earlyTimers ?? 0) > 0 ? ['--early-timers 0'] : []),
     ...(operations > 1 ? [`--operations ${operations - 1}`] : []),
     ...(faults.length > 0 ? ['--faults none'] : []),
     ...(scenario.replicas > 1 ? ['--replicas 1'] : []),

@@ -1,4 +1,5 @@
 import type { CheckResult } from './check.ts';
+import type { Judgement } from './judge.ts';
 import { operationsText, type Scenario } from './scenario.ts';
 import type { Findings } from './search.ts';
 
@@ -23,8 +24,24 @@ export function describeScenario(scenario: Scenario): string[] {
     `clients: ${clients.map(operationsText).join(' / ')}; compute nodes: ${computeNodes}`,
     `memory nodes: ${memoryNodes}; copies: ${replicas}; durability ${scenario.durability}; ` +
       `timing ${scenario.timing}; values of ${scenario.valueWords * 8} B`,
-    `faults: ${faultsText(scenario)}${repairs}; seed ${scenario.seed}${set.join('')}`,
+    `faults: ${faultsText(scenario)}${repairs}; ${scopeText(scenario)}seed ${scenario.seed}${set.join('')}`,
   ];
+}
+
+/** What an exhaustive search is all of. */
+function scopeText({ grain, earlyTimers }: Scenario): string {
+  const timers = earlyTimers === undefined ? '' : `timers: up to ${earlyTimers} early; `;
+  const programs = {
+    effects: '',
+    waits: 'programs of a node overtake where they wait; ',
+    turns: 'programs of a node take turns; ',
+  };
+  return programs[grain] + timers;
+}
+
+export function describeVerdict(judgement: Judgement): string {
+  if (judgement.kind === 'kept') return 'safety kept, liveness kept';
+  return `${judgement.kind} broken: ${judgement.promise}: ${judgement.explanation}`;
 }
 
 function faultsText({ faults }: Scenario): string {
@@ -45,12 +62,14 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
     const cores = `${threads} core${threads === 1 ? '' : 's'}`;
     return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${cores}${cut}: ${rate} a minute`;
   }
-  const { states, cutByState, cutBySleep, schedulesSaved, end, longestSchedule } = exhaustive;
+  const { states, cutByState, cutBySleep, cutByLonely, schedulesSaved, end, longestSchedule } =
+    exhaustive;
   const all = end === 'complete' ? 'all of them' : `not all: ${end}`;
   return (
     `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} (${all}), ` +
     `${n(states)} states; not run again: ${n(cutByState)} branches into known states, which stand ` +
-    `for ${n(schedulesSaved)} schedules, and ${n(cutBySleep)} that commute with one that was run`
+    `for ${n(schedulesSaved)} schedules, ${n(cutBySleep)} that commute with one that was run, and ` +
+    `${n(cutByLonely)} beside a verb that is nobody else's business`
   );
 }
 

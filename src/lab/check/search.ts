@@ -92,38 +92,45 @@ function everyRules({ scenario }: Stage): ChoiceRules {
   return { everyOption: true, grain, clockStands, earlyTimersMax, faultsAfterSteps: true };
 }
 
-/** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
+/**
+ * All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`.
+ * `reduced`: without those that a verb which is nobody else's business makes no difference to.
+ */
 export function searchAll(
   stage: Stage,
   statesMax: number,
   hooks: SearchHooks,
   prefix: readonly number[] = [],
   onEnd?: (session: Session) => void,
+  reduced = true,
 ): Findings {
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
-  const search = new ExhaustiveSearch<Session>({
-    open: () => new Session(stage, everyRules(stage)),
-    restarted() {
-      events = {};
-      unrepaired = 0;
+  const search = new ExhaustiveSearch<Session>(
+    {
+      open: () => new Session(stage, everyRules(stage)),
+      restarted() {
+        events = {};
+        unrepaired = 0;
+      },
+      ended(session, schedule) {
+        const { judgement, events: seen } = finish(session);
+        onEnd?.(session);
+        addEvents(events, seen);
+        if (session.unrepaired > 0) unrepaired++;
+        if (judgement.kind === 'kept' || failure !== undefined) return false;
+        failure = { judgement, choices: choiceTexts(stage, schedule) };
+        // Whoever wants to see every schedule gets every one.
+        return onEnd === undefined;
+      },
+      giveUp(counts) {
+        hooks.progress(counts.schedules, counts.states);
+        return counts.states > statesMax || hooks.stopped();
+      },
     },
-    ended(session, schedule) {
-      const { judgement, events: seen } = finish(session);
-      onEnd?.(session);
-      addEvents(events, seen);
-      if (session.unrepaired > 0) unrepaired++;
-      if (judgement.kind === 'kept' || failure !== undefined) return false;
-      failure = { judgement, choices: choiceTexts(stage, schedule) };
-      // Whoever wants to see every schedule gets every one.
-      return onEnd === undefined;
-    },
-    giveUp(counts) {
-      hooks.progress(counts.schedules, counts.states);
-      return counts.states > statesMax || hooks.stopped();
-    },
-  });
+    reduced,
+  );
   const end = search.search(prefix);
   const { counts } = search;
   return {

@@ -4,6 +4,8 @@ import {
   choiceKind,
   type FaultMenuEntry,
   kindOf,
+  longestAsleep,
+  usualChoice,
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
@@ -105,10 +107,14 @@ export class Session {
   runQuietly(until: () => boolean): boolean {
     for (let steps = 0; steps < quietStepsMax; steps++) {
       if (this.world.failure !== undefined) return false;
-      if (this.world.takeUsual()) continue;
+      const usual = usualChoice(this.world);
+      if (usual !== undefined) {
+        this.world.take(usual);
+        continue;
+      }
       if (until()) return true;
       const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
-      const next = this.world.longestAsleep(wakes);
+      const next = longestAsleep(this.world, wakes);
       if (next === undefined) return false;
       this.world.take(next);
     }

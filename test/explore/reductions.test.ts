@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import type { Scenario } from '../../src/lab/check/scenario.ts';
+import { type Findings, searchAll } from '../../src/lab/check/search.ts';
+import type { Session } from '../../src/lab/check/session.ts';
+import { stageOf } from '../../src/lab/check/stage.ts';
+import { system as central } from '../../src/systems/central/index.ts';
+import { system as clover } from '../../src/systems/clover/index.ts';
+import { direct } from '../../src/systems/direct/index.ts';
+import type { System } from '../../src/systems/system.ts';
+import { answersOf } from '../support/answers.ts';
+import { journalled, locked, lookThenLock, marked, tornReader } from '../support/toys.ts';
+import { scenario as twinScenario } from '../support/twin-scenarios.ts';
+import { centralTwins } from '../twins/central/twins.ts';
+import { directTwins } from '../twins/direct/twins.ts';
+
+/** What `farside check --scheduler exhaustive` makes of a script. */
+const crash = [{ kind: 'crash', count: 1 }] as const;
+
+function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
+  const small = { memoryNodes: 1, valueWords: 1, earlyTimers: 0, grain: 'turns' } as const;
+  return twinScenario(script, { system: 'toy', ...small, ...more });
+}
+
+interface Seen {
+  readonly ends: ReadonlySet<string>;
+  readonly found: Findings;
+}
+
+/** Everything that clients and memory can come to. */
+function endsOf(system: System, chosen: Scenario, reduced: boolean): Seen {
+  const stage = stageOf(chosen, system);
+  const ends = new Set<string>();
+  const note = (session: Session): void => {
+    const { a, b } = stage.memory.digest;
+    ends.add(`${answersOf(session)} ${a} ${b}`);
+  };
+  const hooks = { progress: () => undefined, stopped: () => false };
+  return { found: searchAll(stage, 1e6, hooks, [], note, reduced), ends };
+}
+
+const bare = { grain: 'waits' } as const;
+const compared: readonly (readonly [string, System, Scenario])[] = [
+  ['a lock', locked, scenario('put get/put get')],
+  ['a lock, with a crash', locked, scenario('put get/put get', { faults: crash })],
+  ['a torn reader', tornReader, scenario('put put/get get', { valueWords: 2 })],
+  ['a lock in two verbs, with a crash', lookThenLock, scenario('put get/put', { faults: crash })],
+  ['journals', journalled, scenario('put get/put get')],
+  ['journals, with a crash', journalled, scenario('put get/put get', { faults: crash })],
+  ['marks', marked, scenario('put get/get put')],
+  ['marks, with a crash', marked, scenario('put get/put get', { faults: crash })],
+  [
+    'direct, repaired',
+    direct as System,
+    scenario('put/get', { faults: crash, computeNodes: 3, ...bare }),
+  ],
+  ['central', central as System, scenario('put/put get', { settings: { handlers: 1 } })],
+];
+
+describe("leaving out moments of verbs that are nobody else's business", () => {
+  test.each(compared)('%s: comes to the same ends', (_, system, chosen) => {
+    const all = endsOf(system, chosen, false);
+    const some = endsOf(system, chosen, true);
+    expect([...some.ends].sort()).toEqual([...all.ends].sort());
+    expect(some.found.exhaustive?.end).toBe('complete');
+    expect(all.found.exhaustive?.end).toBe('complete');
+    expect(some.found.exhaustive?.states).toBeLessThanOrEqual(all.found.exhaustive?.states ?? 0);
+  });
+
+  test('makes a search smaller where there are such verbs', () => {
+    const [all, some] = [false, true].map((reduced) =>
+      endsOf(journalled, scenario('put get/put get'), reduced),
+    );
+    expect(some?.found.exhaustive?.cutByLonely).toBeGreaterThan(0);
+    expect(some?.found.steps).toBeLessThan(0.9 * (all?.found.steps ?? 0));
+  });
+
+  test('is taken back where somebody comes by after all', () => {
+    const { found } = endsOf(marked, scenario('put get/get put'), true);
+    expect(found.exhaustive?.restarts).toBeGreaterThan(0);
+  });
+});
+
+describe('twins that a search of all schedules finds', () => {
+  const hooks = { progress: () => undefined, stopped: () => false };
+  const find = (system: unknown, chosen: Scenario, reduced: boolean): unknown =>
+    searchAll(stageOf(chosen, system as System), 1e5, hooks, [], undefined, reduced).failure
+      ?.judgement;
+  const few = { settings: { handlers: 1 } };
+  const cases = [
+    ['no-checksum', directTwins, scenario('put/get get'), 'read committed'],
+    ['unlock-first', directTwins, scenario('put get/put get'), undefined],
+    ['free before invalid', centralTwins, scenario('put put get/put get', few), undefined],
+    [
+      'call served twice',
+      centralTwins,
+      scenario('put get/put get', { ...few, earlyTimers: 1 }),
+      undefined,
+    ],
+  ] as const;
+
+  test.each(cases)('%s, with the reduction as without it', (name, twins, chosen, promise) => {
+    const twin = twins.find((one) => one.name === name)?.system;
+    for (const reduced of [true, false]) {
+      const judgement = find(twin, chosen, reduced);
+      expect(judgement).toMatchObject({
+        kind: 'safety',
+        ...(promise === undefined ? {} : { promise }),
+      });
+    }
+  });
+});
+
+describe('every schedule of a small scope, with one crash anywhere', () => {
+  const repaired = { faults: crash, computeNodes: 3, settings: { handlers: 1 } };
+  const scopes: readonly (readonly [string, System, Scenario])[] = [
+    ['direct', direct as System, scenario('put/get', { ...repaired, settings: {} })],
+    ['central', central as System, scenario('put get/put get', repaired)],
+    ['clover', clover as System, scenario('put/get', { ...repaired, timing: 'bounded' })],
+  ];
+
+  test.each(scopes)('%s keeps what it promises', (_, system, chosen) => {
+    const hooks = { progress: () => undefined, stopped: () => false };
+    const { exhaustive, failure } = searchAll(stageOf(chosen, system), 1e6, hooks);
+    expect(failure).toBeUndefined();
+    expect(exhaustive?.end).toBe('complete');
+  });
+});
