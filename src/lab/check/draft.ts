@@ -124,7 +124,7 @@ function clientsOf(
   });
 }
 
-/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can be. */
+/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can. */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
   return text.split(',').map((word) => {

@@ -136,7 +136,7 @@ export class MemoryFaults {
     return this.#decided.get(name) ?? [];
   }
 
-  /** On the node that was named, else on the survivor with the most room. `taken`: rooms given out, by node. */
+  /** On the node named, else on the survivor with the most room. `taken`: rooms given out, by node. */
   #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
     const { layout } = this.#state;
     const named = fault.kind === 'memoryMoved' ? fault.to : (fault as MemoryLost).spare;
