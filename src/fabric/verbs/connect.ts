@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { FarsideError } from '../../core/errors.ts';
 import type { CmHub } from './cm-hub.ts';
 import { type ConnectionOptions, connectionDefaults, overruled } from './connection-options.ts';
@@ -98,6 +99,16 @@ const whereOf = ({ host, port }: Destination): string =>
 const noSuchService = 8;
 
 /**
+ * The number that a question gives for the queue pair that it does not have. The connection manager refuses
+ * one that another connection of this device has as stale (status 10), so two questions to memory nodes of one
+ * host, asked at once, must differ, and so must those of two processes here: drawn from the upper half of the
+ * 24 bits, where devices come last.
+ */
+function questionQpNum(): number {
+  return randomInt(2 ** 23, 2 ** 24 - 1);
+}
+
+/**
  * One way to a connection: resolve address, resolve route, queue pair, request, answer. It ends once, by
  * the first thing that goes wrong or right, and then leaves nothing open that it does not hand over.
  */
@@ -168,7 +179,7 @@ class Attempt {
     const depth = this.#to.maxRdAtomic ?? connectionDefaults.maxRdAtomic;
     this.#qp = this.#to.queuePair?.(this.#native.queryId(id).device as string);
     // A question needs no queue pair; its number is one that the answer never uses.
-    let qpNum = 1;
+    let qpNum = questionQpNum();
     if (this.#qp !== undefined) {
       qpNum = this.#native.queryQp(this.#qp).qpNum;
       this.#native.modifyQpById(this.#qp, id, { state: 'init' });
