@@ -1,24 +1,29 @@
 import { effectKind, verbOp } from '../../src/core/effect.ts';
 import { tearings, wouldChange, wouldSwap } from './act.ts';
-import { choiceKind, choiceOf, withOption } from './choice.ts';
+import { choiceKind, choiceOf, taskOf, withOption } from './choice.ts';
 import { mayHappen, outcomesOf } from './faults.ts';
 import { type Flight, flightState } from './flight.ts';
 import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
+export type Grain = 'effects' | 'waits' | 'turns';
+
 export interface ChoiceRules {
   /** List every way to tear a verb, every outcome of a restart; else schedulers draw them. */
   readonly everyOption: boolean;
   /**
-   * On a node with several programs, one may be overtaken by another at each of its effects; else only
-   * where it waits for verbs, messages or timers.
+   * On a node with several programs, one may be overtaken by another at each of its `effects`; only where
+   * it `waits` for verbs, messages or timers; or they take `turns`: each goes on as soon as what it waits
+   * for has come, as in an event loop, so that their order is that in which verbs act and messages come.
    */
-  readonly everyEffect: boolean;
+  readonly grain: Grain;
   /**
    * Timers fire at any time and do not move the clock, which only pauses do: states that differ in nothing
    * but the time are one.
    */
   readonly clockStands: boolean;
+  /** Timers that may fire, in one schedule, while anything but timers and faults could happen. */
+  readonly earlyTimersMax: number;
   /** Faults right after a step of the node concerned only, which is enough; else at any time. */
   readonly faultsAfterSteps: boolean;
 }
@@ -26,6 +31,7 @@ export interface ChoiceRules {
 /** Everything that may happen next, in an order that the schedule so far decides. */
 export function listChoices(world: World): number[] {
   const choices: number[] = [];
+  const wakes: number[] = [];
   const { everyOption } = world.rules;
   for (const pair of world.pairs) {
     const { flights } = pair;
@@ -41,8 +47,10 @@ export function listChoices(world: World): number[] {
   const horizonNs = horizonOf(world);
   for (const task of world.tasks) {
     if (task.isReady) choices.push(choiceOf(choiceKind.go, task.number));
-    else if (mayWake(world, task, horizonNs)) choices.push(choiceOf(choiceKind.wake, task.number));
+    else if (mayWake(world, task, horizonNs)) wakes.push(choiceOf(choiceKind.wake, task.number));
   }
+  const isUrgent = choices.length > 0 && world.earlyTimersLeft <= 0;
+  for (const wake of wakes) if (!isUrgent || isFence(world, wake)) choices.push(wake);
   for (const [i, entry] of world.menu.entries()) {
     if (!mayHappen(world, entry)) continue;
     const first = choiceOf(choiceKind.fault, 0, i);
@@ -51,6 +59,18 @@ export function listChoices(world: World): number[] {
     }
   }
   return choices;
+}
+
+/** Whether nothing but timers and faults could happen. */
+export function isIdle(world: World): boolean {
+  if (world.tasks.some((task) => task.isReady)) return false;
+  return world.pairs.every(({ flights }) => flights.every((f) => f.state === flightState.acted));
+}
+
+/** A fence is performed in its own time too, but it is no timer. */
+function isFence({ tasks }: World, wake: number): boolean {
+  const number = taskOf(wake);
+  return tasks.find((task) => task.number === number)?.effect?.kind === effectKind.fence;
 }
 
 /** How late it may become: in bounded timing, no verb in flight outlives its bound. */

@@ -1,4 +1,6 @@
+import { choiceKind, kindOf } from './choice.ts';
 import type { Footprint } from './footprint.ts';
+import { Sharing } from './sharing.ts';
 import type { World } from './world.ts';
 
 /** One run that can be taken further; opened anew for every branch. */
@@ -10,6 +12,8 @@ export interface Run {
 
 export interface ExhaustiveHooks<R extends Run> {
   open(): R;
+  /** All that was told of so far is void: the search begins anew. */
+  restarted(): void;
   /** A whole schedule; true where the search should stop. */
   ended(run: R, schedule: readonly number[]): boolean;
   /** Asked now and then; true where the search should give up. */
@@ -25,6 +29,10 @@ export interface ExhaustiveCounts {
   /** Branches that came to a state already searched, and those that sleep sets left out. */
   cutByState: number;
   cutBySleep: number;
+  /** Branches left out because a verb there is nobody else's business. */
+  cutByLonely: number;
+  /** How often the search began anew, having taken a word for lonely that is not. */
+  restarts: number;
   /** Schedules that lie behind the branches cut by state: what they would have been without it. */
   schedulesSaved: number;
   longestSchedule: number;
@@ -53,24 +61,25 @@ const giveUpEvery = 256;
 
 /** Depth first over all schedules; see docs/verification.md, "Exhaustive search". */
 export class ExhaustiveSearch<R extends Run> {
-  readonly counts: ExhaustiveCounts = {
-    schedules: 0,
-    states: 0,
-    steps: 0,
-    cutByState: 0,
-    cutBySleep: 0,
-    schedulesSaved: 0,
-    longestSchedule: 0,
-  };
+  readonly counts: ExhaustiveCounts = noCounts();
   readonly #hooks: ExhaustiveHooks<R>;
   readonly #known = new Map<number, Known[]>();
   readonly #frames: Frame[] = [];
   readonly #path: number[] = [];
+  readonly #sharing: Sharing | undefined;
   #run: R;
 
-  constructor(hooks: ExhaustiveHooks<R>) {
+  /** `reduced`: verbs that are nobody else's business are tried at one moment only; see sharing.ts. */
+  constructor(hooks: ExhaustiveHooks<R>, reduced = true) {
     this.#hooks = hooks;
-    this.#run = hooks.open();
+    this.#sharing = reduced ? new Sharing() : undefined;
+    this.#run = this.#open();
+  }
+
+  #open(): R {
+    const run = this.#hooks.open();
+    run.world.sharing = this.#sharing;
+    return run;
   }
 
   /** Searches everything below `prefix`. */
@@ -78,7 +87,12 @@ export class ExhaustiveSearch<R extends Run> {
     this.#path.push(...prefix);
     for (const choice of prefix) this.#run.world.take(choice);
     if (this.#enter(new Map())) return 'stopped';
-    while (this.#frames.length > 0) {
+    while (this.#frames.length > 0 || this.#sharing?.wasWrong === true) {
+      if (this.#sharing?.wasWrong === true) {
+        this.#beginAnew(prefix.length);
+        if (this.#enter(new Map())) return 'stopped';
+        continue;
+      }
       const frame = this.#frames[this.#frames.length - 1] as Frame;
       const choice = frame.choices[frame.next++];
       if (choice === undefined) {
@@ -93,10 +107,20 @@ export class ExhaustiveSearch<R extends Run> {
     return 'complete';
   }
 
+  #beginAnew(prefixLength: number): void {
+    const restarts = this.counts.restarts + 1;
+    Object.assign(this.counts, noCounts(), { restarts });
+    this.#sharing?.restart();
+    this.#known.clear();
+    this.#frames.length = 0;
+    this.#restore(prefixLength + 1);
+    this.#hooks.restarted();
+  }
+
   /** Back to the state of the topmost frame, by running its prefix again. */
   #restore(prefixLength: number): void {
     this.#path.length = prefixLength + this.#frames.length - 1;
-    this.#run = this.#hooks.open();
+    this.#run = this.#open();
     for (const choice of this.#path) this.#run.world.take(choice);
   }
 
@@ -109,6 +133,9 @@ export class ExhaustiveSearch<R extends Run> {
     const { footprint } = world;
     const sleep = new Map<number, Footprint>();
     for (const [other, touched] of frame.sleep) {
+      // A timer that is early now may be due once this step is taken, and then it counts for nothing.
+      if (world.earlyTimersLeft < Number.POSITIVE_INFINITY && kindOf(other) === choiceKind.wake)
+        continue;
       if (touched.commutesWith(footprint)) sleep.set(other, touched);
     }
     frame.sleep.set(choice, footprint);
@@ -124,17 +151,24 @@ export class ExhaustiveSearch<R extends Run> {
   /** The run stands in a new place. True where the search should stop. */
   #enter(sleep: Map<number, Footprint>): boolean {
     const { counts } = this;
-    const choices = this.#run.choices();
+    const all = this.#run.choices();
+    const choices = this.#sharing?.reduce(this.#run.world, all) ?? all;
+    counts.cutByLonely += all.length - choices.length;
+    // What follows is to look at the end of the run, and no part of it.
+    if (choices.length === 0) this.#run.world.sharing = undefined;
     const parent = this.#frames[this.#frames.length - 1];
-    if (choices.length === 0) {
-      counts.schedules++;
-      counts.longestSchedule = Math.max(counts.longestSchedule, this.#path.length);
-      if (parent !== undefined) parent.known.schedules++;
-      return this.#hooks.ended(this.#run, this.#path);
-    }
     const key = this.#run.world.key();
     const known = this.#find(key.a, key.b);
     if (known === undefined) {
+      if (choices.length === 0) {
+        counts.schedules++;
+        counts.states++;
+        counts.longestSchedule = Math.max(counts.longestSchedule, this.#path.length);
+        if (parent !== undefined) parent.known.schedules++;
+        // What a run comes to is decided by its last state, so one that ends in it again is not judged.
+        this.#remember(key.a, { b: key.b, asleep: [], schedules: 1 });
+        return this.#hooks.ended(this.#run, this.#path);
+      }
       const open = choices.filter((choice) => !sleep.has(choice));
       counts.states++;
       counts.cutBySleep += choices.length - open.length;
@@ -168,4 +202,18 @@ export class ExhaustiveSearch<R extends Run> {
     if (others === undefined) this.#known.set(a, [known]);
     else others.push(known);
   }
+}
+
+function noCounts(): ExhaustiveCounts {
+  return {
+    schedules: 0,
+    states: 0,
+    steps: 0,
+    cutByState: 0,
+    cutBySleep: 0,
+    cutByLonely: 0,
+    restarts: 0,
+    schedulesSaved: 0,
+    longestSchedule: 0,
+  };
 }

@@ -74,6 +74,9 @@ export function performFault(world: World, index: number, option: number): void 
   entry.budget.left--;
   world.faults.chain(index, option);
   world.observer?.fault(entry);
+  // A compute node has no memory that others look at.
+  const isCompute = entry.node >= 0 && world.cluster.node(entry.node).role === 'compute';
+  world.footprint.global = entry.kind !== 'crash' || !isCompute;
   switch (entry.kind) {
     case 'crash':
       crash(world, entry.node);
@@ -105,9 +108,14 @@ function losePower({ memory, events }: World, node: number, option: number): voi
   );
 }
 
-/** Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. */
+/**
+ * Its programs are never resumed; its WRITEs, atomics and FLUSHes stay in flight. Those with whom it exchanges
+ * messages notice; what others do meanwhile commutes with it.
+ */
 function crash(world: World, id: number): void {
   const node = world.node(id);
+  world.footprint.resumed |= 1 << id;
+  for (const { node: peer } of world.cluster.mailboxPeers(id)) world.footprint.resumed |= 1 << peer;
   node.up = false;
   world.down[id] = true;
   for (const task of [...node.tasks]) world.end(task);

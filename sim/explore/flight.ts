@@ -76,6 +76,8 @@ export class Flight {
 /** The queue pair of one root program with one node: its verbs in post order. */
 export class Pair {
   readonly root: number;
+  /** The same for verbs that execute in post order: that of `root`, and of its how-manieth such pair. */
+  readonly owner: number;
   readonly node: number;
   readonly incarnation: number;
   /** Incarnation of the memory node that it was made for. */
@@ -84,8 +86,15 @@ export class Pair {
   /** Nothing is sent any more: a verb on it did not end ok, or its owner was fenced. */
   broken = false;
 
-  constructor(root: number, node: number, incarnation: number, targetIncarnation: number) {
+  constructor(
+    root: number,
+    owner: number,
+    node: number,
+    incarnation: number,
+    targetIncarnation: number,
+  ) {
     this.root = root;
+    this.owner = owner;
     this.node = node;
     this.incarnation = incarnation;
     this.targetIncarnation = targetIncarnation;

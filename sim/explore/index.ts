@@ -15,7 +15,7 @@ export {
   taskOf,
   withOption,
 } from './choice.ts';
-export { actOptions, type ChoiceRules } from './choices.ts';
+export { actOptions, type ChoiceRules, type Grain } from './choices.ts';
 export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,
@@ -33,5 +33,7 @@ export type { WorldObserver } from './observer.ts';
 export type { WorldOptions } from './options.ts';
 export { PctScheduler } from './pct.ts';
 export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
+export { Sharing } from './sharing.ts';
+export { SlowScheduler } from './slow.ts';
 export { boundaryNs, type Task } from './task.ts';
 export { World } from './world.ts';

@@ -2,6 +2,7 @@ import { type Program, settle, type Verb, verbStatus } from '../../src/core/effe
 import { lowHalf } from '../../src/core/word.ts';
 import type { Flight } from './flight.ts';
 import type { WorldNode } from './node.ts';
+import { portOf } from './sharing.ts';
 import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
@@ -9,10 +10,12 @@ import type { World } from './world.ts';
  * A WRITE has landed in a mailbox: its node takes what came, and everybody there looks again. Whoever waits
  * for room in a ring looks at the credit word without a verb, so nothing else would tell that it changed.
  */
-export function takeMessage(world: World, { node: id, verb }: Flight): WorldNode | undefined {
+export function takeMessage(world: World, flight: Flight): WorldNode | undefined {
+  const { node: id, verb } = flight;
   const node = world.nodes[id];
   if (node === undefined || !node.up) return undefined;
   world.footprint.arrived |= 1 << id;
+  world.sharing?.arrive(flight.pair.owner, id, portOf(world.memory, flight));
   // Messages are part of the state by their ports; a credit word alone is by the order of the node.
   if (!node.hub.pollAt(verb.address)) node.order.chain(lowHalf(verb.operand), 13);
   for (const task of node.tasks) task.blocked = false;

@@ -7,7 +7,7 @@ import {
   type Verb,
 } from '../../src/core/effect.ts';
 import { unreachable } from '../../src/core/errors.ts';
-import { acceptMessage } from '../../src/core/message.ts';
+import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
@@ -32,8 +32,8 @@ export function resume(world: World, task: Task): void {
  */
 function goesOnAtOnce(world: World, task: Task): boolean {
   if (!task.isReady || task.mayWaitOn) return false;
-  if (world.isAlone(task)) return true;
-  if (world.rules.everyEffect) return false;
+  if (world.isAlone(task) || world.rules.grain === 'turns') return true;
+  if (world.rules.grain === 'effects') return false;
   switch (task.effect?.kind) {
     case effectKind.compute:
     case effectKind.post:
@@ -48,7 +48,7 @@ function goesOnAtOnce(world: World, task: Task): boolean {
 /** False where it has ended, or spins and does not perform its next effect yet. */
 function advance(world: World, task: Task): boolean {
   const { node } = task;
-  const slept = task.effect?.kind === effectKind.sleep && task.timedOut ? task.effect : undefined;
+  const polled = task.timedOut ? pollOf(task) : undefined;
   const { a, b } = node.order;
   tell(world, task);
   node.resumes++;
@@ -72,11 +72,11 @@ function advance(world: World, task: Task): boolean {
   task.timedOut = false;
   task.fenced = false;
   task.dueNs = Number.POSITIVE_INFINITY;
-  if (slept !== undefined && sleepsOn(task, slept)) {
+  if (polled !== undefined && pollsOn(task, polled)) {
     node.order.a = a;
     node.order.b = b;
     if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(task.number, a, b);
-    task.dueNs = world.nowNs + slept.durationNs;
+    task.dueNs = world.nowNs + polled.ns;
     task.sleptAtStep = world.steps;
     world.events.spins++;
     return false;
@@ -90,14 +90,23 @@ function lookAgain(task: Task): void {
   for (const other of task.node.tasks) if (other !== task) other.blocked = false;
 }
 
+/** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */
+function pollOf({
+  effect,
+}: Task): { readonly port: Port | undefined; readonly ns: number } | undefined {
+  if (effect?.kind === effectKind.sleep) return { port: undefined, ns: effect.durationNs };
+  if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
+  return { port: effect.port, ns: effect.timeoutNs };
+}
+
 /**
- * It woke, found nothing to do and sleeps again: as if it had not woken, until something happens on its
- * node. (What it looked at is its node's own; had it looked at memory, it would have yielded.)
+ * Its timer fired, it found nothing to do and waits for the same again: as if it had not woken, until
+ * something happens on its node. (What it looked at is its node's own; had it looked at memory, it would
+ * have yielded.) A message wakes it nevertheless.
  */
-function sleepsOn(task: Task, slept: Effect): boolean {
-  const { effect } = task;
-  if (effect?.kind !== effectKind.sleep || slept.kind !== effectKind.sleep) return false;
-  if (effect.durationNs !== slept.durationNs) return false;
+function pollsOn(task: Task, before: NonNullable<ReturnType<typeof pollOf>>): boolean {
+  const now = pollOf(task);
+  if (now === undefined || now.port !== before.port || now.ns !== before.ns) return false;
   task.blocked = true;
   return true;
 }
@@ -215,7 +224,7 @@ function perform(world: World, task: Task, effect: Effect): void {
       break;
     case effectKind.spawn: {
       const name = `${task.name}.${task.spawned++}`;
-      world.add(task.node, name, effect.program, true, task.pairs);
+      world.add(task.node, name, effect.program, true, task);
       break;
     }
     case effectKind.reconnect:
@@ -255,6 +264,7 @@ function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): 
   const from = offsetOf(address) / 8;
   const to = from + lengthBytes / 8 - 1;
   world.footprint.access(node, from, to, op !== localOp.read);
+  world.sharing?.touch(task.root, node, from, to, op !== localOp.read);
   if (op === localOp.persist) memory.flush(node, from, to);
   else if (op === localOp.cas) {
     access.word = packWord(memory.high(node, from), memory.low(node, from));

@@ -17,6 +17,8 @@ export class Task {
   readonly daemon: boolean;
   /** Of the root that it comes from, by node. */
   readonly pairs: Map<number, Pair>;
+  /** Number of that root. */
+  readonly root: number;
   readonly counters = new Counters();
   readonly spin = new SpinLog();
   /** What it has yielded and waits for; none before it has begun. */
@@ -44,14 +46,15 @@ export class Task {
     node: WorldNode,
     program: Program<unknown>,
     daemon: boolean,
-    pairs = new Map<number, Pair>(),
+    parent?: Task,
   ) {
     this.number = number;
     this.name = name;
     this.node = node;
     this.program = program;
     this.daemon = daemon;
-    this.pairs = pairs;
+    this.pairs = parent?.pairs ?? new Map<number, Pair>();
+    this.root = parent?.root ?? number;
   }
 
   /** It can go on; a timer that could fire is another matter. */

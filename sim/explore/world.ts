@@ -1,11 +1,19 @@
 import { nodeOf } from '../../src/core/address.ts';
 import type { Durability } from '../../src/core/context.ts';
-import { type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
+import { effectKind, type Program, type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
-import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
-import { type ChoiceRules, listChoices } from './choices.ts';
+import {
+  choiceKind,
+  choiceOf,
+  kindOf,
+  optionOf,
+  serialOf,
+  type TaskNames,
+  taskOf,
+} from './choice.ts';
+import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
 import { emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
@@ -17,6 +25,7 @@ import { type NodeHost, WorldNode } from './node.ts';
 import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
 import { resume, takeFence } from './resume.ts';
+import type { Sharing } from './sharing.ts';
 import { Task } from './task.ts';
 
 /**
@@ -55,6 +64,10 @@ export class World implements NodeHost {
   foreground = 0;
   /** A program that threw: the run is over. */
   failure: { readonly task: Task; readonly error: unknown } | undefined = undefined;
+  /** What an exhaustive search has learnt of who touches what; told of every access while it is there. */
+  sharing: Sharing | undefined = undefined;
+  /** Timers that may still fire while something else could happen. */
+  earlyTimersLeft: number;
   onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
@@ -71,6 +84,7 @@ export class World implements NodeHost {
     this.timing = options.timing;
     this.verbBoundNs = options.verbBoundNs;
     this.rules = options.rules;
+    this.earlyTimersLeft = options.rules.earlyTimersMax;
     this.observer = options.observer;
     const count = this.cluster.nodes.length;
     this.#nextIncarnation = count;
@@ -104,6 +118,8 @@ export class World implements NodeHost {
 
   /** A root program, with queue pairs of its own. It begins when it is chosen to. */
   start(id: number, label: string, program: Program<unknown>, daemon = false): Task {
+    // Whoever is alone on the node is so no longer.
+    this.footprint.resumed |= 1 << id;
     return this.add(this.node(id), `${this.cluster.node(id).name}/${label}`, program, daemon);
   }
 
@@ -112,10 +128,10 @@ export class World implements NodeHost {
     name: string,
     program: Program<unknown>,
     daemon: boolean,
-    pairs?: Map<number, Pair>,
+    parent?: Task,
   ): Task {
     const number = this.names.numberOf(name);
-    const task = new Task(number, name, node, program, daemon, pairs);
+    const task = new Task(number, name, node, program, daemon, parent);
     this.tasks.push(task);
     node.tasks.push(task);
     if (!daemon) this.foreground++;
@@ -149,9 +165,35 @@ export class World implements NodeHost {
         this.#wake(this.#task(choice));
         break;
       case choiceKind.fault:
-        this.footprint.global = true;
         performFault(this, serialOf(choice), optionOf(choice));
         break;
+    }
+    if (this.rules.grain === 'turns') this.#takeTurns();
+  }
+
+  /** Takes the first choice that is neither a timer nor a fault; false where there is none. */
+  takeUsual(): boolean {
+    if (this.failure !== undefined) return false;
+    for (const pair of this.pairs) {
+      for (const [i, flight] of pair.flights.entries()) {
+        if (flight.state === flightState.acted || !pair.mayAct(i)) continue;
+        this.take(choiceOf(choiceKind.act, flight.task.number, flight.serial));
+        return true;
+      }
+    }
+    const ready = this.tasks.find((task) => task.isReady);
+    if (ready !== undefined) this.take(choiceOf(choiceKind.go, ready.number));
+    return ready !== undefined;
+  }
+
+  /** All that can go on at the nodes that this step has touched; several at once, in the order of their starts. */
+  #takeTurns(): void {
+    const touched = this.footprint.resumed | this.footprint.arrived;
+    for (const node of this.nodes) {
+      if (node === undefined || (touched & (1 << node.id)) === 0) continue;
+      let next: Task | undefined;
+      const canGoOn = (task: Task): boolean => task.isReady && !task.mayWaitOn;
+      while ((next = node.tasks.find(canGoOn)) !== undefined) resume(this, next);
     }
   }
 
@@ -169,6 +211,7 @@ export class World implements NodeHost {
       if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
     }
     if (this.clockRead && !this.rules.clockStands) key.add(6, this.nowNs, 0);
+    if (this.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, this.earlyTimersLeft, 0);
     return key;
   }
 
@@ -229,7 +272,11 @@ export class World implements NodeHost {
     let pair = task.pairs.get(node);
     if (pair === undefined) {
       const target = this.incarnations[node] as number;
-      pair = new Pair(task.number, node, task.node.incarnation, target);
+      const before = this.pairs.filter(
+        (old) => old.node === node && old.owner % 4096 === task.root,
+      );
+      const owner = task.root + 4096 * before.length;
+      pair = new Pair(task.number, owner, node, task.node.incarnation, target);
       task.pairs.set(node, pair);
       this.pairs.push(pair);
     }
@@ -250,6 +297,7 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
+    this.sharing?.touch(flight.pair.owner, node, from, to, verb.op !== verbOp.read);
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
     if (flight.isAtomic) {
@@ -311,7 +359,8 @@ export class World implements NodeHost {
 
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
   #goOn(task: Task): void {
-    if (task.ended || !task.isReady || task.mayWaitOn || !this.isAlone(task)) return;
+    if (task.ended || !task.isReady || task.mayWaitOn) return;
+    if (!this.isAlone(task) && this.rules.grain !== 'turns') return;
     resume(this, task);
   }
 
@@ -327,8 +376,12 @@ export class World implements NodeHost {
       this.nowNs = dueNs;
       this.#dropOverdue();
     }
+    const isCounted = this.earlyTimersLeft < Number.POSITIVE_INFINITY;
+    const isEarly = isCounted && task.effect?.kind !== effectKind.fence && !isIdle(this);
     task.timedOut = true;
     resume(this, task);
+    // One that found nothing to do is as if it had not fired.
+    if (isEarly && !task.blocked) this.earlyTimersLeft--;
   }
 
   /** Of crashed programs, verbs that would break the bound by acting now never do. */

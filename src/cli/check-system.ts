@@ -33,10 +33,14 @@ const choice = (...choices: string[]): ValueKind => ({ type: 'choice', choices }
 /** Flags with a value: how each is written, and what it says. */
 const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: string }>> = {
   scheduler: {
-    kind: choice('random', 'pct', 'exhaustive'),
-    text: 'who chooses: random, pct (random priorities), or exhaustive (default: random)',
+    kind: choice('random', 'pct', 'slow', 'exhaustive'),
+    text: 'random, pct (random priorities), slow (some verbs are late), exhaustive (default: random)',
   },
-  schedules: { kind: small(1e9), text: 'schedules of random and pct (default: 20k)' },
+  schedules: { kind: small(1e9), text: 'schedules of random, pct and slow (default: 20k)' },
+  'early-timers': {
+    kind: { type: 'count', minimum: 0, maximum: 64 },
+    text: 'exhaustive: timers that fire while anything else could happen, a schedule (default: 0)',
+  },
   states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
   script: {
     kind: { type: 'text' },
@@ -63,6 +67,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
     kind: { type: 'text' },
     text: 'crash, restart, lose, pause; crash:2, restart@mn0, or none (default: crash)',
   },
+  grain: {
+    kind: choice('effects', 'waits', 'turns'),
+    text: 'where programs of one node may overtake each other: at all effects, waits, or in turns as what they wait for comes (default: effects; exhaustive: turns)',
+  },
   recoverers: {
     kind: small(16),
     text: 'survivors that repair what a lost compute node left, all at once (default: 1)',
@@ -84,7 +92,6 @@ export function addCheckSystemFlags(command: Command): Command {
   return command
     .option('--no-recovery', 'tell nobody of faults: only safety among survivors is checked')
     .option('--linearizable', 'hold gets to be fresh, even where the system does not promise it')
-    .option('--every-effect', 'exhaustive: programs of one node may overtake at every effect')
     .option('--set <path=value>', 'a setting of the system', collect)
     .option('--replay <file>', 'run a saved schedule again, and draw it');
 }
@@ -179,7 +186,8 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
     recovery: given.recovery !== false,
     recoverers: count('recoverers') ?? 1,
     linearizable: given.linearizable === true,
-    everyEffect: given.everyEffect === true,
+    grain: read('grain') as Scenario['grain'] | undefined,
+    earlyTimers: count('early-timers'),
     seed: count('seed') ?? 1,
   };
 }

@@ -3,6 +3,7 @@ import { system as central } from '../../src/systems/central/index.ts';
 import { system as clover } from '../../src/systems/clover/index.ts';
 import { direct } from '../../src/systems/direct/index.ts';
 import type { System } from '../../src/systems/system.ts';
+import { cloverShown } from '../support/clover-shown.ts';
 import { type Shown, scenario, searchFor } from '../support/twin-scenarios.ts';
 import { centralTwins } from '../twins/central/twins.ts';
 import { cloverTwins } from '../twins/clover/twins.ts';
@@ -17,14 +18,8 @@ interface Family {
 }
 
 const handlers = 2;
-const bounded = { timing: 'bounded', settings: { handlers } } as const;
-/** Few buffers, each used again as soon as may be. */
-const scarce = {
-  memoryNodes: 1,
-  settings: { handlers, retireBatch: 1, buffersPerRequest: 4 },
-};
-const crash = [{ kind: 'crash', count: 1 }] as const;
 const powerLost = { durability: 'flush', faults: [{ kind: 'restart', count: 1 }] } as const;
+const crash = [{ kind: 'crash', count: 1 }] as const;
 /** Of the coordinator: a standby takes over, or the same node, or first the one and then the other. */
 const coordinatorLost = [{ kind: 'crash', count: 1, node: 'coordinator' }] as const;
 const again = { settings: { handlers }, memoryNodes: 1, faults: coordinatorLost };
@@ -35,7 +30,6 @@ const againThenStandby = {
 } as const;
 const twoCopies = { replicas: 2, faults: crash };
 const cn0Lost = { replicas: 2, faults: [{ kind: 'crash', count: 1, node: 'cn0' }] } as const;
-const reused = 'put put get/put get get/get put get';
 const mixed = 'put get/put get/get put';
 
 const families: Readonly<Record<string, Family>> = {
@@ -192,30 +186,8 @@ const families: Readonly<Record<string, Family>> = {
   clover: {
     system: clover as System,
     twins: cloverTwins,
-    shown: {
-      'blind link': {
-        scenario: scenario(reused, { ...bounded, ...scarce }),
-        schedules: 20,
-        // The value that it loses is not found by a get in these few schedules; the buffer is, by the audit.
-        names: 'conservation of space',
-      },
-      'acknowledge early': {
-        scenario: scenario(mixed, bounded),
-        schedules: 20,
-        names: 'conservation of space',
-      },
-      'leases forgotten': {
-        scenario: scenario('put put/put get/get put', { ...bounded, faults: crash }),
-        schedules: 4,
-        names: 'conservation of space',
-      },
-      'freed twice': {
-        scenario: scenario(mixed, bounded),
-        schedules: 40,
-        names: 'conservation of space',
-      },
-    },
-    gaps: ['link before data', 'one header round', 'no flush', 'no rest', 'no consent', 'no fence'],
+    shown: cloverShown,
+    gaps: [],
   },
 };
 

@@ -16,7 +16,13 @@ function openWorld(): World {
     seed: 1,
     timing: 'bounded',
     verbBoundNs: 1000,
-    rules: { everyOption: false, everyEffect: true, clockStands: false, faultsAfterSteps: false },
+    rules: {
+      everyOption: false,
+      grain: 'effects',
+      earlyTimersMax: Number.POSITIVE_INFINITY,
+      clockStands: false,
+      faultsAfterSteps: false,
+    },
   });
   world.openNode(computeNode);
   return world;

@@ -1,3 +1,4 @@
+import type { DiceName } from '../../src/lab/check/draft.ts';
 import { parseOperations, type Scenario } from '../../src/lab/check/scenario.ts';
 import { type Findings, searchByDice } from '../../src/lab/check/search.ts';
 import { stageOf } from '../../src/lab/check/stage.ts';
@@ -34,9 +35,9 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
 /** So many schedules of seed 1. */
 export interface Budgeted {
   readonly scenario: Scenario;
+  /** Random, where none is named. */
+  readonly scheduler?: DiceName;
   readonly schedules: number;
-  /** Default: random. */
-  readonly scheduler?: 'random' | 'pct';
 }
 
 /** How `farside check` shows a twin. */
@@ -46,6 +47,6 @@ export interface Shown extends Budgeted {
 }
 
 export function searchFor(system: System, budgeted: Budgeted): Findings {
-  const { scenario: chosen, schedules, scheduler = 'random' } = budgeted;
+  const { scenario: chosen, scheduler = 'random', schedules } = budgeted;
   return searchByDice(stageOf(chosen, system), scheduler, chosen.seed, 0, schedules, hooks);
 }

@@ -1,12 +1,16 @@
 import type { FaultMenuEntry } from '../../../sim/explore/index.ts';
-import type { Program } from '../../core/effect.ts';
+import { type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ClusterMap, Role } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { SystemNode, SystemServer } from '../../systems/system.ts';
+import { isSurvivable } from '../driver/perform.ts';
 import { isLasting } from '../engine/fault-book.ts';
 import type { Session } from './session.ts';
+
+const retryNs = 20_000;
+const retriesMax = 100;
 
 /** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
 const rolesOf: Readonly<Record<'crash' | 'restart' | 'lose', readonly Role[]>> = {
@@ -77,9 +81,9 @@ function freeSpare({ world, stage, lasting }: Session): number | undefined {
 }
 
 /**
- * Survivors repair what a compute node left, as many as the scenario says; all of them what a memory node
- * lost; and every server is told. Where nobody can, the run goes on without: then only safety among the
- * survivors is checked.
+ * Survivors repair what a compute node left, as many as the scenario says, those without clients first; all
+ * of them what a memory node lost; and every server is told. Where nobody can, the run goes on without: then
+ * only safety among the survivors is checked.
  */
 function repair(session: Session, fault: Fault): void {
   const { world, stage, systemNodes, servers } = session;
@@ -89,18 +93,34 @@ function repair(session: Session, fault: Fault): void {
   const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
     if (who?.recover === undefined || !world.node(id).up) return;
     told++;
-    world.start(id, session.label(id, 'recovery'), recovery(who, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault));
   };
   // Of a memory node that is new or gone, every compute node has to know.
-  const { recoverers } = stage.scenario;
-  const nodes = isCompute ? session.survivors.slice(0, recoverers) : session.survivors;
+  const { survivors } = session;
+  const idle = survivors.filter((id) => !session.hasClient(id));
+  const first = [...idle, ...survivors.filter((id) => session.hasClient(id))];
+  const nodes = isCompute ? first.slice(0, stage.scenario.recoverers) : survivors;
   for (const id of nodes) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
   if (told === 0) session.unrepaired++;
 }
 
-function* recovery(who: SystemNode | SystemServer, fault: Fault): Program<void> {
-  if (who.recover !== undefined) yield* who.recover(fault);
+/** One that meets another fault begins again after a pause, as a new program with queue pairs of its own. */
+function* recovery(
+  session: Session,
+  id: number,
+  who: SystemNode | SystemServer,
+  fault: Fault,
+  retries = 0,
+): Program<void> {
+  if (retries > 0) yield* sleep(retryNs);
+  try {
+    if (who.recover !== undefined) yield* who.recover(fault);
+  } catch (error) {
+    if (!isSurvivable(error) || retries === retriesMax) throw error;
+    const again = recovery(session, id, who, fault, retries + 1);
+    session.world.start(id, session.label(id, 'recovery'), again);
+  }
 }
 
 /** A standby takes over, or the same node after a restart; every compute node is told which. */
@@ -121,10 +141,14 @@ function replaceServer(session: Session, node: number, successor: number): void 
   session.startServer(successor, server);
   // Its predecessor may not have lived to write them down: it would wait for a lost memory node for ever.
   for (const lasting of session.lasting) {
-    world.start(successor, session.label(successor, 'recovery'), recovery(server, lasting));
+    world.start(
+      successor,
+      session.label(successor, 'recovery'),
+      recovery(session, successor, server, lasting),
+    );
   }
   for (const [id, opened] of systemNodes.entries()) {
     if (opened?.recover === undefined || !world.node(id).up) continue;
-    world.start(id, session.label(id, 'recovery'), recovery(opened, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, opened, fault));
   }
 }

@@ -24,7 +24,8 @@ const scenarioSchema = z.strictObject({
   recovery: z.boolean(),
   recoverers: count,
   linearizable: z.boolean(),
-  grain: z.enum(['effects', 'waits']),
+  grain: z.enum(['effects', 'waits', 'turns']),
+  earlyTimers: count.optional(),
   seed: z.number().int(),
 });
 

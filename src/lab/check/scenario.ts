@@ -1,4 +1,4 @@
-import type { FaultKind } from '../../../sim/explore/index.ts';
+import type { FaultKind, Grain } from '../../../sim/explore/index.ts';
 import type { Durability } from '../../core/context.ts';
 import { assert } from '../../core/errors.ts';
 import type { StoreShape } from '../../systems/system.ts';
@@ -38,8 +38,13 @@ export interface Scenario {
   readonly recoverers: number;
   /** Gets must be fresh, even where the system does not promise it. */
   readonly linearizable: boolean;
-  /** Whether programs of one node may overtake each other at each effect, or where they wait. */
-  readonly grain: 'effects' | 'waits';
+  /** Where programs of one node may overtake each other. */
+  readonly grain: Grain;
+  /**
+   * Of exhaustive search: timers that fire, in one schedule, while anything else could happen; absent: any
+   * number. Those that nothing else could precede are not counted.
+   */
+  readonly earlyTimers?: number;
   /** Decides the dice of the system's own programs (back-off, choice of handler). */
   readonly seed: number;
 }

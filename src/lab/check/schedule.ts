@@ -16,8 +16,13 @@ export const stepsMax = 20_000;
 
 /** What schedulers that draw see: faults at any time, options drawn by themselves. */
 function drawnRules({ scenario }: Stage): ChoiceRules {
-  const everyEffect = scenario.grain === 'effects';
-  return { everyOption: false, everyEffect, clockStands: !everyEffect, faultsAfterSteps: false };
+  return {
+    everyOption: false,
+    grain: scenario.grain,
+    clockStands: scenario.grain !== 'effects',
+    earlyTimersMax: Number.POSITIVE_INFINITY,
+    faultsAfterSteps: false,
+  };
 }
 
 export interface ScheduleResult extends Outcome {

@@ -1,7 +1,9 @@
 import {
   boundaryNs,
   type ChoiceRules,
+  choiceKind,
   type FaultMenuEntry,
+  kindOf,
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
@@ -103,10 +105,10 @@ export class Session {
   runQuietly(until: () => boolean): boolean {
     for (let steps = 0; steps < quietStepsMax; steps++) {
       if (this.world.failure !== undefined) return false;
-      const choices = this.world.choices().filter((choice) => choice % 8 !== 3);
-      const urgent = choices.find((choice) => choice % 8 !== 2);
-      if (urgent === undefined && until()) return true;
-      const next = urgent ?? this.world.longestAsleep(choices);
+      if (this.world.takeUsual()) continue;
+      if (until()) return true;
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
+      const next = this.world.longestAsleep(wakes);
       if (next === undefined) return false;
       this.world.take(next);
     }
@@ -120,7 +122,7 @@ export class Session {
   settle(): void {
     for (let round = 0; round < settleRounds; round++) {
       if (!this.runQuietly(() => true)) return;
-      const wakes = this.world.choices().filter((choice) => choice % 8 === 2);
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
       if (wakes.length === 0) return;
       for (const wake of wakes) {
         // An earlier one's end may have ended this one's wait.
@@ -136,6 +138,13 @@ export class Session {
       .withRole('compute')
       .filter(({ id }) => this.world.node(id).up)
       .map(({ id }) => id);
+  }
+
+  /** Whether a client of the scenario runs there. */
+  hasClient(id: number): boolean {
+    const { cluster, scenario } = this.stage;
+    const index = cluster.withRole('compute').findIndex((node) => node.id === id);
+    return index >= 0 && index < scenario.clients.length;
   }
 
   #openServers(): void {
@@ -181,6 +190,7 @@ export class Session {
   #load(): void {
     const { keys, cluster, scenario } = this.stage;
     for (const [i, { id }] of cluster.withRole('compute').entries()) {
+      if (!this.hasClient(id)) continue;
       const client = this.clientOn(id);
       this.world.start(id, 'load', this.#loadOn(client, i, keys));
       if (this.runQuietly(() => this.world.foreground === 0)) continue;

@@ -41,7 +41,7 @@ test('what was first sent in another term may have been served by another', () =
   expect(calls.admit(message(3), 4, 4)).toBe(verdict.serve);
 });
 
-test('clients are told apart by node and port, and forgotten with their node', () => {
+test('clients are told apart by node and port, and their replies are forgotten with their node', () => {
   const calls = new Calls();
   for (const [node, port] of [
     [5, 0],
@@ -51,6 +51,7 @@ test('clients are told apart by node and port, and forgotten with their node', (
   ] as const) {
     expect(calls.admit(message(9, node, port), 0, 0)).toBe(verdict.serve);
   }
+  calls.served(message(9, 5, 1), reply);
   expect(calls.forget(5)).toBe(2);
   // What has arrived of them is not served again; the next start's calls have higher numbers.
   expect(calls.admit(message(9, 5, 1), sentAgainBit, 0)).toBe(verdict.drop);

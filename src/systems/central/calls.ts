@@ -70,10 +70,13 @@ export class Calls {
   }
 
   /**
-   * The node's clients are gone, and nothing they send can arrive any more: nobody will ask for its
-   * replies. Gives how many. Their numbers stay: a sending that has arrived, and that no handler has looked
-   * at yet, would be served again. (The next start of a node numbers its calls from where no earlier one
-   * came, as long as fewer than 2048 starts of other nodes lie between.)
+   * The node's clients are gone, and nothing they sent can arrive any more: nobody asks for their replies.
+   * Gives how many. Their numbers stay, since what had arrived before may not have been looked at yet.
+   * Else: put(k, 1) is sent again and waits in a handler's port while its first sending is served; its
+   * client's node is lost and forgotten; B's put(k, 2) is served; and then the second sending of put(k, 1),
+   * as if it were new.
+   * (The next start of a node numbers its calls from where no earlier one came, as long as fewer than 2048
+   * starts of other nodes lie between.)
    */
   forget(node: number): number {
     let count = 0;
