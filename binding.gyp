@@ -21,7 +21,9 @@
       "native/fake/cm.cc",
       "native/fake/control.cc",
       "native/fake/execute.cc",
-      "native/fake/objects.cc"
+      "native/fake/objects.cc",
+      "native/fake/remote.cc",
+      "native/fake/wire.cc"
     ],
     "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
     "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],

@@ -5,7 +5,7 @@ import { CmHub } from '../src/fabric/verbs/cm-hub.ts';
 import { connectQueuePair } from '../src/fabric/verbs/connect.ts';
 import { decodeDirectory, type RegionDescriptor } from '../src/fabric/verbs/directory.ts';
 import { access, loadAddon } from '../src/fabric/verbs/index.ts';
-import { ringFlag, ringOp, VerbRing } from '../src/fabric/verbs/rings.ts';
+import { ringFlag, ringOp, slotWord, VerbRing } from '../src/fabric/verbs/rings.ts';
 
 type Op = 'read' | 'write' | 'cas';
 
@@ -29,6 +29,7 @@ export async function openPerftestRing(device: string, host: string): Promise<Pe
   const native = loadAddon();
   const { port, stop } = await memoryNode(host);
   const handle = native.openDevice(device);
+  const limits = native.queryDevice(handle);
   const pd = native.allocPd(handle);
   const cq = native.createCq(handle, capacity);
   const ring = new VerbRing(native, pd, cq, capacity);
@@ -41,7 +42,7 @@ export async function openPerftestRing(device: string, host: string): Promise<Pe
     host,
     port,
     incarnation: Date.now(),
-    maxRdAtomic: Number(process.env.RD_ATOMIC ?? 128),
+    maxRdAtomic: Math.min(limits.maxQpRdAtom, limits.maxQpInitRdAtom), // as perftest
     queuePair: () => qp,
   });
   const queue = ring.addQp(qp);
@@ -89,8 +90,8 @@ function submitter(ring: VerbRing, queue: number) {
     const offset = (slot & 127) * targetBytes;
     if (op === 'cas') {
       ring.fill(slot, ringOp.cas | ringFlag.word, queue, 8, 0, offset);
-      ring.setWord(slot, 8, 0, 0);
-      ring.setWord(slot, 10, 0, 0);
+      ring.setWord(slot, slotWord.operand, 0, 0);
+      ring.setWord(slot, slotWord.compare, 0, 0);
     } else {
       ring.fill(slot, ringOp[op], queue, sizeBytes, 0, offset, 0, offset);
     }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from './alternate.ts';
 import { openPerftestRing, type PerftestRing } from './perftest-ring.ts';
@@ -13,6 +14,7 @@ const device = 'rxe0';
 const host = '10.77.0.1';
 const gidIndex = '1';
 const outstanding = 128;
+const perftestPort = 18_515;
 
 interface Entry {
   readonly what: string;
@@ -27,7 +29,8 @@ interface Entry {
 }
 
 const latencyRounds = 5000;
-const rateRounds = 20_000;
+/** Short, so that pairs can be many: a host that others use gives and takes cores all the time. */
+const rateRounds = 4000;
 const [typicalColumn, messageRateColumn, averageBandwidthColumn] = [4, 4, 3];
 const mebibyte = 2 ** 20;
 
@@ -70,13 +73,23 @@ const entries: Readonly<Record<string, Entry>> = {
   },
 };
 
+/** Waits for perftest's server, which takes one connection: it is not to be tried. */
+async function listening(): Promise<void> {
+  const listens = new RegExp(`:${perftestPort.toString(16).toUpperCase()} \\S+ 0A `);
+  while (
+    !listens.test(readFileSync('/proc/net/tcp', 'utf8') + readFileSync('/proc/net/tcp6', 'utf8'))
+  ) {
+    await delay(50);
+  }
+}
+
 /** Runs both sides of perftest; gives the column, or undefined where it could not tell (`inf`). */
 async function perftest({ tool, args, column }: Entry): Promise<number | undefined> {
   const common = ['-d', device, '-x', gidIndex, '-F', ...args];
   const server = spawn(tool, common, { stdio: 'ignore' });
   const ended = new Promise((resolve) => server.once('exit', resolve));
-  await delay(1500);
-  const client = spawn(tool, [...common, host], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await listening();
+  const client = spawn(tool, [...common, host], { stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';
   for await (const chunk of client.stdout) text += String(chunk);
   await Promise.race([ended, delay(5000)]);

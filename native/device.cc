@@ -9,8 +9,9 @@
 namespace farside {
 namespace {
 
-// Why the system's libraries cannot be loaded; undefined where they can.
+// Why the system's libraries cannot be loaded; undefined where they can, or are not asked for.
 Napi::Value MissingLibrary(const Napi::CallbackInfo& info) {
+  if (fake::isDefault()) return info.Env().Undefined();
   std::string missing;
   if (loadLibrary(&missing) != nullptr) return info.Env().Undefined();
   return Napi::String::New(info.Env(), missing);
@@ -155,7 +156,7 @@ Napi::Value AllocPd(const Napi::CallbackInfo& info) {
 
 const Library* takeLibrary(const Napi::CallbackInfo& info, size_t index, const char* verb) {
   Options options(info, index, verb);
-  const std::string provider = options.text("provider", "system");
+  const std::string provider = options.text("provider", fake::isDefault() ? "fake" : "system");
   if (!options.ok()) return nullptr;
   if (provider == "fake") return &fake::library();
   if (provider != "system") {

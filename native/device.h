@@ -32,7 +32,8 @@ class Pd : public Resource {
   int release() override;
 };
 
-// The table that option `provider` of argument `index` names: "system" (the default) or "fake".
+// The table that option `provider` of argument `index` names: "system" (the default; where
+// FARSIDE_FAKE_NETWORK is set it is not) or "fake".
 // Null with a pending exception.
 const Library* takeLibrary(const Napi::CallbackInfo& info, size_t index, const char* verb);
 

@@ -32,8 +32,10 @@ std::string accessNames(unsigned access) {
 std::string lockedMemoryLimit() {
   rlimit limit = {};
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
-  return format(", locked-memory limit %llu KiB: `ulimit -l` shows and raises it",
-                static_cast<unsigned long long>(limit.rlim_cur / 1024));
+  return format(
+      ", locked-memory limit %llu KiB: raise it with `ulimit -l unlimited` (root, or memlock in "
+      "/etc/security/limits.conf)",
+      static_cast<unsigned long long>(limit.rlim_cur / 1024));
 }
 
 // The descriptor of `file`, or -1 with errno.

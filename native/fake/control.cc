@@ -26,10 +26,12 @@ Napi::Value FakeConfigure(const Napi::CallbackInfo& info) {
   std::lock_guard<std::mutex> guard(world().lock);
   const double inlineMax = options.integer("maxInlineData", 0, 65536, world().maxInlineData);
   const bool execute = options.flag("execute", world().execute);
+  const double mtu = options.integer("activeMtu", IBV_MTU_256, IBV_MTU_4096, world().activeMtu);
   const bool flush = options.flag("flush", world().flush);
   if (!options.ok()) return info.Env().Undefined();
   world().maxInlineData = static_cast<uint32_t>(inlineMax);
   world().execute = execute;
+  world().activeMtu = static_cast<ibv_mtu>(mtu);
   world().flush = flush;
   return info.Env().Undefined();
 }
@@ -124,6 +126,7 @@ Napi::Value FakeCounters(const Napi::CallbackInfo& info) {
   result.Set("works", static_cast<double>(world().works));
   result.Set("queuePairs", static_cast<double>(world().queuePairs.size()));
   result.Set("regions", static_cast<double>(world().regions.size()));
+  result.Set("wireCpuMicroseconds", static_cast<double>(threadCpuNs() / 1000));
   result.Set("ids", static_cast<double>(openIds()));
   return result;
 }

@@ -8,7 +8,6 @@
 #include "objects.h"
 
 namespace farside::fake {
-namespace {
 
 // Aligned words move whole, as on the platforms that farside runs on; the rest byte by byte.
 void copy(void* to, const void* from, size_t length) {
@@ -25,6 +24,8 @@ void copy(void* to, const void* from, size_t length) {
     __atomic_store_n(target + done, __atomic_load_n(source + done, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
   }
 }
+
+namespace {
 
 FakeMr* region(uint32_t key, uint64_t address, uint64_t length, const ibv_pd* pd) {
   auto found = world().regions.find(key);
@@ -54,6 +55,8 @@ unsigned accessNeeded(const FakeWork& work) {
   }
 }
 
+}  // namespace
+
 ibv_wc_status checkLocal(const FakeQp* qp, const FakeWork& work) {
   if (isExtended(work.opcode) || !work.inlined.empty()) return IBV_WC_SUCCESS;
   FakeMr* local = region(work.lkey, work.localAddress, work.localLength, qp->qp.qp_base.pd);
@@ -63,6 +66,8 @@ ibv_wc_status checkLocal(const FakeQp* qp, const FakeWork& work) {
   if (written && (local->access & IBV_ACCESS_LOCAL_WRITE) == 0) return IBV_WC_LOC_PROT_ERR;
   return IBV_WC_SUCCESS;
 }
+
+namespace {
 
 FakeQp* peerOf(const FakeQp* qp) {
   auto found = world().queuePairs.find(qp->destination);
@@ -88,7 +93,7 @@ ibv_wc_status deliverImmediate(FakeQp* peer, const FakeWork& work) {
   return IBV_WC_SUCCESS;
 }
 
-void atomic(const FakeWork& work) {
+void atomic(const FakeWork& work, void* result) {
   auto* word = reinterpret_cast<uint64_t*>(work.remoteAddress);
   uint64_t old = work.compare;
   if (work.opcode == IBV_WR_ATOMIC_CMP_AND_SWP) {
@@ -96,7 +101,7 @@ void atomic(const FakeWork& work) {
   } else {
     old = __atomic_fetch_add(word, work.compare, __ATOMIC_SEQ_CST);
   }
-  copy(reinterpret_cast<void*>(work.localAddress), &old, sizeof(old));
+  copy(result, &old, sizeof(old));
 }
 
 void flush(FakeMr* mr, const FakeWork& work) {
@@ -108,18 +113,15 @@ void flush(FakeMr* mr, const FakeWork& work) {
   }
 }
 
-ibv_wc_status act(FakeQp* qp, const FakeWork& work) {
-  ibv_wc_status status = checkLocal(qp, work);
-  if (status != IBV_WC_SUCCESS) return status;
-  FakeQp* peer = peerOf(qp);
-  if (peer == nullptr) return IBV_WC_RETRY_EXC_ERR;
+}  // namespace
+
+ibv_wc_status actAt(FakeQp* peer, const FakeWork& work, const void* here, void* result) {
   FakeMr* remote = region(work.rkey, work.remoteAddress, work.localLength, peer->qp.qp_base.pd);
   if (remote == nullptr || (remote->access & accessNeeded(work)) == 0) return IBV_WC_REM_ACCESS_ERR;
   auto* there = reinterpret_cast<void*>(work.remoteAddress);
-  auto* here = work.inlined.empty() ? reinterpret_cast<const void*>(work.localAddress) : work.inlined.data();
   switch (work.opcode) {
     case IBV_WR_RDMA_READ:
-      copy(reinterpret_cast<void*>(work.localAddress), there, work.localLength);
+      copy(result, there, work.localLength);
       return IBV_WC_SUCCESS;
     case IBV_WR_RDMA_WRITE:
     case IBV_WR_ATOMIC_WRITE:
@@ -130,7 +132,7 @@ ibv_wc_status act(FakeQp* qp, const FakeWork& work) {
       return deliverImmediate(peer, work);
     case IBV_WR_ATOMIC_CMP_AND_SWP:
     case IBV_WR_ATOMIC_FETCH_AND_ADD:
-      atomic(work);
+      atomic(work, result);
       return IBV_WC_SUCCESS;
     default:
       flush(remote, work);
@@ -153,6 +155,17 @@ void finish(FakeQp* qp, const FakeWork& work, ibv_wc_status status) {
   push(qp->cq, completion);
 }
 
+namespace {
+
+ibv_wc_status act(FakeQp* qp, const FakeWork& work) {
+  ibv_wc_status status = checkLocal(qp, work);
+  if (status != IBV_WC_SUCCESS) return status;
+  FakeQp* peer = peerOf(qp);
+  if (peer == nullptr) return IBV_WC_RETRY_EXC_ERR;
+  auto* local = reinterpret_cast<void*>(work.localAddress);
+  return actAt(peer, work, work.inlined.empty() ? local : work.inlined.data(), local);
+}
+
 void execute(FakeQp* qp, const FakeWork& work) {
   if (qp->qp.qp_base.state == IBV_QPS_ERR) return finish(qp, work, IBV_WC_WR_FLUSH_ERR);
   if (!world().execute) return finish(qp, work, IBV_WC_SUCCESS);
@@ -163,6 +176,7 @@ void execute(FakeQp* qp, const FakeWork& work) {
     finish(qp, work, fault.status);
     return fail(qp);
   }
+  if (sendWork(qp, work)) return;
   const ibv_wc_status status = act(qp, work);
   finish(qp, work, status);
   if (status != IBV_WC_SUCCESS) fail(qp);
@@ -207,9 +221,12 @@ void push(FakeCq* cq, const FakeCompletion& completion) {
   if (write(channel->channel.fd, &one, sizeof(one)) != sizeof(one)) cq->overflowed = true;
 }
 
-// Into the error state: what is held is flushed.
+// Into the error state: what is under way or held is flushed.
 void fail(FakeQp* qp) {
   qp->qp.qp_base.state = IBV_QPS_ERR;
+  for (const FakeWork& work : qp->sent) finish(qp, work, IBV_WC_WR_FLUSH_ERR);
+  qp->sequence += static_cast<uint32_t>(qp->sent.size());
+  qp->sent.clear();
   release(qp, qp->held.size());
 }
 

@@ -11,7 +11,8 @@
 // - persistence: a region registered with FLUSH_PERSISTENT has a second copy of its bytes, to which
 // FLUSH
 //   copies; on power loss every unflushed word keeps its old or its new value.
-// - the connection manager (cm.cc), for addresses of this process.
+// - the connection manager (cm.cc), for addresses of this process; where FARSIDE_FAKE_NETWORK names a
+//   network (wire.h), also for those of other processes on it, and then it is the default device.
 // It executes under one lock, so it is no place to look for races between devices.
 #pragma once
 
@@ -22,6 +23,7 @@
 namespace farside::fake {
 
 const Library& library();
+bool isDefault();
 void fillConnectionManager(Library* library);
 size_t openIds();
 void exportFake(Napi::Env env, Napi::Object exports);

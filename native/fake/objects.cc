@@ -2,6 +2,7 @@
 #include "objects.h"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,7 +34,8 @@ int queryPort(ibv_context*, uint8_t port, ibv_port_attr* attributes, size_t) {
   if (port != 1) return EINVAL;
   *attributes = {};
   attributes->state = IBV_PORT_ACTIVE;
-  attributes->max_mtu = attributes->active_mtu = IBV_MTU_4096;
+  attributes->max_mtu = IBV_MTU_4096;
+  attributes->active_mtu = world().activeMtu;
   attributes->gid_tbl_len = 2;
   attributes->max_msg_sz = 1u << 31;
   attributes->link_layer = IBV_LINK_LAYER_ETHERNET;
@@ -62,7 +64,7 @@ ibv_qp* makeQp(ibv_pd* pd, ibv_cq* cq, ibv_qp_cap* cap, bool extended) {
   qp->qp.qp_base.qp_type = IBV_QPT_RC;
   qp->cq = reinterpret_cast<FakeCq*>(cq);
   qp->cap = *cap;
-  qp->mtu = IBV_MTU_4096;
+  qp->mtu = world().activeMtu;
   if (extended) bindExtended(qp);
   world().queuePairs[qp->qp.qp_base.qp_num] = qp;
   return &qp->qp.qp_base;
@@ -139,6 +141,14 @@ int deallocPd(ibv_pd* pd) {
   return 0;
 }
 
+// As the kernel does for who has not CAP_IPC_LOCK; tests ask for it, since most run where the limit is low.
+bool exceedsLockLimit(size_t length) {
+  if (getenv("FARSIDE_FAKE_LOCK_LIMIT") == nullptr) return false;
+  rlimit limit = {};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  return limit.rlim_cur != RLIM_INFINITY && world().lockedBytes + length > limit.rlim_cur;
+}
+
 ibv_mr* regMr(ibv_pd* pd, void* address, size_t length, int access) {
   std::lock_guard<std::mutex> guard(world().lock);
   // As the real ones: remote writes and atomics need local ones.
@@ -151,6 +161,11 @@ ibv_mr* regMr(ibv_pd* pd, void* address, size_t length, int access) {
     errno = EINVAL;
     return nullptr;
   }
+  if (exceedsLockLimit(length)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  world().lockedBytes += length;
   auto* mr = new FakeMr{};
   mr->mr.context = pd->context;
   mr->mr.pd = pd;
@@ -169,6 +184,7 @@ ibv_mr* regMr(ibv_pd* pd, void* address, size_t length, int access) {
 int deregMr(ibv_mr* mr) {
   std::lock_guard<std::mutex> guard(world().lock);
   world().regions.erase(mr->lkey);
+  world().lockedBytes -= mr->length;
   delete reinterpret_cast<FakeMr*>(mr);
   return 0;
 }
@@ -227,6 +243,7 @@ ibv_qp* createQp(ibv_pd* pd, ibv_qp_init_attr* attributes) {
 int modifyQp(ibv_qp* base, ibv_qp_attr* attributes, int mask) {
   std::lock_guard<std::mutex> guard(world().lock);
   auto* qp = reinterpret_cast<FakeQp*>(base);
+  if ((mask & IBV_QP_PATH_MTU) != 0 && attributes->path_mtu > world().activeMtu) return EINVAL;
   if ((mask & IBV_QP_DEST_QPN) != 0) qp->destination = attributes->dest_qp_num;
   if ((mask & IBV_QP_PATH_MTU) != 0) qp->mtu = attributes->path_mtu;
   if ((mask & IBV_QP_MAX_QP_RD_ATOMIC) != 0) qp->maxRdAtomic = attributes->max_rd_atomic;
@@ -293,10 +310,23 @@ Library makeLibrary() {
   t.queryQp = queryQp;
   t.destroyQp = destroyQp;
   fillConnectionManager(&t);
+  onWires({[](WireId wire, const Frame& frame, const Payload& payload) {
+             const bool work = frame.kind == FrameKind::kWork || frame.kind == FrameKind::kAnswer;
+             (work ? heardOfWork : heardOfConnection)(wire, frame, payload);
+           },
+           [](WireId wire) {
+             workEnded(wire);
+             connectionEnded(wire);
+           }});
   return t;
 }
 
 }  // namespace
+
+// The low 12 bits count, the others are of the process: pids that live together differ in them.
+uint32_t firstQpNum() {
+  return hasNetwork() ? (static_cast<uint32_t>(getpid()) & 0xfff) << 12 | 1 : 1;
+}
 
 World& world() {
   static auto* world = new World();  // outlives threads that still close things at exit
@@ -304,6 +334,8 @@ World& world() {
 }
 
 ibv_context* context() { return &device()->extended.context; }
+
+bool isDefault() { return hasNetwork(); }
 
 const Library& library() {
   static const Library library = makeLibrary();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../abi.h"
+#include "wire.h"
 
 namespace farside::fake {
 
@@ -78,6 +79,8 @@ struct FakeQp {
   uint32_t unsignalled;  // of them, those since the last completion
   std::deque<ibv_recv_wr> receives;
   std::deque<FakeWork> held;
+  std::deque<FakeWork> sent;  // over a wire, and not answered
+  uint32_t sequence;          // of the first of them
   bool holding;
   bool losing;  // completions are lost, though verbs take effect
   FakeFault fault;
@@ -85,19 +88,34 @@ struct FakeQp {
   bool built;
 };
 
+// Queue pairs of processes on one network have different numbers.
+uint32_t firstQpNum();
+
 struct World {
   std::mutex lock;
   std::unordered_map<uint32_t, FakeQp*> queuePairs;
   std::unordered_map<uint32_t, FakeMr*> regions;  // by key; lkey and rkey are equal
-  uint32_t nextQpNum = 1;
+  std::unordered_map<uint32_t, WireId> routes;  // by number of the queue pair at the other end
+  uint32_t nextQpNum = firstQpNum();
   uint32_t nextKey = 1;
   uint32_t maxInlineData = 220;
+  ibv_mtu activeMtu = IBV_MTU_4096;
+  uint64_t lockedBytes = 0;
   bool flush = true;
   bool execute = true;  // false: verbs do nothing, for measuring what is around them
   uint64_t posts = 0, works = 0;
 };
 
 World& world();
+
+// cm.cc and remote.cc: what comes over wires.
+void heardOfConnection(WireId wire, const Frame& frame, const Payload& payload);
+void connectionEnded(WireId wire);
+void heardOfWork(WireId wire, const Frame& frame, const Payload& payload);
+void workEnded(WireId wire);
+void addRoute(uint32_t peerQpNum, WireId wire);
+// Sends a verb to where its queue pair leads; false where that is in no other process.
+bool sendWork(FakeQp* qp, const FakeWork& work);
 ibv_context* context();
 
 // execute.cc; the world is locked.
@@ -107,6 +125,11 @@ int pollCq(ibv_cq* cq, int count, ibv_wc* entries);
 int post(FakeQp* qp, FakeWork&& work);
 void release(FakeQp* qp, size_t count);
 void fail(FakeQp* qp);
+void finish(FakeQp* qp, const FakeWork& work, ibv_wc_status status);
+ibv_wc_status checkLocal(const FakeQp* qp, const FakeWork& work);
+// Acts at the responder: `here` is what a WRITE brings, `result` is where a READ or an atomic answers.
+ibv_wc_status actAt(FakeQp* peer, const FakeWork& work, const void* here, void* result);
+void copy(void* to, const void* from, size_t length);
 void push(FakeCq* cq, const FakeCompletion& completion);
 void bindExtended(FakeQp* qp);
 

@@ -40,5 +40,6 @@ export type { WorldOptions } from './options.ts';
 export { PctScheduler } from './pct.ts';
 export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
 export { Sharing } from './sharing.ts';
+export { SlowScheduler } from './slow.ts';
 export { boundaryNs, type Task } from './task.ts';
 export { World } from './world.ts';

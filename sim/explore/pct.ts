@@ -3,11 +3,14 @@ import { choiceKind, kindOf, serialOf, taskOf } from './choice.ts';
 import { pick, type Scheduler, withRandomOption } from './random.ts';
 import type { World } from './world.ts';
 
+const streakMax = 256;
+
 /**
  * Probabilistic concurrency testing (Burckhardt and others, ASPLOS 2010): programs and queue pairs have
  * random priorities, and whoever has the highest goes on; at `depth` - 1 random steps the one that runs
  * falls below all others. A bug that needs d ordered events is found with a chance of at least 1 in
- * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps.
+ * n k^(d-1), for n actors and k steps, which uniform choice cannot promise. Faults come at random steps,
+ * and a timer that has fired is the last one to fire again.
  */
 export class PctScheduler implements Scheduler {
   readonly #dice: RandomStream;
@@ -16,6 +19,9 @@ export class PctScheduler implements Scheduler {
   readonly #faultSteps = new Set<number>();
   #step = 0;
   #lowest = 0;
+  /** Who went on last, and how often in a row. */
+  #last = -1;
+  #streak = 0;
 
   constructor(dice: RandomStream, stepsExpected: number, depth: number, faults: number) {
     this.#dice = dice;
@@ -35,7 +41,14 @@ export class PctScheduler implements Scheduler {
     for (const choice of others) {
       if (this.#priorityOf(world, choice) > this.#priorityOf(world, best)) best = choice;
     }
-    if (this.#changes.has(step)) this.#priorities.set(actorOf(world, best), --this.#lowest);
+    // Whoever sleeps gives way, and whoever has had so many steps in a row: one that looks again and again
+    // for what another is to do must not go on looking until the run is given up.
+    this.#streak = taskOf(best) === this.#last ? this.#streak + 1 : 0;
+    this.#last = taskOf(best);
+    const givesWay = kindOf(best) === choiceKind.wake || this.#streak % streakMax === streakMax - 1;
+    if (givesWay || this.#changes.has(step)) {
+      this.#priorities.set(actorOf(world, best), --this.#lowest);
+    }
     return withRandomOption(world, best, this.#dice);
   }
 

@@ -33,10 +33,10 @@ const choice = (...choices: string[]): ValueKind => ({ type: 'choice', choices }
 /** Flags with a value: how each is written, and what it says. */
 const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: string }>> = {
   scheduler: {
-    kind: choice('random', 'pct', 'exhaustive'),
-    text: 'who chooses: random, pct (random priorities), or exhaustive (default: random)',
+    kind: choice('random', 'pct', 'slow', 'exhaustive'),
+    text: 'random, pct (random priorities), slow (some verbs are late), exhaustive (default: random)',
   },
-  schedules: { kind: small(1e9), text: 'schedules of random and pct (default: 20k)' },
+  schedules: { kind: small(1e9), text: 'schedules of random, pct and slow (default: 20k)' },
   'early-timers': {
     kind: { type: 'count', minimum: 0, maximum: 64 },
     text: 'exhaustive: timers that fire while anything else could happen, a schedule (default: 0)',

@@ -81,7 +81,12 @@ async function runRounds(
           const before = round * specs.length;
           const onProgress: CompareHooks['onProgress'] = (finished, running) =>
             progress.show(before + finished, running);
-          outcomes.push(await runAll(specs, { signal, onProgress }));
+          const onNote = (text: string): void => {
+            if (isQuiet) return;
+            progress.clear();
+            say(text);
+          };
+          outcomes.push(await runAll(specs, { signal, onProgress, onNote }));
         }
       },
       () => progress.end(),

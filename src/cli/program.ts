@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { listCommand } from './list.ts';
 import { memoryNodeCommand } from './memory-node.ts';
+import { nodeCommand } from './node.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
     checkCommand(),
     benchCommand(),
     memoryNodeCommand(),
+    nodeCommand(),
     reportCommand(),
     doctorCommand(),
     listCommand(),

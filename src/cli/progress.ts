@@ -53,6 +53,11 @@ export class Progress {
     this.#bar.update(Math.floor(done * this.#runs * stepsPerRun), { text });
   }
 
+  /** Makes room for a line: the bar is drawn again below it. */
+  clear(): void {
+    if (this.#bar !== undefined) (this.#stream as NodeJS.WritableStream).write('\r\u001b[K');
+  }
+
   /** Clears the bar, for good: also before a message, which it would overwrite. */
   end(): void {
     this.#bar?.stop();

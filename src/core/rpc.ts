@@ -96,6 +96,11 @@ export class RpcCaller {
     }
   }
 
+  /** Who answered the last call: of one that was sent to several nodes, any of them may. */
+  get answeredBy(): number | undefined {
+    return this.#last?.from;
+  }
+
   /**
    * The body that the last call gave is not needed any more: its memory may serve another message.
    */

@@ -75,6 +75,7 @@ export class InThreadCluster implements FabricCluster {
       runtime,
       cluster: this.map,
       data,
+      onTold: () => {},
       stopRequested: aborted,
       progress: (slot, value) => {
         this.#progress[node * progressSlots + slot] = value;

@@ -1,11 +1,16 @@
 import type { Durability, FabricKind } from '../core/context.ts';
 import { FarsideError } from '../core/errors.ts';
 import type { ClusterMap } from '../memory/cluster.ts';
-import type { FabricCluster } from './job.ts';
+import type { MortalCluster } from './job.ts';
 import { SharedCluster } from './shared/cluster.ts';
 import { verbsMissing } from './verbs/addon.ts';
 import { VerbsCluster } from './verbs/cluster.ts';
 import { parseDestination } from './verbs/connect.ts';
+import type { Rendezvous } from './verbs/rendezvous.ts';
+
+export { joinRuns } from './verbs/joined-node.ts';
+export { Rendezvous } from './verbs/rendezvous.ts';
+export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
 
 /**
  * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
@@ -23,6 +28,8 @@ export interface FabricOptions {
    * device in this process, which needs no rdma-core.
    */
   readonly memory?: readonly string[] | 'fake';
+  /** Verbs only: where nodes come from that are processes; without it they are threads. */
+  readonly rendezvous?: Rendezvous | undefined;
   /** Verbs only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
   readonly flushBy?: 'flush' | 'read';
   /** Verbs only: queue pairs of each pair of nodes; default: one for each root program. */
@@ -32,7 +39,7 @@ export interface FabricOptions {
 interface FabricEntry {
   /** The one step that is missing for it to work on this machine; undefined where none is. */
   missing(): string | undefined;
-  open(map: ClusterMap, options: FabricOptions): FabricCluster;
+  open(map: ClusterMap, options: FabricOptions): MortalCluster;
 }
 
 const fabrics: Readonly<Record<RealFabric, FabricEntry>> = {
@@ -66,7 +73,7 @@ export function openFabric(
   kind: RealFabric,
   map: ClusterMap,
   options: FabricOptions,
-): FabricCluster {
+): MortalCluster {
   const missing = options.memory === 'fake' ? undefined : missingFor(kind);
   if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   return fabrics[kind].open(map, options);

@@ -24,6 +24,11 @@ export interface JobSite {
   readonly cluster: ClusterMap;
   /** What the caller gave this node; a clone of it in a worker. */
   readonly data: unknown;
+  /**
+   * Of a node that shares no memory with the one who started the run: `hear` is called with what
+   * that one tells it (`FabricCluster.tell`), from the run's first word on, in order.
+   */
+  onTold(hear: (value: unknown) => void): void;
   /** True once the run should end early (SIGINT): drivers stop drawing operations and finish. */
   stopRequested(): boolean;
   /** Shows a number (0 to 2^32 - 1) to whoever watches the run, in one of `progressSlots`. */
@@ -82,4 +87,46 @@ export interface FabricCluster {
   abort(): void;
   /** What a node's job last showed in that slot. */
   progress(node: number, slot: number): number;
+  /** Of a cluster whose nodes share memory with its caller: undefined. See `JobSite.onTold`. */
+  readonly tell?: ((value: unknown) => void) | undefined;
+  /** Where the nodes ran and how well their clocks agree; where they are processes. */
+  readonly processes?: readonly NodeProcess[] | undefined;
+  /** CPU time of memory nodes that are processes of their own, over the run. */
+  readonly memoryCpu?: readonly MemoryCpu[] | undefined;
+}
+
+/** A cluster of which one can end nodes, and start them anew, in the middle of a run. */
+export interface MortalCluster extends FabricCluster {
+  /** Nanoseconds on the clock of all nodes. */
+  readonly nowNs: number;
+  /** Nodes that run, by id. */
+  readonly running: readonly number[];
+  arrivals(point: number): number;
+  /** The present start of a node. */
+  incarnation(node: number): number;
+  /** Whether a node's job has begun; false where it is down. */
+  isReady(node: number): boolean;
+  /** Ends a node where it is; resolves when no verb of it takes effect any more. */
+  crash(node: number): Promise<void>;
+  /** A node that is down starts anew with that data; gives its new incarnation. */
+  restart(node: number, data: unknown): number;
+  /** What a loss of power does to a node's volatile regions. */
+  zeroDram(node: number): void;
+}
+
+/** One node of a run that was a process. */
+export interface NodeProcess {
+  readonly node: string;
+  readonly host: string;
+  readonly pid: number;
+  /** What was taken off its clock to get the clock of the one who started the run. */
+  readonly clockOffsetNs: number;
+  /** How far its times may be wrong after that: half the fastest round trip, and what drifted. */
+  readonly clockErrorNs: number;
+}
+
+export interface MemoryCpu {
+  readonly node: string;
+  readonly at: string;
+  readonly cpuNs: number;
 }

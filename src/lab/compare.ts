@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { FarsideError } from '../core/errors.ts';
+import { Gathering } from './engine/gathering.ts';
 import { ProgressCell, RunAborted, type RunProgress, uncarry } from './engine/hooks.ts';
 import type { WorkerAnswer, WorkerTask } from './engine/run-worker.ts';
 import type { RunResult } from './result.ts';
@@ -11,6 +12,8 @@ export interface CompareHooks {
   /** A few times a second: runs finished, and how far those under way are. */
   onProgress?(finished: number, running: readonly RunningSpec[]): void;
   readonly signal?: AbortSignal;
+  /** What a user must know while a run waits: nodes that have still to join. */
+  onNote?(text: string): void;
   /** Simulated runs at once; default: one a core. */
   readonly threads?: number;
 }
@@ -50,7 +53,9 @@ export async function runAll(
   const results = new Array<RunResult | undefined>(specs.length).fill(undefined);
   const failures: Failure[] = [];
   const running = new Map<RunSpec, ProgressCell>();
+  const gathering = new Gathering(specs, (text) => hooks.onNote?.(text));
   const stop = (): void => {
+    gathering.abort();
     for (const cell of running.values()) cell.abort();
   };
   hooks.signal?.addEventListener('abort', stop);
@@ -75,9 +80,11 @@ export async function runAll(
   try {
     await runSimulated(specs, run, hooks.threads ?? availableParallelism());
     for (const [index, spec] of specs.entries()) {
-      if (spec.fabric !== 'sim') await run(index, runOne);
+      if (spec.fabric === 'sim') continue;
+      await run(index, (one, cell) => runOne(one, cell, gathering));
     }
   } finally {
+    gathering.close();
     clearInterval(timer);
     hooks.signal?.removeEventListener('abort', stop);
   }

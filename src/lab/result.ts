@@ -80,6 +80,10 @@ export interface RunResult {
   readonly cost: CostResult;
   /** What the plan's faults did; absent where there was no plan. */
   readonly faults: FaultsResult | undefined;
+  /** Memory nodes that are processes of their own: how passive they were. Absent elsewhere. */
+  readonly memoryNodes: readonly MemoryNodeResult[] | undefined;
+  /** Compute nodes and servers that were processes, and how well their clocks agree. Absent elsewhere. */
+  readonly processes: readonly NodeProcessResult[] | undefined;
   /** Counters of the system itself, summed over nodes: `casLost`, `chainHops`, `reallocations`. */
   readonly events: Readonly<Record<string, number>>;
   /** Simulator only: hash over the whole event sequence. */
@@ -90,6 +94,24 @@ export interface RunResult {
   readonly wallClockNs: number;
   /** Bad lines of a trace that were skipped. */
   readonly skippedLines: number;
+}
+
+export interface MemoryNodeResult {
+  readonly node: string;
+  /** Where it listens. */
+  readonly at: string;
+  /** User and system time of its process from before the first verb to after the last. */
+  readonly cpuNs: number;
+}
+
+export interface NodeProcessResult {
+  readonly node: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Its clock minus the clock of the one who started the run; times in the result are free of it. */
+  readonly clockOffsetNs: number;
+  /** How far its times may be wrong all the same (docs/verbs.md). */
+  readonly clockErrorNs: number;
 }
 
 /** What went wrong on purpose, and what it cost. Counted from when the clients began, warm-up included. */

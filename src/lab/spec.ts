@@ -39,6 +39,12 @@ export interface ClusterSpec {
   readonly memoryNodes: number;
   /** `verbs` only: their addresses, `10.0.0.5:7471,10.0.0.6:7471`; `fake` in tests (src/fabric/index.ts). */
   readonly memory?: string;
+  /** `verbs` only: nodes are processes of this host that the run starts, and not threads. */
+  readonly processes?: boolean;
+  /** `verbs` only: nodes are processes that somebody starts, on any hosts, and that join at `HOST:PORT`. */
+  readonly listen?: string;
+  /** How long to wait until all have joined. */
+  readonly joinTimeoutNs?: number;
   /** `verbs` only: queue pairs of each pair of nodes; absent: one for each program that is started. */
   readonly queuePairs?: number;
   /** `verbs` only: `read` where the operator declares that a READ makes earlier WRITEs durable. */

@@ -16,7 +16,10 @@ export interface System<C = unknown> {
   readonly operations: readonly StoreOperation[];
   /** What the paper says an uncontended operation costs, for reports: docs and tests hold it to it. */
   readonly roundTrips: string;
+  /** With default settings; `promisesOf` where settings make a difference. */
   readonly promises: readonly SystemPromise[];
+  /** What is promised of that store: `farside check` holds it to that. */
+  promisesOf?(config: C, shape: StoreShape): readonly SystemPromise[];
   readonly parameters: readonly SystemParameter[];
   /** Checks `raw` (unknown keys and wrong types are FARSIDE_USAGE errors) and fills in defaults. */
   configure(raw: Readonly<Record<string, unknown>>, shape: StoreShape): C;
@@ -148,6 +151,7 @@ export interface SystemServer {
  * `reallocations`); `memoryBytes` is what is in use now, split into data and metadata.
  */
 export interface SystemStatistics {
+  /** `redundancyDown`, where not 0, makes a warning in every output. */
   readonly events: Readonly<Record<string, number>>;
   /** Bytes held on this node itself (tables, caches), by kind. */
   readonly metadataBytes: number;

@@ -11,19 +11,27 @@ function planned(text: string) {
 
 // The loss is told at 1.5 ms, when no coordinator lives; the standby begins at 1.6 ms, and would wait
 // for the memory node for ever.
-test('a standby is told of a memory node that was lost while no server lived', async () => {
-  const { faults } = await runOne({
-    ...smallSpec({
-      system: 'central',
-      cluster: { computeNodes: 2, memoryNodes: 3, replicas: 2, spares: 1, standbys: 1 },
-      workload: { dataIntegrity: true },
-      phases: { warmupOperations: 0, operations: 1500 },
-    }),
-    faults: [
-      planned('lose mn1 at 500us'),
-      planned('crash coordinator at 600us, standby after 1ms'),
-    ],
-  });
-  expect(faults?.faults.map(({ clientsNeverServed }) => clientsNeverServed)).toEqual([0, 0]);
-  expect(faults?.programsEnded).toBe(0);
-});
+test.each([
+  ['central', 'coordinator', 1],
+  ['clover', 'ms0', 1],
+  ['clover', 'ms0', 0],
+])(
+  '%s: a standby for %s is told of a memory node lost while no server lived, %i spares',
+  async (system, server, spares) => {
+    const { faults, events } = await runOne({
+      ...smallSpec({
+        system,
+        cluster: { computeNodes: 2, memoryNodes: 3, replicas: 2, spares, standbys: 1 },
+        workload: { dataIntegrity: true },
+        phases: { warmupOperations: 0, operations: 1500 },
+      }),
+      faults: [
+        planned('lose mn1 at 500us'),
+        planned(`crash ${server} at 600us, standby after 1ms`),
+      ],
+    });
+    expect(faults?.faults.map(({ clientsNeverServed }) => clientsNeverServed)).toEqual([0, 0]);
+    expect(faults?.programsEnded).toBe(0);
+    if (system === 'clover') expect(events.redundancyDown).toBe(spares === 0 ? 1 : 0);
+  },
+);

@@ -18,12 +18,16 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts farside in `cwd`, with no terminal anywhere. */
-export function startCli(cwd: string, args: readonly string[]): Started {
+/** Starts farside in `cwd`, with no terminal anywhere; `env` on top of this process's. */
+export function startCli(
+  cwd: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Started {
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FARSIDE_DEBUG: '', NO_COLOR: '1' },
+    env: { ...process.env, FARSIDE_DEBUG: '', NO_COLOR: '1', ...env },
   });
   let stdout = '';
   let stderr = '';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { loadAddon, verbsMissing } from '../../src/fabric/verbs/addon.ts';
 import { MemoryServer } from '../../src/fabric/verbs/memory-server.ts';
-import { servedRegions } from '../../src/fabric/verbs/station.ts';
+import { servedRegions } from '../../src/fabric/verbs/own-memory.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 
 /**

@@ -186,6 +186,8 @@ function sampleRun(
     }),
     events: { casLost: Math.round(300 * step * random.unit()), chainHops: 1200 },
     faults: undefined,
+    memoryNodes: undefined,
+    processes: undefined,
     eventHash: random.next32().toString(16).padStart(8, '0').repeat(4),
     verbs: 620_000,
     wallClockNs: 420_000_000,

@@ -1,3 +1,4 @@
+import type { DiceName } from '../../src/lab/check/draft.ts';
 import { parseOperations, type Scenario } from '../../src/lab/check/scenario.ts';
 import { type Findings, searchByDice } from '../../src/lab/check/search.ts';
 import { stageOf } from '../../src/lab/check/stage.ts';
@@ -31,9 +32,11 @@ export function scenario(script: string, more: Partial<Scenario> = {}): Scenario
   };
 }
 
-/** So many random schedules of seed 1. */
+/** So many schedules of seed 1. */
 export interface Budgeted {
   readonly scenario: Scenario;
+  /** Random, where none is named. */
+  readonly scheduler?: DiceName;
   readonly schedules: number;
 }
 
@@ -43,6 +46,7 @@ export interface Shown extends Budgeted {
   readonly names: string;
 }
 
-export function searchFor(system: System, { scenario: chosen, schedules }: Budgeted): Findings {
-  return searchByDice(stageOf(chosen, system), 'random', chosen.seed, 0, schedules, hooks);
+export function searchFor(system: System, budgeted: Budgeted): Findings {
+  const { scenario: chosen, scheduler = 'random', schedules } = budgeted;
+  return searchByDice(stageOf(chosen, system), scheduler, chosen.seed, 0, schedules, hooks);
 }

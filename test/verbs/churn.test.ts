@@ -91,7 +91,7 @@ describe.skipIf(absent !== undefined)(
       expect(held()).toEqual(before);
     });
 
-    test('a client that is killed in the middle of its verbs is forgotten, and others are served', async () => {
+    test('a client that is killed among its verbs is forgotten, and others are served', async () => {
       const program = path.join(packageRoot, 'dist/test/support/log-client.js');
       const args = [program, 'write', `${deviceHost()}:${server.port}`];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

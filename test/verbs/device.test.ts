@@ -132,82 +132,79 @@ describe.skipIf(reason !== undefined)(`verbs on this machine's RDMA device${why}
   });
 });
 
-describe.skipIf(reason !== undefined)(
-  `a memory node of another process, on this machine's RDMA device${why}`,
-  () => {
-    let native: Native;
-    let hub: CmHub;
-    let child: ReturnType<typeof spawn>;
-    let ready: MemoryNodeReady;
-    let lines: AsyncIterator<string>;
+describe.skipIf(reason !== undefined)(`memory node, this machine's RDMA device${why}`, () => {
+  let native: Native;
+  let hub: CmHub;
+  let child: ReturnType<typeof spawn>;
+  let ready: MemoryNodeReady;
+  let lines: AsyncIterator<string>;
 
-    beforeAll(async () => {
-      native = loadAddon();
-      const main = path.join(packageRoot, 'dist/src/cli/main.js');
-      child = spawn(
-        process.execPath,
-        [main, 'memory-node', '--listen', `${deviceHost()}:0`, '--region', 'data:dram:1MiB'],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[
-        Symbol.asyncIterator
-      ]();
-      ready = JSON.parse((await lines.next()).value as string) as MemoryNodeReady;
-      hub = new CmHub(native);
-      hub.watch();
-    });
-    afterAll(() => {
-      hub?.close();
-      child?.kill('SIGKILL');
-    });
+  beforeAll(async () => {
+    native = loadAddon();
+    const main = path.join(packageRoot, 'dist/src/cli/main.js');
+    child = spawn(
+      process.execPath,
+      [main, 'memory-node', '--listen', `${deviceHost()}:0`, '--region', 'data:dram:1MiB'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[
+      Symbol.asyncIterator
+    ]();
+    ready = JSON.parse((await lines.next()).value as string) as MemoryNodeReady;
+    hub = new CmHub(native);
+    hub.watch();
+  });
+  afterAll(() => {
+    hub?.close();
+    child?.kill('SIGKILL');
+  });
 
-    test('serves READs and atomics without running; a fence cuts off; it says how passive it was', async () => {
-      const to = parseDestination(ready.ready);
-      const device = native.openDevice(native.getDeviceList()[0] as string);
-      const pd = native.allocPd(device);
-      const cq = native.createCq(device, 1024);
-      const ring = new VerbRing(native, pd, cq, 64);
-      const connect = (incarnation: number) =>
-        connectQueuePair(hub, { ...to, incarnation, queuePair: () => native.createQp(pd, cq) });
-      const { qp, welcome } = await connect(1);
-      expect(welcome.incarnation).toBe(ready.incarnation);
-      const queue = ring.addQp(qp);
-      const local = sharedBytes(4096);
-      ring.setLocal(0, native.regMr(pd, local, access.localWrite));
-      ring.setRemote(0, welcome.directory);
-      const slot = ring.take();
-      ring.fill(slot, ringOp.read, queue, welcome.directory.lengthBytes, 0, 0);
-      ring.submit(slot);
-      expect(drain(ring, 1)[0]?.status).toBe(0);
-      const [data] = decodeDirectory(local);
-      expect(data).toMatchObject({ name: 'data', lengthBytes: 2 ** 20 });
-      ring.setRemote(0, data as NonNullable<typeof data>);
-      for (let i = 0; i < 2000; i++) wordVerb(ring, ringOp.faa, 2 ** 20 - 8, { operand: 1n });
-      expect(wordVerb(ring, ringOp.read, 2 ** 20 - 8)).toBe(2000n);
-      // Connecting costs the node some CPU, verbs none: a tick or two are the kernel's, on its account.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const before = cpuTicks(child.pid as number);
-      for (let i = 0; i < 5000; i++) wordVerb(ring, ringOp.faa, 0, { operand: 1n });
-      expect(cpuTicks(child.pid as number) - before).toBeLessThanOrEqual(2);
-      expect(await cpuMicrosecondsAt(hub, to)).toBeGreaterThan(0);
-      for (let i = 0; i < 50; i++) (await connect(2)).close();
-      await fenceAt(hub, to, 1);
-      submitWord(ring, ringOp.faa, 0, { operand: 1n });
-      expect(drain(ring, 1).map(({ status }) => outcomeOf(status))).toEqual(['unknown']);
-      await expect(connect(1)).rejects.toThrow(/was fenced off there/);
-      await expect(
-        connectQueuePair(hub, {
-          ...to,
-          port: 1,
-          incarnation: 3,
-          queuePair: () => native.createQp(pd, cq),
-        }),
-      ).rejects.toThrow(/nobody listens there/);
-      native.close(device);
-      child.kill('SIGTERM');
-      const report = JSON.parse((await lines.next()).value as string) as MemoryNodeReport;
-      expect(report.cpuMicroseconds).toBeGreaterThan(0);
-      expect((await once(child, 'exit'))[0]).toBe(0);
-    });
-  },
-);
+  test('serves READs and atomics without running; a fence cuts off; it says how passive it was', async () => {
+    const to = parseDestination(ready.ready);
+    const device = native.openDevice(native.getDeviceList()[0] as string);
+    const pd = native.allocPd(device);
+    const cq = native.createCq(device, 1024);
+    const ring = new VerbRing(native, pd, cq, 64);
+    const connect = (incarnation: number) =>
+      connectQueuePair(hub, { ...to, incarnation, queuePair: () => native.createQp(pd, cq) });
+    const { qp, welcome } = await connect(1);
+    expect(welcome.incarnation).toBe(ready.incarnation);
+    const queue = ring.addQp(qp);
+    const local = sharedBytes(4096);
+    ring.setLocal(0, native.regMr(pd, local, access.localWrite));
+    ring.setRemote(0, welcome.directory);
+    const slot = ring.take();
+    ring.fill(slot, ringOp.read, queue, welcome.directory.lengthBytes, 0, 0);
+    ring.submit(slot);
+    expect(drain(ring, 1)[0]?.status).toBe(0);
+    const [data] = decodeDirectory(local);
+    expect(data).toMatchObject({ name: 'data', lengthBytes: 2 ** 20 });
+    ring.setRemote(0, data as NonNullable<typeof data>);
+    for (let i = 0; i < 2000; i++) wordVerb(ring, ringOp.faa, 2 ** 20 - 8, { operand: 1n });
+    expect(wordVerb(ring, ringOp.read, 2 ** 20 - 8)).toBe(2000n);
+    // Connecting costs the node some CPU, verbs none: a tick or two are the kernel's, on its account.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const before = cpuTicks(child.pid as number);
+    for (let i = 0; i < 5000; i++) wordVerb(ring, ringOp.faa, 0, { operand: 1n });
+    expect(cpuTicks(child.pid as number) - before).toBeLessThanOrEqual(2);
+    expect(await cpuMicrosecondsAt(hub, to)).toBeGreaterThan(0);
+    for (let i = 0; i < 50; i++) (await connect(2)).close();
+    await fenceAt(hub, to, 1);
+    submitWord(ring, ringOp.faa, 0, { operand: 1n });
+    expect(drain(ring, 1).map(({ status }) => outcomeOf(status))).toEqual(['unknown']);
+    await expect(connect(1)).rejects.toThrow(/was fenced off there/);
+    await expect(
+      connectQueuePair(hub, {
+        ...to,
+        port: 1,
+        incarnation: 3,
+        queuePair: () => native.createQp(pd, cq),
+      }),
+    ).rejects.toThrow(/nobody listens there/);
+    native.close(device);
+    child.kill('SIGTERM');
+    const report = JSON.parse((await lines.next()).value as string) as MemoryNodeReport;
+    expect(report.cpuMicroseconds).toBeGreaterThan(0);
+    expect((await once(child, 'exit'))[0]).toBe(0);
+  });
+});

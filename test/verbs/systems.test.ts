@@ -6,7 +6,7 @@ import { smallSpec } from '../support/specs.ts';
 
 const absent = deviceAbsent();
 const why = absent === undefined ? '' : ` (skipped: ${absent})`;
-const operations = 300;
+const operations = 150;
 
 /** Few keys, so that two compute nodes meet at them; values of changing lengths. */
 const busy = {

@@ -1,11 +1,19 @@
 // A guest of run.sh as the tests drive it: its lines as they come, its end, and its death.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+const running = new Set();
+
+/** Ends every guest that still runs, such as one whose peer has failed. */
+export async function endGuests() {
+  for (const guest of running) guest.kill();
+  await Promise.all([...running].map(({ ended }) => ended));
+}
 
 /**
  * Boots a guest and runs `command` (for bash) in it. `name` leads the lines that it prints here, and is its
@@ -30,7 +38,7 @@ export function bootGuest(name, { options = [], command, env = {}, onLine = () =
     createInterface({ input: stream }).on('line', hear);
   }
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
-  return {
+  const guest = {
     out,
     /** Its exit status: the command's. */
     ended,
@@ -49,6 +57,13 @@ export function bootGuest(name, { options = [], command, env = {}, onLine = () =
         );
       }),
     /** As a power failure: QEMU itself gets SIGKILL. */
-    kill: () => process.kill(Number(readFileSync(path.join(out, '.qemu-pid'), 'utf8')), 'SIGKILL'),
+    kill: () => {
+      const pid = path.join(out, '.qemu-pid');
+      if (existsSync(pid)) process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
+      else child.kill();
+    },
   };
+  running.add(guest);
+  ended.then(() => running.delete(guest));
+  return guest;
 }

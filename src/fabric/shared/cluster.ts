@@ -5,7 +5,7 @@ import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace } from '../../memory/space.ts';
-import type { FabricCluster, JobModule } from '../job.ts';
+import type { JobModule, MortalCluster } from '../job.ts';
 import { monotonicClock } from './clock.ts';
 import { ControlBlock, stopReason } from './control.ts';
 import { SharedNode } from './node.ts';
@@ -55,7 +55,7 @@ interface NodeThread {
  * The event loop of the caller's thread stays free while workers run. It can be one of the nodes
  * itself (`attach`), which is how an application uses a store: its servers run in workers.
  */
-export class SharedCluster implements FabricCluster {
+export class SharedCluster implements MortalCluster {
   readonly map: ClusterMap;
   /** The cluster's memory, for whoever wants to look at it from outside. */
   readonly space: ClusterSpace;

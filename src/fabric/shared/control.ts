@@ -25,7 +25,18 @@ export const stopReason = { none: 0, done: 1, aborted: 2 } as const;
 /** A client is a node with foreground programs; `exited` is definite: its thread is gone. */
 const nodeState = { idle: 0, client: 1, exited: 2 } as const;
 
-export class ControlBlock implements Doorbells {
+/** What one node of a run and those who watch it tell each other, whatever carries it. */
+export interface RunSignals {
+  readonly stopped: number;
+  readonly abortRequested: boolean;
+  clientJoins(node: number): void;
+  clientLeaves(node: number): void;
+  arrive(point: number): void;
+  arrived(point: number): number;
+  setProgress(node: number, slot: number, value: number): void;
+}
+
+export class ControlBlock implements Doorbells, RunSignals {
   readonly maySleep: Uint8Array;
   readonly #words: Int32Array;
 
@@ -124,6 +135,12 @@ export class ControlBlock implements Doorbells {
   requestAbort(): void {
     Atomics.store(this.#words, word.abort, 1);
     this.ringAll();
+  }
+
+  /** For nodes that do not see these words. */
+  get signals(): { stopped: number; abortRequested: boolean; arrived: number[] } {
+    const arrived = Array.from({ length: meetingPoints }, (_, point) => this.arrived(point));
+    return { stopped: this.stopped, abortRequested: this.abortRequested, arrived };
   }
 
   get abortRequested(): boolean {

@@ -2,19 +2,21 @@ import { sleep } from '../../core/effect.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { NodeRuntime } from '../fabric.ts';
 import { type JobSite, meetingPollNs } from '../job.ts';
-import type { ControlBlock } from './control.ts';
+import type { RunSignals } from './control.ts';
 
-/** What a job sees of a run whose nodes are threads: the signals go through the control block. */
+/** What a job sees of a run; threads of one process are told nothing, since they share memory. */
 export function jobSite(
   runtime: NodeRuntime,
   cluster: ClusterMap,
-  control: ControlBlock,
+  control: RunSignals,
   data: unknown,
+  onTold: JobSite['onTold'] = () => {},
 ): JobSite {
   return {
     runtime,
     cluster,
     data,
+    onTold,
     stopRequested: () => control.abortRequested,
     progress: (slot, value) => control.setProgress(runtime.context.node, slot, value),
     arrive: (point) => {

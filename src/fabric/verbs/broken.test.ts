@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addonAbsent } from '../../../test/support/verbs.ts';
 import { globalAddress } from '../../core/address.ts';
 import {
+  atomicWrite,
   batch,
   fence,
+  flush,
   type Program,
   post,
   read,
@@ -23,7 +25,8 @@ import { fenceAt } from './connect.ts';
 import { MemoryServer } from './memory-server.ts';
 import type { Native, Qp } from './native.ts';
 import { VerbsNode } from './node.ts';
-import { Station, servedRegions } from './station.ts';
+import { ownMemory, servedRegions } from './own-memory.ts';
+import { Station } from './station.ts';
 import { Targets } from './targets.ts';
 
 const absent = addonAbsent();
@@ -45,7 +48,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
   let station: Station;
   let node: VerbsNode;
   let made: Qp[];
-  let openNode: (queuePairs: number | undefined) => VerbsNode;
+  let openNode: (queuePairs: number | undefined, isBare?: boolean) => VerbsNode;
   const at = (offset: number): number => globalAddress(0, offset);
 
   const serve = (incarnation: number, port = 0): MemoryServer =>
@@ -74,7 +77,7 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
   beforeEach(() => {
     native = loadAddon();
     server = serve(70);
-    const own = new SharedArrayBuffer(map.node(1).spaceBytes);
+    const own = ownMemory(native, map.node(1), undefined);
     const options = { provider: 'fake', device: 'fake0', incarnation: 9, messagesMax: 1 } as const;
     station = new Station(native, { ...options, node: map.node(1), own });
     const destinations = [
@@ -82,14 +85,15 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
       { host, port: station.server.port },
     ];
     made = [];
-    openNode = (queuePairs) =>
+    openNode = (queuePairs, isBare = false) =>
       new VerbsNode(map, {
         node: 1,
+        incarnation: 1,
         seed: 1,
         durability: 'assumed',
         clockNs: () => performance.now() * 1e6,
         verbBoundNs: 1e9,
-        own,
+        own: own.buffer,
         queuePairs,
         carrier: (completed) =>
           new Carrier({
@@ -98,8 +102,8 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
             destinations,
             incarnation: 9,
             inlineBytesMax: station.capabilities.inlineBytes,
-            flushBy: 'flush',
-            atomicWrite: true,
+            flushBy: isBare ? 'read' : 'flush',
+            atomicWrite: !isBare,
             queuePair: (device) => {
               const qp = station.queuePair(device);
               made.push(qp);
@@ -129,6 +133,18 @@ describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
       return [...verbs, late].map(({ status }) => status);
     });
     expect(statuses).toEqual([ok, unknown, unknown, failed]);
+  });
+
+  test('a device without FLUSH and ATOMIC_WRITE: a READ and a fenced WRITE stand in', async () => {
+    node.carrier.close();
+    node = openNode(undefined, true);
+    const words = await run(function* () {
+      const before = readWord(at(0));
+      const after = readWord(at(0));
+      yield* settle(before, atomicWrite(at(0), 7n), flush(at(0), 8), after);
+      return [before.word, after.word];
+    });
+    expect(words).toEqual([0n, 7n]);
   });
 
   test('says why; after a reconnect the program goes on', async () => {

@@ -46,6 +46,12 @@ export class Carrier {
   /** Verbs for which there was no slot or no staging, in order of posting. */
   readonly #backlog: Posted[] = [];
   readonly #rungBy: Float64Array;
+  /**
+   * The ring's op of an ATOMIC_WRITE. A device without it WRITEs the word, which is not torn where it is
+   * aligned. It is fenced, because an ATOMIC_WRITE acts after the FLUSH before it: the fence waits for the
+   * READ that stands in for that. For FLUSH itself no fence is promised to wait, and then there is none.
+   */
+  readonly #atomicWrite: number | undefined;
   #posts = 0;
   #inFlight = 0;
 
@@ -56,6 +62,8 @@ export class Carrier {
       refuse: (verb, reason) => this.#refuse(verb, reason),
       postNow: (slot, done) => this.#postNow(slot, done),
     });
+    const fencedWrite = options.flushBy === 'read' ? ringOp.write | ringFlag.fenced : undefined;
+    this.#atomicWrite = options.atomicWrite ? ringOp.atomicWrite : fencedWrite;
     const { capacity } = options.ring;
     this.#verbs = new Array<Verb<unknown> | undefined>(capacity).fill(undefined);
     this.#endpoints = new Array<Endpoint | undefined>(capacity).fill(undefined);
@@ -134,7 +142,7 @@ export class Carrier {
     else if (verb.op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
     if (verb.op === verbOp.cas || verb.op === verbOp.faa) counters.bytesIn += 8;
     verb.status = verbStatus.posted;
-    if (verb.op === verbOp.atomicWrite && !this.#o.atomicWrite) {
+    if (verb.op === verbOp.atomicWrite && this.#atomicWrite === undefined) {
       this.#refuse(verb, 'this device has no ATOMIC_WRITE');
       return;
     }
@@ -192,7 +200,7 @@ export class Carrier {
     if (op === verbOp.flush) {
       this.#fillFlush(slot, endpoint, remote, offset, lengthBytes, region, fence);
     } else {
-      const head = op === verbOp.write && isWord && target.mailbox ? ringOp.writeImm : op;
+      const head = this.#headOf(op, isWord && target.mailbox);
       ring.fill(
         slot,
         head | fence | word,
@@ -211,6 +219,11 @@ export class Carrier {
     this.#inFlight++;
     ring.submit(slot);
     return true;
+  }
+
+  #headOf(op: number, isMessage: boolean): number {
+    if (op === verbOp.atomicWrite) return this.#atomicWrite as number;
+    return op === verbOp.write && isMessage ? ringOp.writeImm : op;
   }
 
   #fillOperands(slot: number, verb: Verb<unknown>, piece: Piece | undefined): void {

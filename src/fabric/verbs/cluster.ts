@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import type { DurabilityUsed, FabricCluster, JobModule } from '../job.ts';
+import type { DurabilityUsed, JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
+import { monotonicClock } from '../shared/clock.ts';
 import { ControlBlock, stopReason } from '../shared/control.ts';
-import { fromPlain, workerDied } from '../shared/plain-error.ts';
+import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
+import { type DurabilityAsked, durabilityUsed } from './durability.ts';
+import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
 import { MemoryServer } from './memory-server.ts';
+import type { ProcessMessage, ProcessOrder } from './messages.ts';
 import type { Native } from './native.ts';
-import { servedRegions } from './station.ts';
-import type { WorkerInput, WorkerMessage, WorkerOrder } from './worker.ts';
+import { NodeMaker } from './node-maker.ts';
+import { servedRegions } from './own-memory.ts';
+import type { Rendezvous } from './rendezvous.ts';
+import type { Seat, SeatEnds } from './seats.ts';
 
 /**
  * How long a verb may stay in flight: seven transmissions of a packet, each waited for twice the local
@@ -21,38 +24,33 @@ import type { WorkerInput, WorkerMessage, WorkerOrder } from './worker.ts';
  */
 export const verbBoundNsDefault = 1_000_000_000;
 
-/** Idle turns before a node sleeps; few where there are more threads than cores to spin on. */
-const spinTurns = { coresForAll: 1000, tooFewCores: 20 } as const;
 const abortGraceMsDefault = 2000;
+/** From a node's first order until it is connected to all others. */
+const readyMsMaxDefault = 60_000;
+/** The incarnation of the one who starts the run: above those of all nodes and their new starts. */
+const ownIncarnation = 4095;
 
-export interface VerbsClusterOptions {
+export interface VerbsClusterOptions extends DurabilityAsked {
   readonly seed: number;
-  readonly durability: Durability;
   /** Where the memory nodes are, in the order of the map; or `fake`: the device in this process. */
   readonly memory: readonly Destination[] | 'fake';
-  /** `read`: the operator declares that on this platform a READ makes earlier WRITEs durable. */
-  readonly flushBy?: 'flush' | 'read';
+  /** Where nodes come from that are processes; without it they are threads of this one. */
+  readonly rendezvous?: Rendezvous | undefined;
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
   readonly verbBoundNs?: number;
   readonly abortGraceMs?: number;
-}
-
-interface NodeThread {
-  readonly node: number;
-  readonly worker: Worker;
-  at: Destination | undefined;
-  ready: boolean;
+  readonly readyMsMax?: number;
 }
 
 /**
- * A cluster whose memory nodes are reached by RDMA and whose compute nodes and servers are worker threads
- * of this process, each with a ring of its own. A cluster runs once.
+ * A cluster whose memory nodes are reached by RDMA and whose compute nodes and servers are worker threads of
+ * this process, or processes that have joined, each with a ring of its own. A cluster runs once.
  *
  * On the fake device the memory nodes are listeners of the calling thread, whose event loop is free while
- * the workers run; verbs do not come past it there either.
+ * the nodes run; verbs do not come past it there either.
  */
-export class VerbsCluster implements FabricCluster {
+export class VerbsCluster implements MortalCluster {
   readonly map: ClusterMap;
   readonly #options: VerbsClusterOptions;
   readonly #native: Native;
@@ -63,32 +61,59 @@ export class VerbsCluster implements FabricCluster {
   readonly #incarnationBase = randomBytes(5).readUIntBE(0, 5) * 2 ** 12;
   readonly #servers: MemoryServer[] = [];
   readonly #results = new Map<number, unknown>();
-  #threads: NodeThread[] = [];
+  readonly #told: unknown[] = [];
+  #seats: Seat[] = [];
+  /** Nodes that start anew and have no seat yet. */
+  readonly #starting = new Set<number>();
+  #maker: NodeMaker | undefined;
+  #care: MemoryCare | undefined;
+  /** By node id. */
+  #destinations: Destination[] = [];
+  #hasBegun = false;
+  #lastIncarnation: number;
   #failure: unknown;
   #graceTimer: NodeJS.Timeout | undefined;
+  #readyTimer: NodeJS.Timeout | undefined;
+  #signalsDue = false;
   #onFinished: () => void = () => {};
+  processes: readonly NodeProcess[] | undefined;
+  memoryCpu: readonly MemoryCpu[] | undefined;
   #durability: DurabilityUsed | undefined;
 
   constructor(map: ClusterMap, options: VerbsClusterOptions) {
     this.map = map;
     this.#options = options;
     this.#native = loadAddon();
+    this.#lastIncarnation = map.nodes.length - 1;
     this.#controlBuffer = ControlBlock.bufferFor(map.nodes.length);
     this.#control = new ControlBlock(this.#controlBuffer, new Uint8Array(map.nodes.length));
   }
 
-  /** Results by node id, once every worker has exited. */
+  /** Results by node id, once every node has left. */
   async run(job: JobModule): Promise<ReadonlyMap<number, unknown>> {
-    assert(this.#threads.length === 0, 'a cluster runs once', 'FARSIDE_USAGE');
+    assert(this.#maker === undefined, 'a cluster runs once', 'FARSIDE_USAGE');
     try {
-      const destinations = this.#destinations();
-      const device = await this.#prepare(destinations);
+      const maker = (this.#maker = this.#makerFor(job));
+      await maker.gather();
+      this.#destinations = this.#memoryDestinations();
+      const care = (this.#care = this.#takeCare());
+      await this.#prepare(maker);
+      await care.begin();
       await new Promise<void>((resolve) => {
         this.#onFinished = resolve;
-        this.#start(job, destinations, device);
+        this.#seats = maker.seats(this.#seatEnds);
+        this.#awaitReady();
+        if (this.#seats.length === 0) resolve();
       });
+      if (this.#failure === undefined) {
+        this.memoryCpu = await care.end();
+        this.processes = await maker.processes();
+      }
     } finally {
       clearTimeout(this.#graceTimer);
+      clearTimeout(this.#readyTimer);
+      this.#maker?.release();
+      this.#care?.close();
       for (const server of this.#servers) server.close();
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -107,160 +132,266 @@ export class VerbsCluster implements FabricCluster {
   /** Asks jobs to end early; after the grace time the nodes stop where they are. */
   abort(): void {
     this.#control.requestAbort();
+    this.#signal();
     this.#graceTimer ??= setTimeout(
-      () => this.#control.stop(stopReason.aborted),
+      () => this.#stop(),
       this.#options.abortGraceMs ?? abortGraceMsDefault,
     );
   }
 
+  get tell(): ((value: unknown) => void) | undefined {
+    if (this.#options.rendezvous === undefined) return undefined;
+    return (value) => {
+      this.#told.push(value);
+      this.#tellAll({ kind: 'told', value });
+    };
+  }
+
+  // Faults ------------------------------------------------------------------------------------
+
+  get nowNs(): number {
+    return monotonicClock(this.#clockOriginNs)();
+  }
+
+  get running(): readonly number[] {
+    return this.#seats.map(({ node }) => node);
+  }
+
+  arrivals(point: number): number {
+    return this.#control.arrived(point);
+  }
+
+  incarnation(node: number): number {
+    return this.#seatOf(node)?.incarnation ?? node;
+  }
+
+  isReady(node: number): boolean {
+    return this.#seatOf(node)?.isReady === true;
+  }
+
+  /** SIGKILL; then its incarnation is fenced, since what it has posted may still be on its way. */
+  async crash(node: number): Promise<void> {
+    const seat = this.#seatOf(node);
+    if (seat === undefined) return;
+    assert(seat.member !== undefined, 'only a process can be killed', 'FARSIDE_UNSUPPORTED');
+    seat.isDoomed = true;
+    seat.member.kill();
+    await seat.exited;
+    const fenced = this.#care?.fence(this.#incarnationBase + seat.incarnation);
+    await fenced?.catch((error: FarsideError) => this.#fail(error));
+  }
+
+  restart(node: number, data: unknown): number {
+    assert(!this.running.includes(node), () => `node ${node} runs`, 'FARSIDE_USAGE');
+    const incarnation = ++this.#lastIncarnation;
+    assert(incarnation < ownIncarnation, 'too many restarts', 'FARSIDE_LIMIT');
+    this.#starting.add(node);
+    this.#control.nodeRestarts(node, incarnation);
+    this.#maker
+      ?.restarted(node, incarnation, data, this.#told, this.#seatEnds)
+      .then((seat) => this.#seats.push(seat))
+      .catch((error: FarsideError) => this.#fail(error))
+      .finally(() => {
+        this.#starting.delete(node);
+        this.#finishIfAllLeft();
+      });
+    return incarnation;
+  }
+
+  /** A new process has new memory. */
+  zeroDram(): void {}
+
+  // Before the run ----------------------------------------------------------------------------
+
+  #makerFor(job: JobModule): NodeMaker {
+    const {
+      durability,
+      flushBy = 'flush',
+      seed,
+      rendezvous,
+      verbBoundNs,
+      queuePairs,
+    } = this.#options;
+    return new NodeMaker(this.map, job, this.#controlBuffer, rendezvous, {
+      ...this.#provider,
+      incarnationBase: this.#incarnationBase,
+      flushBy,
+      queuePairs,
+      seed,
+      durability,
+      verbBoundNs: verbBoundNs ?? verbBoundNsDefault,
+      clockOriginNs: this.#clockOriginNs,
+    });
+  }
+
+  #takeCare(): MemoryCare {
+    const isOwn = this.#options.memory === 'fake';
+    const options = { ...this.#provider, isOwn };
+    return new MemoryCare(this.#native, this.map, this.#destinations, options);
+  }
+
+  async #prepare(maker: NodeMaker): Promise<void> {
+    const { device, cannotFlush } = await prepareMemory(
+      this.#native,
+      this.map,
+      this.#destinations,
+      this.#incarnationBase + ownIncarnation,
+      this.#provider,
+    );
+    this.#durability = durabilityUsed(this.#options, cannotFlush);
+    const [first] = this.map.withRole('memory');
+    const at = this.#destinations[first?.id ?? 0] as Destination;
+    maker.reach(device, at, this.#durability.mode);
+  }
+
+  get #provider(): { provider?: 'fake' } {
+    return this.#options.memory === 'fake' ? { provider: 'fake' } : {};
+  }
+
   /** By node id; of memory nodes only, since the others have not begun to listen. */
-  #destinations(): Destination[] {
+  #memoryDestinations(): Destination[] {
     const { memory } = this.#options;
     const nodes = this.map.withRole('memory');
-    if (memory === 'fake') {
-      return nodes.reduce<Destination[]>((all, node) => {
-        const server = new MemoryServer(this.#native, {
-          provider: 'fake',
-          host: '127.0.0.1',
-          port: 0,
-          regions: servedRegions(node, new SharedArrayBuffer(node.spaceBytes)),
-          incarnation: this.#incarnationBase + node.id,
-        });
-        this.#servers.push(server);
-        all[node.id] = { host: '127.0.0.1', port: server.port };
-        return all;
-      }, []);
-    }
-    if (memory.length !== nodes.length) {
+    const all: Destination[] = [];
+    if (memory !== 'fake' && memory.length !== nodes.length) {
       throw new FarsideError(
         'FARSIDE_USAGE',
         `${memory.length} addresses of memory nodes and ${nodes.length} memory nodes: give one for each`,
       );
     }
-    return nodes.reduce<Destination[]>((all, node, i) => {
-      all[node.id] = memory[i] as Destination;
-      return all;
-    }, []);
+    for (const [i, node] of nodes.entries()) {
+      if (memory !== 'fake') {
+        all[node.id] = memory[i] as Destination;
+        continue;
+      }
+      const server = new MemoryServer(this.#native, {
+        ...this.#provider,
+        host: '127.0.0.1',
+        port: 0,
+        regions: servedRegions(node, new SharedArrayBuffer(node.spaceBytes)),
+        incarnation: this.#incarnationBase + node.id,
+      });
+      this.#servers.push(server);
+      all[node.id] = { host: '127.0.0.1', port: server.port };
+    }
+    return all;
   }
 
-  async #prepare(destinations: readonly Destination[]): Promise<string> {
-    const { device, cannotFlush } = await prepareMemory(
-      this.#native,
-      this.map,
-      destinations,
-      this.#incarnationBase + this.map.nodes.length,
-      this.#providerOption(),
-    );
-    this.#durability = durabilityUsed(this.#options, cannotFlush);
-    return device;
+  /** A node that hangs on its way must not hang the run. */
+  #awaitReady(): void {
+    const readyMsMax = this.#options.readyMsMax ?? readyMsMaxDefault;
+    this.#readyTimer = setTimeout(() => {
+      const late = this.#seats.filter(({ isReady }) => !isReady);
+      const names = late.map(({ node }) => this.map.node(node).name).join(', ');
+      this.#fail(
+        new FarsideError('FARSIDE_TIMEOUT', `${names}: not ready within ${readyMsMax / 1000} s`),
+      );
+    }, readyMsMax);
   }
 
-  #providerOption(): { provider?: 'fake' } {
-    return this.#options.memory === 'fake' ? { provider: 'fake' } : {};
-  }
+  // What nodes say ----------------------------------------------------------------------------
 
-  // Workers -----------------------------------------------------------------------------------
+  readonly #seatEnds: SeatEnds = {
+    hear: (seat, message) => this.#hear(seat, message),
+    failed: (_seat, error) => this.#fail(error),
+    exited: (seat) => this.#exited(seat),
+  };
 
-  #start(job: JobModule, destinations: Destination[], device: string): void {
-    const nodes = this.map.nodes.filter(({ role }) => role !== 'memory');
-    const spinTurnsMax =
-      nodes.length <= availableParallelism() ? spinTurns.coresForAll : spinTurns.tooFewCores;
-    this.#threads = nodes.map(({ id }) => this.#spawn(id, job, destinations, device, spinTurnsMax));
-    if (nodes.length === 0) this.#onFinished();
-  }
-
-  #spawn(
-    node: number,
-    job: JobModule,
-    destinations: Destination[],
-    device: string,
-    spinTurnsMax: number,
-  ): NodeThread {
-    const { name, spaceBytes } = this.map.node(node);
-    const input: WorkerInput = {
-      ...this.#providerOption(),
-      node,
-      specs: this.map.specs,
-      ring: this.map.ring,
-      own: new SharedArrayBuffer(spaceBytes),
-      control: this.#controlBuffer,
-      device,
-      incarnationBase: this.#incarnationBase,
-      flushBy: this.#options.flushBy ?? 'flush',
-      queuePairs: this.#options.queuePairs,
-      seed: this.#options.seed,
-      durability: this.#durability?.mode ?? this.#options.durability,
-      verbBoundNs: this.#options.verbBoundNs ?? verbBoundNsDefault,
-      clockOriginNs: this.#clockOriginNs,
-      spinTurnsMax,
-      module: job.module,
-      jobName: job.name,
-      data: job.dataOf?.(node),
-    };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: input, name });
-    const thread: NodeThread = { node, worker, at: undefined, ready: false };
-    worker.on('message', (message: WorkerMessage) => this.#hear(thread, destinations, message));
-    worker.on('error', (error: NodeJS.ErrnoException) => this.#fail(workerDied(name, error)));
-    worker.on('exit', () => this.#exited(thread));
-    return thread;
-  }
-
-  #hear(thread: NodeThread, destinations: Destination[], message: WorkerMessage): void {
+  #hear(seat: Seat, message: ProcessMessage): void {
     switch (message.kind) {
       case 'listening':
-        thread.at = destinations[thread.node] = message.at;
-        if (this.#threads.every(({ at }) => at !== undefined)) {
-          this.#tellAll({ kind: 'nodes', at: destinations });
-        }
+        this.#listens(seat, message.at);
         break;
       case 'ready':
-        thread.ready = true;
-        if (this.#threads.every(({ ready }) => ready)) this.#tellAll({ kind: 'begin' });
+        this.#ready(seat);
         break;
       case 'result':
-        this.#results.set(thread.node, message.value);
+        this.#results.set(seat.node, message.value);
         break;
       case 'error':
         this.#fail(fromPlain(message.error));
         break;
+      case 'joins':
+        this.#control.clientJoins(seat.node);
+        break;
+      case 'leaves':
+        this.#control.clientLeaves(seat.node);
+        this.#signal();
+        break;
+      case 'arrives':
+        this.#control.arrive(message.point);
+        this.#signal();
+        break;
+      case 'shows':
+        this.#control.setProgress(seat.node, message.slot, message.value);
+        break;
+      default:
+        break;
     }
   }
 
-  #tellAll(order: WorkerOrder): void {
-    for (const { worker } of this.#threads) worker.postMessage(order);
-  }
-
-  #exited(thread: NodeThread): void {
-    this.#control.nodeExited(thread.node);
-    if (!this.#results.has(thread.node)) {
-      const { name } = this.map.node(thread.node);
-      this.#fail(
-        new FarsideError('FARSIDE_INTERNAL', `the worker of ${name} left without a result`),
-      );
+  #listens(seat: Seat, at: Destination): void {
+    seat.at = this.#destinations[seat.node] = at;
+    if (this.#hasBegun) {
+      this.#tellAll({ kind: 'moved', node: seat.node, at });
+      seat.tell({ kind: 'nodes', at: this.#destinations });
+    } else if (this.#seats.every((other) => other.at !== undefined)) {
+      this.#tellAll({ kind: 'nodes', at: this.#destinations });
     }
-    this.#threads = this.#threads.filter((other) => other !== thread);
-    if (this.#threads.length === 0) this.#onFinished();
   }
 
-  /** The first error counts: the rest follow from it, or from the workers' being terminated. */
+  #ready(seat: Seat): void {
+    seat.isReady = true;
+    if (this.#hasBegun) seat.tell({ kind: 'begin' });
+    if (this.#hasBegun || !this.#seats.every(({ isReady }) => isReady)) return;
+    clearTimeout(this.#readyTimer);
+    this.#hasBegun = true;
+    this.#tellAll({ kind: 'begin' });
+  }
+
+  #tellAll(order: ProcessOrder): void {
+    for (const seat of this.#seats) seat.tell(order);
+  }
+
+  /** Nodes that are processes hear of the control block's state; soon, and once for many changes. */
+  #signal(): void {
+    if (this.#options.rendezvous === undefined || this.#signalsDue) return;
+    this.#signalsDue = true;
+    setImmediate(() => {
+      this.#signalsDue = false;
+      this.#tellAll({ kind: 'signals', ...this.#control.signals });
+    });
+  }
+
+  #stop(): void {
+    this.#control.stop(stopReason.aborted);
+    this.#signal();
+  }
+
+  #exited(seat: Seat): void {
+    this.#control.nodeExited(seat.node);
+    this.#signal();
+    if (!this.#results.has(seat.node) && !seat.isDoomed) {
+      const { name } = this.map.node(seat.node);
+      this.#fail(new FarsideError('FARSIDE_INTERNAL', `${name} left without a result`));
+    }
+    this.#seats = this.#seats.filter((other) => other !== seat);
+    this.#finishIfAllLeft();
+  }
+
+  #finishIfAllLeft(): void {
+    if (this.#seats.length === 0 && this.#starting.size === 0) this.#onFinished();
+  }
+
+  /** The first error counts: the rest follow from it, or from the nodes' being ended. */
   #fail(error: FarsideError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#control.stop(stopReason.aborted);
-    for (const { worker } of this.#threads) void worker.terminate();
+    this.#stop();
+    for (const seat of this.#seats) seat.end();
   }
-}
 
-/**
- * Where nothing makes WRITEs durable, and no operator says that a READ does, they are assumed to be, and the
- * result says so (design: a platform without FLUSH runs in `assumed` durability).
- */
-function durabilityUsed(
-  { durability, flushBy = 'flush' }: VerbsClusterOptions,
-  cannotFlush: string | undefined,
-): DurabilityUsed {
-  if (flushBy === 'read') return { mode: durability, flushedBy: 'READ' };
-  if (cannotFlush === undefined) return { mode: durability, flushedBy: 'FLUSH' };
-  const because = `${cannotFlush}; --flush-by read declares that a READ does it here`;
-  return { mode: 'assumed', flushedBy: 'READ', because };
+  #seatOf(node: number): Seat | undefined {
+    return this.#seats.find((seat) => seat.node === node);
+  }
 }

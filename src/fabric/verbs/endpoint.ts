@@ -118,7 +118,7 @@ export class Connector {
   async #connect(endpoint: Endpoint): Promise<void> {
     const { ring, targets, destinations, inlineBytesMax } = this.#o;
     const to = destinations[endpoint.node] as Destination;
-    const connected = await this.#attempts(to);
+    const connected = await this.#attempts(to, targets.isMemory(endpoint.node));
     endpoint.connected = connected;
     connected.onDisconnect(() => this.break(endpoint, 'the node ended the connection'));
     endpoint.queue = ring.addQp(connected.qp, { inlineBytesMax });
@@ -129,8 +129,11 @@ export class Connector {
     targets.learn(ring, endpoint.node, welcome.incarnation, found, `${to.host}:${to.port}`);
   }
 
-  /** What a fence or a wrong region says stays so; a node that does not answer may yet. */
-  async #attempts(to: Destination): Promise<Connected> {
+  /**
+   * What a fence or a wrong region says stays so; a node that does not answer may yet. Where nobody
+   * listens, a memory node may be starting again; any other node that does will listen elsewhere.
+   */
+  async #attempts(to: Destination, mayRestart: boolean): Promise<Connected> {
     const { hub, incarnation, queuePair } = this.#o;
     let last: unknown;
     for (const waitMs of backOffMs) {
@@ -140,7 +143,8 @@ export class Connector {
         return await connectQueuePair(hub, { ...to, incarnation, queuePair });
       } catch (error) {
         const code = error instanceof FarsideError ? error.code : undefined;
-        if (code !== 'FARSIDE_TIMEOUT' && code !== 'FARSIDE_USAGE') throw error;
+        const again = code === 'FARSIDE_TIMEOUT' || (code === 'FARSIDE_USAGE' && mayRestart);
+        if (!again) throw error;
         last = error;
       }
     }

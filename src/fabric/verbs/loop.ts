@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type ControlBlock, stopReason } from '../shared/control.ts';
+import { type RunSignals, stopReason } from '../shared/control.ts';
 import type { VerbsNode } from './node.ts';
 import type { Station } from './station.ts';
 
@@ -20,7 +20,7 @@ const drainNsMax = 500e6;
 export async function runUntilStopped(
   node: VerbsNode,
   station: Station,
-  control: ControlBlock,
+  control: RunSignals,
   spinTurnsMax: number,
   onFinished: () => void,
 ): Promise<void> {

@@ -53,12 +53,15 @@ describe.skipIf(absent !== undefined)(
       expect(server.connections).toBe(0);
     });
 
-    test('memory of a medium that a FLUSH does not make durable is told apart', async () => {
+    test('memory that forgets is refused where pm is needed', async () => {
       const region = { name: 'log', medium: 'pm', sizeBytes: 4096 } as const;
       expect((await prepare(region)).cannotFlush).toBeUndefined();
-      expect((await prepare({ ...region, name: 'data' })).cannotFlush).toMatch(
-        /^a FLUSH does not make region data of 127\.0\.0\.1:\d+ durable$/,
-      );
+      await expect(prepare({ ...region, name: 'data' })).rejects.toMatchObject({
+        code: 'FARSIDE_USAGE',
+        message: expect.stringMatching(
+          /^region data of 127\.0\.0\.1:\d+ is dram and mn0 needs pm: start it with --region data:pm:4096:F/,
+        ),
+      });
     });
 
     test('a region that is not there, or too small, is one line with the next step', async () => {

@@ -2,6 +2,7 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap, ClusterNode } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
 import { type Connected, connectQueuePair, type Destination } from './connect.ts';
+import { deviceError } from './device-error.ts';
 import { decodeDirectory, type RegionDescriptor } from './directory.ts';
 import { access, type Native, type ProviderOption, type RemoteRegion } from './native.ts';
 import { probeCapabilities } from './probe.ts';
@@ -85,6 +86,8 @@ async function prepareNode(
       ? unflushed(node, regions, where)
       : `device ${opened.device} has no FLUSH`;
     return { device: opened.device, cannotFlush };
+  } catch (error) {
+    throw deviceError(error, where);
   } finally {
     session?.close();
   }

@@ -21,12 +21,15 @@ import {
   type Pd,
   type ProviderOption,
   type Qp,
+  type RemoteRegion,
 } from './native.ts';
 
 export interface ServedRegion {
   readonly name: string;
   readonly medium: Medium;
   readonly memory: Uint8Array | Memory;
+  /** Of a memory that holds more than this region. */
+  readonly part?: { readonly offsetBytes: number; readonly lengthBytes: number };
 }
 
 export interface MemoryServerOptions extends ConnectionOptions, ProviderOption {
@@ -246,6 +249,7 @@ export class MemoryServer {
     }
     const device = serving?.device ?? native.openDevice(name, this.#options);
     try {
+      refuseMtu(native, device, name, this.#options.pathMtuBytes);
       const pd = serving?.pd ?? native.allocPd(device);
       const regions = this.#options.regions.map((region) => describe(native, pd, region));
       const table = new Uint8Array(new SharedArrayBuffer(directoryBytes(regions.length)));
@@ -262,9 +266,25 @@ export class MemoryServer {
   }
 }
 
+/** A port whose interface has Ethernet's usual MTU of 1500 B carries RDMA packets of 1024 B. */
+function refuseMtu(
+  native: Native,
+  device: Device,
+  name: string,
+  wantedBytes: number | undefined,
+): void {
+  const { activeMtuBytes } = native.queryPort(device, 1);
+  if (wantedBytes === undefined || wantedBytes <= activeMtuBytes) return;
+  throw new FarsideError(
+    'FARSIDE_USAGE',
+    `a path MTU of ${wantedBytes} B cannot work: device ${name} takes at most ${activeMtuBytes} B; leave ` +
+      'it out, or raise the MTU of its network interface',
+  );
+}
+
 /** The right to flush depends on kernel, device and memory together, so it is tried. */
 function describe(native: Native, pd: Pd, region: ServedRegion): RegionDescriptor {
-  const { name, medium, memory } = region;
+  const { name, medium, memory, part } = region;
   const reaches: readonly [FlushReach, number][] = [
     ['persistent', access.flushGlobal | access.flushPersistent],
     ['global', access.flushGlobal],
@@ -272,14 +292,20 @@ function describe(native: Native, pd: Pd, region: ServedRegion): RegionDescripto
   for (const [flush, right] of medium === 'pm' ? reaches : reaches.slice(1)) {
     try {
       const mr = native.regMr(pd, memory, remoteAccess | right);
-      return { name, medium, flush, ...native.queryMr(mr) };
+      return { name, medium, flush, ...partOf(native.queryMr(mr), part) };
     } catch (error) {
       const refused = isVerbsError(error) && ['EINVAL', 'EOPNOTSUPP'].includes(error.code);
       if (!refused) throw error;
     }
   }
   const mr = native.regMr(pd, memory, remoteAccess);
-  return { name, medium, flush: 'none', ...native.queryMr(mr) };
+  return { name, medium, flush: 'none', ...partOf(native.queryMr(mr), part) };
+}
+
+function partOf(whole: RemoteRegion, part: ServedRegion['part']): RemoteRegion {
+  if (part === undefined) return whole;
+  const { address, rkey } = whole;
+  return { address: address + BigInt(part.offsetBytes), lengthBytes: part.lengthBytes, rkey };
 }
 
 function listenError(where: string, error: Error & { code: string; verb: string }): FarsideError {

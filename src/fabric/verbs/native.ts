@@ -199,8 +199,16 @@ export interface IdQuery {
 
 /** Controls of the fake device. */
 export interface FakeControls {
-  /** `flush: false`: a device that has none, for what is opened and registered from then on. */
-  fakeConfigure(options: { maxInlineData?: number; execute?: boolean; flush?: boolean }): void;
+  /**
+   * `activeMtu` is an enum ibv_mtu: 1 to 5 for 256 to 4096 B. `flush: false`: a device that has none, for
+   * what is opened and registered from then on.
+   */
+  fakeConfigure(options: {
+    maxInlineData?: number;
+    execute?: boolean;
+    activeMtu?: number;
+    flush?: boolean;
+  }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */
   fakeFault(
     qp: Qp,
@@ -215,6 +223,8 @@ export interface FakeControls {
     works: number;
     queuePairs: number;
     regions: number;
+    /** CPU time of the thread that serves wires to other processes. */
+    wireCpuMicroseconds: number;
     /** Of the connection manager. */
     ids: number;
   };

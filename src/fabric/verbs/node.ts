@@ -33,12 +33,14 @@ const free = (): void => {};
 
 export interface VerbsNodeOptions {
   readonly node: number;
+  /** Of this start of the node: its id, until it starts anew. */
+  readonly incarnation: number;
   readonly seed: number;
   readonly durability: Durability;
   readonly clockNs: () => number;
   readonly verbBoundNs: number;
   /** The node's own regions. */
-  readonly own: SharedArrayBuffer;
+  readonly own: ArrayBufferLike;
   /** To each node, shared by the root programs; undefined: each program has its own. */
   readonly queuePairs: number | undefined;
   /** Makes what carries verbs, which calls back with those that have their outcome. */
@@ -62,7 +64,7 @@ export class VerbsNode implements NodeRuntime {
   readonly #hub: MailboxHub;
   readonly #ready = new TaskQueue();
   readonly #waiters = new Waiters<VerbsTask>(this.background, (task) => this.#woken(task));
-  #opening: Promise<void>[] = [];
+  #opening: Promise<void>[] | undefined = [];
   readonly #shared: VerbsTask['endpoints'][] = [];
   #roots = 0;
   #failure: unknown;
@@ -84,11 +86,15 @@ export class VerbsNode implements NodeRuntime {
     this.context = this.#makeContext(options);
   }
 
-  /** Its queue pairs, to all memory nodes and to the node's peers, begin to connect at once. */
+  /**
+   * Before the run its queue pairs, to all memory nodes and to the node's peers, begin to connect at once:
+   * what is in the way is better known then. Later each is made when it is first needed.
+   */
   start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
     const { label = 'program', daemon = false, background = false } = options;
     const counters = options.counters ?? (background ? this.background : new Counters());
     const task = this.#add(program, label, daemon, counters, this.#endpointsForNext());
+    if (this.#opening === undefined) return;
     const { node } = this.#options;
     for (const { id } of this.#map.withRole('memory')) this.#connect(task, id);
     for (const peer of this.#map.mailboxPeers(node)) this.#connect(task, peer.node);
@@ -96,18 +102,23 @@ export class VerbsNode implements NodeRuntime {
 
   /**
    * Queue pairs of the next root program: its own, or in turn those of one before. Sharing adds order and
-   * takes none away; a queue pair that breaks, or is made anew, does so for all that share it.
+   * takes none away; a queue pair that breaks, or is made anew, does so for all that share it. A program that
+   * is started later gets a new one.
    */
   #endpointsForNext(): VerbsTask['endpoints'] {
-    const { queuePairs = Number.POSITIVE_INFINITY } = this.#options;
-    const index = this.#roots++ % queuePairs;
-    return (this.#shared[index] ??= []);
+    const { queuePairs } = this.#options;
+    if (queuePairs === undefined) return [];
+    const endpoints = (this.#shared[this.#roots++ % queuePairs] ??= []);
+    for (const [node, endpoint] of endpoints.entries()) {
+      if (endpoint?.state === 'broken') endpoints[node] = undefined;
+    }
+    return endpoints;
   }
 
   /** All queue pairs that were begun are there; rejects with what is in the way of the first. */
   async opened(): Promise<void> {
-    const opening = this.#opening;
-    this.#opening = [];
+    const opening = this.#opening ?? [];
+    this.#opening = undefined;
     await Promise.all(opening);
   }
 
@@ -146,7 +157,7 @@ export class VerbsNode implements NodeRuntime {
     const counters = (): Counters => this.#current;
     return {
       node: options.node,
-      incarnation: options.node,
+      incarnation: options.incarnation,
       fabric: 'verbs',
       durability: options.durability,
       hub: this.#hub,
@@ -163,7 +174,7 @@ export class VerbsNode implements NodeRuntime {
   #connect(task: VerbsTask, node: number): void {
     const endpoint = this.carrier.endpoint(task.endpoints, node);
     const { name } = this.#map.node(node);
-    this.#opening.push(
+    this.#opening?.push(
       endpoint.opened.then(() => {
         if (endpoint.state === 'open') return;
         throw endpoint.error ?? new FarsideError('FARSIDE_TIMEOUT', `${name}: ${endpoint.reason}`);

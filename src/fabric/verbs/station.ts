@@ -1,12 +1,12 @@
-import { nodeSpaceBytes } from '../../core/address.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { chooseGid } from './gid.ts';
 import { threadLimits } from './limits.ts';
-import { MemoryServer, type ServedRegion } from './memory-server.ts';
+import { MemoryServer } from './memory-server.ts';
 import type { CompChannel, Cq, Device, Native, Pd, ProviderOption, Qp } from './native.ts';
+import type { OwnMemory } from './own-memory.ts';
 import { type Capabilities, probeCapabilities } from './probe.ts';
 import { VerbRing } from './rings.ts';
 import { Staging } from './staging.ts';
@@ -14,7 +14,7 @@ import { Staging } from './staging.ts';
 export interface StationOptions extends ProviderOption, ConnectionOptions {
   readonly device: string;
   readonly node: ClusterNode;
-  readonly own: SharedArrayBuffer;
+  readonly own: OwnMemory;
   /** As peers hear it. */
   readonly incarnation: number;
   /** Messages that one peer may have sent before this node has reaped any. */
@@ -114,7 +114,7 @@ export class Station {
       ...options,
       host: this.host,
       port: 0,
-      regions: servedRegions(options.node, options.own),
+      regions: options.own.served,
       serving: {
         name: options.device,
         device: this.#device,
@@ -124,15 +124,6 @@ export class Station {
       },
     });
   }
-}
-
-/** The regions of a node whose space is one buffer. */
-export function servedRegions(node: ClusterNode, space: SharedArrayBuffer): ServedRegion[] {
-  return node.regions.map(({ name, medium, address, sizeBytes }) => ({
-    name,
-    medium,
-    memory: new Uint8Array(space, address - node.id * nodeSpaceBytes, sizeBytes),
-  }));
 }
 
 /** The address in a GID: of an interface with an IPv4 address it is ::ffff:a.b.c.d. */

@@ -1,6 +1,11 @@
 import { formatAddress, globalAddress, nodeOf, nodeSpaceBytes } from '../../core/address.ts';
 import { FarsideError } from '../../core/errors.ts';
-import { type ClusterMap, type ClusterNode, mailboxRegionName } from '../../memory/cluster.ts';
+import {
+  type ClusterMap,
+  type ClusterNode,
+  mailboxRegionName,
+  type RegionSpec,
+} from '../../memory/cluster.ts';
 import type { FlushReach, RegionDescriptor } from './directory.ts';
 import type { VerbRing } from './rings.ts';
 
@@ -76,6 +81,10 @@ export class Targets {
     );
   }
 
+  isMemory(node: number): boolean {
+    return this.#map.node(node).role === 'memory';
+  }
+
   target(node: number, region: number): Target {
     return this.#byNode[node]?.[region] as Target;
   }
@@ -110,20 +119,33 @@ export class Targets {
   }
 }
 
-/** What the node has of the regions that the map lays out there, in the map's order. */
+/**
+ * What the node has of the regions that the map lays out there, in the map's order. FARSIDE_USAGE and
+ * FARSIDE_CAPACITY say with which regions it must be started.
+ */
 export function checkRegions(
   node: ClusterNode,
   found: readonly RegionDescriptor[],
   where: string,
 ): readonly RegionDescriptor[] {
+  const names = found.map((candidate) => candidate.name);
+  const missing = node.regions.filter(({ name }) => !names.includes(name));
+  if (missing.length > 0) {
+    const flags = missing.map((region) => regionFlag(region)).join(' ');
+    throw new FarsideError(
+      'FARSIDE_USAGE',
+      `${where} has no region ${missing.map(({ name }) => name).join(', ')}, which ${node.name} needs ` +
+        `(it has ${names.join(', ') || 'none'}): start it with ${flags}`,
+    );
+  }
   return node.regions.map(({ name, medium, sizeBytes }) => {
-    const region = found.find((candidate) => candidate.name === name);
-    const names = found.map((candidate) => candidate.name).join(', ');
-    if (region === undefined) {
+    const region = found.find((candidate) => candidate.name === name) as RegionDescriptor;
+    // The other way round nothing is lost: persistent memory does all that DRAM does.
+    if (medium === 'pm' && region.medium === 'dram') {
       throw new FarsideError(
         'FARSIDE_USAGE',
-        `${where} has no region ${name}, which ${node.name} needs (it has ${names || 'none'}): start ` +
-          `it with --region ${name}:${medium}:${sizeBytes}`,
+        `region ${name} of ${where} is dram and ${node.name} needs pm: start it with ` +
+          `${regionFlag({ name, medium, sizeBytes })}, or run with --set cluster.medium=dram`,
       );
     }
     if (region.lengthBytes < sizeBytes) {
@@ -135,4 +157,8 @@ export function checkRegions(
     }
     return region;
   });
+}
+
+function regionFlag({ name, medium, sizeBytes }: RegionSpec): string {
+  return `--region ${name}:${medium}:${sizeBytes}${medium === 'pm' ? ':FILE' : ''}`;
 }

@@ -20,8 +20,12 @@ export interface RateResult {
 /** What its thread gives back. */
 export type BenchPart = LatencyResult | RateResult;
 
-/** As many iterations again, up to this many, come before the measured ones: for caches and compilers. */
-const warmupMax = 100_000;
+/** Where time is real, verbs come before the measured ones, for caches and compilers: so many, or so long. */
+const warmupVerbs = 100_000;
+const warmupNs = 5e9;
+/** In virtual time, enough to fill the queues. */
+const warmupVerbsInSim = 1000;
+
 /** How often a queue pair's program looks whether all its lists have come back. */
 const looksNs = 10_000;
 
@@ -44,18 +48,25 @@ function lanesOf(site: JobSite, options: BenchOptions, queuePair: number): Lane[
   });
 }
 
+/** Whether so many verbs in so much time have warmed up. */
+function isWarm({ fabric }: BenchOptions, verbs: number, sinceNs: number): boolean {
+  return fabric === 'sim' ? verbs >= warmupVerbsInSim : verbs >= warmupVerbs || sinceNs > warmupNs;
+}
+
 /** As perftest's latency: one verb at a time on one queue pair, from its posting to its completion. */
 function latencyJob(site: JobSite, options: BenchOptions): JobEnd {
   const { context } = site.runtime;
   const latencies = new LatencyRecorder();
-  const { iterations } = options;
   const [lane] = lanesOf(site, { ...options, txDepth: 1, postList: 1 }, 0) as [Lane];
   const measure = function* (): Program {
-    for (let i = -Math.min(iterations, warmupMax); i < iterations; i++) {
-      if (site.stopRequested()) return;
+    const startNs = context.nowNs();
+    for (let verbs = 0; !isWarm(options, verbs, context.nowNs() - startNs); verbs++) {
+      yield* lane.again();
+    }
+    for (let i = 0; i < options.iterations && !site.stopRequested(); i++) {
       const beginNs = context.nowNs();
       yield* lane.again();
-      if (i >= 0) latencies.record(context.nowNs() - beginNs);
+      latencies.record(context.nowNs() - beginNs);
     }
   };
   site.runtime.start(measure(), { label: 'latency', thread: 0 });
@@ -68,24 +79,31 @@ function latencyJob(site: JobSite, options: BenchOptions): JobEnd {
 
 /**
  * As perftest's bandwidth: each queue pair has its lists in flight, and posts one again as soon as all of
- * it has completed. The clock runs from when the warm-up has completed, with full queues, to the last
- * completion.
+ * it has completed. The clock runs from the completion that ends the warm-up, when all queues are full, to
+ * the last one that is counted; what is in flight then is only waited for.
  */
 function rateJob(site: JobSite, options: BenchOptions): JobEnd {
   const { context } = site.runtime;
   const { queuePairs, postList, iterations } = options;
-  const warmup = queuePairs * Math.ceil(Math.min(iterations, warmupMax) / postList);
-  const last = warmup + queuePairs * Math.ceil(iterations / postList);
-  const lists = { posted: 0, completed: 0 };
+  const wanted = queuePairs * Math.ceil(iterations / postList);
+  const lists = { posted: 0, completed: 0, last: Number.POSITIVE_INFINITY };
+  let startNs: number | undefined;
   let beginNs = 0;
   let endNs = 0;
+  const completed = (): void => {
+    lists.completed++;
+    if (lists.completed === lists.last) endNs = context.nowNs();
+    if (lists.last !== Number.POSITIVE_INFINITY) return;
+    beginNs = context.nowNs();
+    startNs ??= beginNs;
+    const verbs = lists.completed * postList;
+    if (isWarm(options, verbs, beginNs - startNs)) lists.last = lists.completed + wanted;
+  };
   const repeat = function* (lane: Lane): Program {
-    while (lists.posted < last && !site.stopRequested()) {
+    while (lists.posted < lists.last && !site.stopRequested()) {
       lists.posted++;
       yield* lane.again();
-      lists.completed++;
-      if (lists.completed === warmup) beginNs = context.nowNs();
-      else if (lists.completed === last) endNs = context.nowNs();
+      completed();
     }
   };
   const queuePair = function* (lanes: readonly Lane[]): Program {
@@ -98,6 +116,5 @@ function rateJob(site: JobSite, options: BenchOptions): JobEnd {
     const lanes = lanesOf(site, options, i);
     site.runtime.start(queuePair(lanes), { label: 'queue pair', thread: 0 });
   }
-  const verbs = (last - warmup) * postList;
-  return (): RateResult => ({ verbs, durationNs: endNs - beginNs });
+  return (): RateResult => ({ verbs: wanted * postList, durationNs: endNs - beginNs });
 }

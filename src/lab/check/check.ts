@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { ProgressCell, uncarry } from '../engine/hooks.ts';
 import { loadSystem } from '../engine/prepare.ts';
+import type { SchedulerName } from './draft.ts';
 import type { CheckAnswer, CheckTask } from './run-worker.ts';
 import type { Scenario } from './scenario.ts';
 import { type Findings, mergeFindings } from './search.ts';
@@ -9,7 +10,7 @@ import { type SmallFailure, shrink } from './shrink.ts';
 
 export interface CheckPlan {
   readonly scenario: Scenario;
-  readonly scheduler: 'random' | 'pct' | 'exhaustive';
+  readonly scheduler: SchedulerName;
   /** Schedules in all; of an exhaustive search, none. */
   readonly schedules: number;
   /** States after which an exhaustive search gives up. */

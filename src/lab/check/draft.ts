@@ -6,6 +6,7 @@ import { didYouMean } from '../../core/nearest.ts';
 import { randomStream } from '../../core/random.ts';
 import type { System } from '../../systems/system.ts';
 import type { ParameterValue } from '../result.ts';
+import { promisesMade } from './promises.ts';
 import {
   type CheckedOperation,
   type ClientOperation,
@@ -13,9 +14,12 @@ import {
   type FaultSpec,
   parseOperations,
   type Scenario,
+  shapeOf,
 } from './scenario.ts';
 
-export type SchedulerName = 'random' | 'pct' | 'exhaustive';
+/** Those that draw. */
+export type DiceName = 'random' | 'pct' | 'slow';
+export type SchedulerName = DiceName | 'exhaustive';
 
 /** A scenario as a user gives it: what is left out depends on the system and the scheduler. */
 export interface ScenarioDraft {
@@ -52,7 +56,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
   const size = isExhaustive ? smallest : usual;
   const clients = clientsOf(draft, system, size);
   const keys = draft.keys ?? 1 + Math.max(0, ...clients.flat().map(({ key }) => key));
-  return {
+  const scenario: Scenario = {
     system: draft.system,
     settings: { ...fewHandlers(system, isExhaustive), ...draft.settings },
     memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
@@ -61,7 +65,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     computeNodes: draft.computeNodes ?? clients.length + Number(isExhaustive && repairs(draft)),
     replicas: draft.replicas,
     durability: draft.durability,
-    timing: draft.timing ?? timingOf(system, draft.durability),
+    timing: draft.timing ?? 'asynchronous',
     keys,
     valueWords: draft.valueWords ?? size.valueWords,
     clients,
@@ -73,6 +77,9 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     ...(isExhaustive ? { earlyTimers: draft.earlyTimers ?? earlyTimers } : {}),
     seed: draft.seed,
   };
+  return draft.timing === undefined
+    ? { ...scenario, timing: timingOf(system, scenario) }
+    : scenario;
 }
 
 /** A node of its own repairs what others left: on one that has a client, the two would take turns. */
@@ -87,9 +94,12 @@ function fewHandlers(system: System, isExhaustive: boolean): Record<string, Para
 }
 
 /** Bounded where the system needs timing bounds for anything that it promises. */
-function timingOf(system: System, durability: Durability): 'asynchronous' | 'bounded' {
-  const needsBounds = system.promises.some(
-    (promise) => promise.durability === durability && promise.holds === 'needs timing bounds',
+function timingOf(system: System, scenario: Scenario): 'asynchronous' | 'bounded' {
+  const shape = shapeOf(scenario);
+  const config = system.configure(scenario.settings, shape);
+  const needsBounds = promisesMade(system, config, shape).some(
+    (promise) =>
+      promise.durability === scenario.durability && promise.holds === 'needs timing bounds',
   );
   return needsBounds ? 'bounded' : 'asynchronous';
 }

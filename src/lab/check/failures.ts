@@ -1,12 +1,16 @@
 import type { FaultMenuEntry } from '../../../sim/explore/index.ts';
-import type { Program } from '../../core/effect.ts';
+import { type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ClusterMap, Role } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { SystemNode, SystemServer } from '../../systems/system.ts';
+import { isSurvivable } from '../driver/perform.ts';
 import { isLasting } from '../engine/fault-book.ts';
 import type { Session } from './session.ts';
+
+const retryNs = 20_000;
+const retriesMax = 100;
 
 /** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
 const rolesOf: Readonly<Record<'crash' | 'restart' | 'lose', readonly Role[]>> = {
@@ -53,7 +57,7 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
       } else replaceServer(session, node, node);
       return;
     case 'lose': {
-      const spare = stage.cluster.withRole('memory')[stage.scenario.memoryNodes]?.id;
+      const spare = freeSpare(session);
       repair(session, { kind: 'memoryLost', node, spare });
       return;
     }
@@ -66,6 +70,14 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
         replaceServer(session, node, free?.id ?? node);
       }
   }
+}
+
+/** A spare that lives, and has taken nobody's place: the lost node may have been a spare itself. */
+function freeSpare({ world, stage, lasting }: Session): number | undefined {
+  const spares = stage.cluster.withRole('memory').slice(stage.scenario.memoryNodes);
+  const isTaken = (id: number): boolean =>
+    lasting.some((fault) => fault.kind === 'memoryLost' && fault.spare === id);
+  return spares.find(({ id }) => world.down[id] !== true && !isTaken(id))?.id;
 }
 
 /**
@@ -81,7 +93,7 @@ function repair(session: Session, fault: Fault): void {
   const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
     if (who?.recover === undefined || !world.node(id).up) return;
     told++;
-    world.start(id, session.label(id, 'recovery'), recovery(who, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault));
   };
   // Of a memory node that is new or gone, every compute node has to know.
   const { survivors } = session;
@@ -93,8 +105,22 @@ function repair(session: Session, fault: Fault): void {
   if (told === 0) session.unrepaired++;
 }
 
-function* recovery(who: SystemNode | SystemServer, fault: Fault): Program<void> {
-  if (who.recover !== undefined) yield* who.recover(fault);
+/** One that meets another fault begins again after a pause, as a new program with queue pairs of its own. */
+function* recovery(
+  session: Session,
+  id: number,
+  who: SystemNode | SystemServer,
+  fault: Fault,
+  retries = 0,
+): Program<void> {
+  if (retries > 0) yield* sleep(retryNs);
+  try {
+    if (who.recover !== undefined) yield* who.recover(fault);
+  } catch (error) {
+    if (!isSurvivable(error) || retries === retriesMax) throw error;
+    const again = recovery(session, id, who, fault, retries + 1);
+    session.world.start(id, session.label(id, 'recovery'), again);
+  }
 }
 
 /** A standby takes over, or the same node after a restart; every compute node is told which. */
@@ -115,10 +141,14 @@ function replaceServer(session: Session, node: number, successor: number): void 
   session.startServer(successor, server);
   // Its predecessor may not have lived to write them down: it would wait for a lost memory node for ever.
   for (const lasting of session.lasting) {
-    world.start(successor, session.label(successor, 'recovery'), recovery(server, lasting));
+    world.start(
+      successor,
+      session.label(successor, 'recovery'),
+      recovery(session, successor, server, lasting),
+    );
   }
   for (const [id, opened] of systemNodes.entries()) {
     if (opened?.recover === undefined || !world.node(id).up) continue;
-    world.start(id, session.label(id, 'recovery'), recovery(opened, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, opened, fault));
   }
 }

@@ -1,5 +1,6 @@
 import type { History } from '../../check/history.ts';
 import { type HistoryPromise, judge as judgeHistory } from '../../check/judge.ts';
+import { promisesMade } from './promises.ts';
 import type { Session } from './session.ts';
 
 /** What a schedule showed. */
@@ -20,8 +21,13 @@ const budgetPerKey = 1_000_000;
 const harmlessMax = 100_000;
 
 /** Promises about histories that the system makes under that durability and timing, weakest first. */
-export function promisesOf({ system, scenario }: Session['stage']): HistoryPromise[] {
-  const made = system.promises
+export function promisesOf({
+  system,
+  scenario,
+  config,
+  shape,
+}: Session['stage']): HistoryPromise[] {
+  const made = promisesMade(system, config, shape)
     .filter(({ durability }) => durability === scenario.durability)
     .filter(({ holds }) =>
       scenario.timing === 'bounded' ? holds !== 'no' : holds === 'asynchronous-safe',

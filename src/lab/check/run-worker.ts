@@ -1,4 +1,5 @@
 import { type CarriedError, carry, ProgressCell } from '../engine/hooks.ts';
+import type { DiceName } from './draft.ts';
 import type { Scenario } from './scenario.ts';
 import { type Findings, type SearchHooks, searchAll, searchByDice } from './search.ts';
 import { openStage } from './stage.ts';
@@ -7,7 +8,7 @@ export type CheckTask = {
   readonly scenario: Scenario;
   readonly progress: SharedArrayBuffer;
 } & (
-  | { readonly scheduler: 'random' | 'pct'; readonly first: number; readonly count: number }
+  | { readonly scheduler: DiceName; readonly first: number; readonly count: number }
   | { readonly scheduler: 'exhaustive'; readonly statesMax: number }
 );
 

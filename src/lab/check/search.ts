@@ -4,8 +4,11 @@ import {
   ExhaustiveSearch,
   PctScheduler,
   RandomScheduler,
+  type Scheduler,
+  SlowScheduler,
 } from '../../../sim/explore/index.ts';
-import { randomStream } from '../../core/random.ts';
+import { type RandomStream, randomStream } from '../../core/random.ts';
+import type { DiceName } from './draft.ts';
 import { finish } from './finish.ts';
 import type { Judgement } from './judge.ts';
 import { choiceTexts, runSchedule } from './schedule.ts';
@@ -39,7 +42,7 @@ const pctDepth = 3;
 /** Schedules number `first` to `first + count - 1` of that seed, up to the first that breaks a promise. */
 export function searchByDice(
   stage: Stage,
-  scheduler: 'random' | 'pct',
+  scheduler: DiceName,
   seed: number,
   first: number,
   count: number,
@@ -55,14 +58,10 @@ export function searchByDice(
       if (hooks.stopped()) return { schedules: i, steps, events, failure: undefined, unrepaired };
     }
     const dice = randomStream(seed, `schedule ${first + i}`);
-    const faults = stage.scenario.faults.reduce((sum, fault) => sum + fault.count, 0);
-    const chooser =
-      scheduler === 'random'
-        ? new RandomScheduler(dice)
-        : new PctScheduler(dice, lastSteps, pctDepth, faults);
+    const chooser = chooserOf(stage, scheduler, dice, lastSteps);
     const result = runSchedule(stage, (world, choices) => chooser.choose(world, choices));
     steps += result.steps;
-    lastSteps = result.steps;
+    lastSteps = result.choices.length;
     if (result.session.unrepaired > 0) unrepaired++;
     addEvents(events, result.events);
     if (result.judgement.kind === 'kept') continue;
@@ -71,6 +70,18 @@ export function searchByDice(
     return { schedules: i + 1, steps, events, failure, unrepaired };
   }
   return { schedules: count, steps, events, failure: undefined, unrepaired };
+}
+
+function chooserOf(
+  { scenario }: Stage,
+  scheduler: DiceName,
+  dice: RandomStream,
+  stepsExpected: number,
+): Scheduler {
+  if (scheduler === 'random') return new RandomScheduler(dice);
+  if (scheduler === 'slow') return new SlowScheduler(dice);
+  const faults = scenario.faults.reduce((sum, fault) => sum + fault.count, 0);
+  return new PctScheduler(dice, stepsExpected, pctDepth, faults);
 }
 
 /** What exhaustive search sees: every option, and faults where they matter. */

@@ -30,11 +30,11 @@ export class SurvivingLog implements OperationLog {
   readonly #numbers = new Map<string, number>();
 
   /** Pages that nobody writes cost nothing, so bounds may be generous. */
-  static bufferFor(rowsMax: number, keysMax: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(headBytes + rowsMax * rowDoubles * 8 + keysMax * keyBytesEach);
+  static bytesFor(rowsMax: number, keysMax: number): number {
+    return headBytes + rowsMax * rowDoubles * 8 + keysMax * keyBytesEach;
   }
 
-  constructor(buffer: SharedArrayBuffer, rowsMax: number) {
+  constructor(buffer: ArrayBufferLike, rowsMax: number) {
     this.#rowsMax = rowsMax;
     this.#words = new Int32Array(buffer, 0, headBytes / 4);
     this.#rows = new Float64Array(buffer, headBytes, rowsMax * rowDoubles);

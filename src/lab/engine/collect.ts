@@ -38,6 +38,8 @@ export interface FabricFacts {
   readonly verbs: number;
   readonly wallClockNs: number;
   readonly faults: FaultsResult | undefined;
+  readonly processes?: RunResult['processes'];
+  readonly memoryNodes?: RunResult['memoryNodes'];
   /** Where a fabric may do less than it was asked for. */
   readonly durability: DurabilityUsed | undefined;
 }
@@ -85,6 +87,8 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
       operations,
     }),
     faults: facts.faults,
+    memoryNodes: facts.memoryNodes,
+    processes: facts.processes,
     events: sumEvents(parts),
     eventHash: facts.eventHash,
     verbs: facts.verbs,

@@ -47,7 +47,13 @@ const faultKinds = [
 ] as const;
 const nobody = -1;
 
+/** What the watchman changed, for nodes that do not share the board's memory. */
+export type BoardChange = { readonly note: Note } | { readonly pendingBy: number };
+
 export class FaultBoard {
+  /** Hears of changes that nodes elsewhere must know. */
+  onChange: (change: BoardChange) => void = () => {};
+  onAcknowledged: () => void = () => {};
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #notes: Float64Array;
@@ -56,7 +62,7 @@ export class FaultBoard {
   readonly #delays: Float64Array;
   readonly #nodes: number;
 
-  constructor(nodes: number, buffer: SharedArrayBuffer = bufferFor(nodes)) {
+  constructor(nodes: number, buffer: SharedArrayBuffer = new SharedArrayBuffer(bytesFor(nodes))) {
     this.buffer = buffer;
     this.#nodes = nodes;
     this.#words = new Int32Array(buffer, 0, headBytes / 4);
@@ -76,6 +82,13 @@ export class FaultBoard {
     this.#notes.set(encode(note), at * noteDoubles);
     // Whoever sees the count sees the note.
     Atomics.store(this.#words, word.count, at + 1);
+    this.onChange({ note });
+  }
+
+  /** A change that the watchman has made on his own board. */
+  apply(change: BoardChange): void {
+    if ('note' in change) this.post(change.note);
+    else this.changePending(change.pendingBy);
   }
 
   get count(): number {
@@ -93,10 +106,12 @@ export class FaultBoard {
 
   changePending(by: number): void {
     Atomics.add(this.#words, word.pending, by);
+    this.onChange({ pendingBy: by });
   }
 
   acknowledge(): void {
     Atomics.add(this.#words, word.acknowledged, 1);
+    this.onAcknowledged();
   }
 
   get acknowledged(): number {
@@ -137,8 +152,8 @@ function pairsOf(nodes: number): number {
   return Math.ceil((nodes * nodes) / 8) * 8;
 }
 
-function bufferFor(nodes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(headBytes + notesMax * noteDoubles * 8 + 10 * pairsOf(nodes));
+function bytesFor(nodes: number): number {
+  return headBytes + notesMax * noteDoubles * 8 + 10 * pairsOf(nodes);
 }
 
 function encode(note: Note): number[] {

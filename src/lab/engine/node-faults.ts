@@ -24,11 +24,13 @@ export interface NodeFaultsOptions {
   readonly notesBefore: number;
   /** Shows the watchman which faults of the plan are due, a bit each. */
   readonly slot: number;
+  /** A peer that starts anew has new memory: only the own rings have to be emptied. */
+  readonly isOverVerbs: boolean;
 }
 
 /**
- * A node's side of a fault plan on shared memory: counts the verbs that faults wait for, and does what
- * the watchman's notes say. The watchman itself is `SharedFaults`, in the thread that started the run.
+ * A node's side of a fault plan where time is real: counts the verbs that faults wait for, and does what
+ * the watchman's notes say. The watchman itself is `RealFaults`, in the thread that started the run.
  */
 export class NodeFaults {
   readonly watch: NodeWatch;
@@ -154,7 +156,7 @@ export class NodeFaults {
     const empty = new Uint8Array(ringBytes(peer.shape));
     runtime.context.hub.reconnect(peerNode);
     yield* local.write(peer.inbound, empty);
-    yield* write(peer.outbound, empty);
+    if (!this.#options.isOverVerbs) yield* write(peer.outbound, empty);
   }
 
   /** What a node that starts later cannot find out by itself. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
+import { loadAddon } from '../../fabric/verbs/index.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { operationNumbers } from '../driver/numbering.ts';
@@ -12,7 +13,7 @@ import { MeasuringWindow } from '../driver/window.ts';
 import type { PhaseSpec, RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
 import { dressOf } from './dress.ts';
-import { FaultBoard } from './fault-board.ts';
+import { type BoardChange, FaultBoard } from './fault-board.ts';
 import type { FaultPart } from './fault-book.ts';
 import { FullLoad } from './full-load.ts';
 import { type Member, Meter } from './meter.ts';
@@ -21,8 +22,11 @@ import { NodeJob } from './node-job.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ServingNode } from './serving-node.ts';
 
-/** Progress slots: records loaded, operations ended, faults of the plan whose verb has been posted. */
-export const slots = { loaded: 0, completed: 1, due: 2 } as const;
+/**
+ * Progress slots: records loaded, operations ended, faults of the plan whose verb has been posted, notes
+ * on the board of faults that were acknowledged.
+ */
+export const slots = { loaded: 0, completed: 1, due: 2, acknowledged: 3 } as const;
 /**
  * Where the run meets: all seats between loading and running; at the other two each compute node only
  * shows that its measuring has begun and ended, for servers to see.
@@ -35,16 +39,17 @@ const serverLooksNs = 2_000_000;
 /** What each thread is given. */
 export interface RealJobData {
   readonly spec: RunSpec;
-  /** Of a run with faults: where its watchman writes. */
-  readonly board: SharedArrayBuffer | undefined;
+  /** Of a run with faults: where its watchman writes; `told` where the node hears of what he writes. */
+  readonly board: SharedArrayBuffer | 'told' | undefined;
   /** Where this node writes down its operations. */
   readonly history: HistoryMemory | undefined;
   /** Of a node that starts anew: why, and the notes on the board that were written before. */
   readonly start: NewStart | undefined;
 }
 
+/** A process keeps its operations in a file, which outlives it as shared memory does a thread. */
 export interface HistoryMemory {
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: SharedArrayBuffer | { readonly file: string; readonly sizeBytes: number };
   readonly rowsMax: number;
 }
 
@@ -80,15 +85,33 @@ export async function job(site: JobSite): Promise<JobEnd> {
           site,
           seed: spec.seed,
           plan: spec.faults ?? [],
-          board: new FaultBoard(site.cluster.nodes.length, board),
+          board: boardOf(site, board),
           notesBefore: start?.notesBefore ?? 0,
           slot: slots.due,
+          isOverVerbs: spec.fabric === 'verbs',
         });
-  const log = history === undefined ? undefined : new SurvivingLog(history.buffer, history.rowsMax);
+  const log =
+    history === undefined ? undefined : new SurvivingLog(memoryOf(history), history.rowsMax);
   const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
   if (role === 'compute') return clientNode(place);
   return role === 'standby' ? standbyNode(place) : serverNode(place);
+}
+
+/** A board of its own follows the watchman's. */
+function boardOf(site: JobSite, board: SharedArrayBuffer | 'told'): FaultBoard {
+  if (board !== 'told') return new FaultBoard(site.cluster.nodes.length, board);
+  const own = new FaultBoard(site.cluster.nodes.length);
+  site.onTold((value) => own.apply(value as BoardChange));
+  own.onAcknowledged = () => site.progress(slots.acknowledged, own.acknowledged);
+  return own;
+}
+
+function memoryOf({ buffer }: HistoryMemory): ArrayBufferLike {
+  if (!('file' in buffer)) return buffer;
+  const { file, sizeBytes } = buffer;
+  const native = loadAddon();
+  return native.memoryBuffer(native.mapMemory({ file, lengthBytes: sizeBytes }), 0, sizeBytes);
 }
 
 /** A server measures while all compute nodes do: from when the last begins to when the last ends. */

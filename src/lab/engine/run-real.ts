@@ -1,29 +1,28 @@
-import { type History, mergeHistories } from '../../check/history.ts';
-import { FarsideError } from '../../core/errors.ts';
-import type { FabricCluster } from '../../fabric/job.ts';
-import { SharedCluster } from '../../fabric/shared/cluster.ts';
-import { SurvivingLog } from '../driver/surviving-log.ts';
+import type { MortalCluster } from '../../fabric/job.ts';
 import type { CpuResult, RunResult } from '../result.ts';
 import { collect } from './collect.ts';
 import { writeHistory } from './history-file.ts';
+import { HistoryMemories } from './history-memories.ts';
 import { RunAborted, type RunHooks, runProgress } from './hooks.ts';
 import type { Prepared } from './prepare.ts';
-import { type HistoryMemory, type RealJobData, type RealPart, slots } from './real-job.ts';
-import { SharedFaults } from './shared-faults.ts';
+import { RealFaults } from './real-faults.ts';
+import { type RealJobData, type RealPart, slots } from './real-job.ts';
 
 const watchIntervalMs = 50;
 
 /** A whole cluster in real time: each compute node and each server runs by itself, and this one watches. */
 export async function runReal(
   prepared: Prepared,
-  fabric: FabricCluster,
+  fabric: MortalCluster,
   hooks: RunHooks,
 ): Promise<RunResult> {
   const { spec, cluster, workload } = prepared;
   const begunNs = process.hrtime.bigint();
-  const faults = spec.faults === undefined ? undefined : new SharedFaults(prepared, spec.faults);
+  const faults = spec.faults === undefined ? undefined : new RealFaults(prepared, spec.faults);
   const clients = cluster.withRole('compute').map((node) => node.id);
-  const memories = spec.historyFile === undefined ? undefined : historyMemories(prepared, clients);
+  const isShared = fabric.tell === undefined;
+  const memories =
+    spec.historyFile === undefined ? undefined : new HistoryMemories(prepared, clients, isShared);
   const sum = (slot: number): number =>
     clients.reduce((total, node) => total + fabric.progress(node, slot), 0);
   let aborted = false;
@@ -42,21 +41,21 @@ export async function runReal(
     }
   }, watchIntervalMs);
   try {
-    const board = faults?.board.buffer;
+    const board = faults === undefined || isShared ? faults?.board.buffer : 'told';
     const dataOf = (node: number): RealJobData => {
-      return { spec, board, start: undefined, history: memories?.get(node) };
+      return { spec, board, start: undefined, history: memories?.of(node) };
     };
     const finished = fabric.run({
       module: new URL('./real-job.js', import.meta.url).href,
       name: 'job',
       dataOf,
     });
-    faults?.begin(threadsOf(fabric), dataOf);
+    faults?.begin(fabric, dataOf);
     const results = await finished;
     if (aborted) throw new RunAborted();
     // A standby that never took over has nothing to say.
     const parts = [...results.values()].filter((part) => part !== undefined) as RealPart[];
-    if (memories !== undefined) writeHistory(spec, historyIn(memories));
+    if (memories !== undefined) writeHistory(spec, memories.history());
     return collect(prepared, parts, {
       cpu: cpuByRole(parts),
       durability: fabric.durabilityUsed,
@@ -64,9 +63,12 @@ export async function runReal(
       faults: faults?.result(parts.flatMap((part) => part.faults ?? [])),
       verbs: parts.reduce((total, part) => total + part.verbs, 0),
       wallClockNs: Number(process.hrtime.bigint() - begunNs),
+      processes: fabric.processes,
+      memoryNodes: fabric.memoryCpu,
     });
   } finally {
     faults?.end();
+    memories?.close();
     clearInterval(watch);
   }
 }
@@ -82,39 +84,4 @@ function cpuByRole(parts: readonly RealPart[]): Record<string, CpuResult> {
     byRole[role] = { cores: soFar.cores + 1, usefulNs: soFar.usefulNs + cpuNs, pollingNs: 0 };
   }
   return byRole;
-}
-
-/** Operations that a node may record where only time bounds their number. */
-const rowsWithoutCount = 2_000_000;
-const rowsToSpare = 10_000;
-
-/** Memory for the operations of each compute node: what it writes there is there when it has crashed. */
-function historyMemories(
-  { spec, workload }: Prepared,
-  clients: readonly number[],
-): ReadonlyMap<number, HistoryMemory> {
-  const { operations, warmupOperations } = spec.phases;
-  const share =
-    operations === undefined
-      ? rowsWithoutCount
-      : Math.ceil((operations + warmupOperations) / clients.length);
-  // A read-modify-write is two operations.
-  const rowsMax = 2 * share + workload.recordCount + rowsToSpare;
-  const memory = (): HistoryMemory => {
-    return { buffer: SurvivingLog.bufferFor(rowsMax, workload.keysMax), rowsMax };
-  };
-  return new Map(clients.map((node) => [node, memory()]));
-}
-
-function historyIn(memories: ReadonlyMap<number, HistoryMemory>): History {
-  const parts = [...memories.values()].map(({ buffer, rowsMax }) =>
-    new SurvivingLog(buffer, rowsMax).history(),
-  );
-  return mergeHistories(parts);
-}
-
-/** Faults are acted out on threads: only the shared fabric can end and start one of its nodes. */
-function threadsOf(fabric: FabricCluster): SharedCluster {
-  if (fabric instanceof SharedCluster) return fabric;
-  throw new FarsideError('FARSIDE_UNSUPPORTED', 'faults: use --fabric sim or --fabric shared');
 }

@@ -178,9 +178,15 @@ function profileOverrides(settings: ByPath): Record<string, number> {
   return numbers as Record<string, number>;
 }
 
+const joinTimeoutNsDefault = 60e9;
+
 function clusterSpec(settings: ByPath): ClusterSpec {
   const number = (name: string) => chosenValue(settings, `cluster.${name}`) as number;
   const memory = chosenValue(settings, 'cluster.memory') as string | undefined;
+  const listen = chosenValue(settings, 'cluster.listen') as string | undefined;
+  const processes = chosenValue(settings, 'cluster.processes') as boolean;
+  const joinTimeoutNs = chosenValue(settings, 'cluster.joinTimeout') as number | undefined;
+  const joins = processes || listen !== undefined;
   const queuePairs = chosenValue(settings, 'cluster.queuePairs') as number | undefined;
   const flushBy = chosenValue(settings, 'cluster.flushBy') as ClusterSpec['flushBy'];
   return {
@@ -189,6 +195,9 @@ function clusterSpec(settings: ByPath): ClusterSpec {
     outstanding: number('outstanding'),
     memoryNodes: number('memoryNodes'),
     ...(memory === undefined ? {} : { memory }),
+    ...(processes ? { processes } : {}),
+    ...(listen === undefined ? {} : { listen }),
+    ...(joins ? { joinTimeoutNs: joinTimeoutNs ?? joinTimeoutNsDefault } : {}),
     ...(queuePairs === undefined ? {} : { queuePairs }),
     ...(flushBy === undefined ? {} : { flushBy }),
     spares: number('spares'),

@@ -39,6 +39,9 @@ export type Settings = ReadonlyMap<string, Setting>;
 const rules: readonly Rule[] = [
   { path: 'profile.name', idleBecause: withoutSim },
   { path: 'cluster.memory', idleBecause: withoutVerbs },
+  { path: 'cluster.processes', idleBecause: (all) => withoutVerbs(all) ?? besideListen(all) },
+  { path: 'cluster.listen', idleBecause: withoutVerbs },
+  { path: 'cluster.joinTimeout', idleBecause: withoutJoining },
   { path: 'cluster.queuePairs', idleBecause: withoutVerbs },
   { path: 'cluster.flushBy', idleBecause: (all) => withoutVerbs(all) ?? withoutFlush(all) },
   {
@@ -75,6 +78,23 @@ function withoutSim(all: Settings): Idle | undefined {
     culprit: fabric,
     next: 'leave it out',
   };
+}
+
+function besideListen(all: Settings): Idle | undefined {
+  const listen = all.get('cluster.listen');
+  if (listen === undefined || all.get('cluster.processes')?.values.includes(false))
+    return undefined;
+  return {
+    because: 'where nodes join that others start',
+    culprit: listen,
+    next: 'leave out --processes or --listen',
+  };
+}
+
+function withoutJoining(all: Settings): Idle | undefined {
+  const joins = all.has('cluster.listen') || all.get('cluster.processes')?.values.includes(true);
+  if (joins) return undefined;
+  return { because: 'where nodes are threads', next: 'add --listen or --processes' };
 }
 
 function withoutVerbs(all: Settings): Idle | undefined {

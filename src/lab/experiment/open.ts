@@ -200,20 +200,19 @@ function openProfileOf(run: PlannedRun): void {
 function refuseFabric(run: PlannedRun): void {
   const { fabric, cluster } = run.spec;
   blaming(run, ['fabric'], () => {
-    if (fabric === 'verbs') refuseMemory(cluster, run.faults.length > 0);
+    if (fabric === 'verbs') refuseMemory(cluster);
     const missing = missingFor(fabric);
     if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   });
 }
 
 /** Memory nodes over RDMA are started by hand, so somebody must say where they are. */
-function refuseMemory({ memory, memoryNodes, spares = 0 }: ClusterSpec, faults: boolean): void {
+function refuseMemory({ memory, memoryNodes, spares = 0 }: ClusterSpec): void {
   const wanted = memoryNodes + spares;
   const given = memory?.split(',').length ?? 0;
   const refuse = (message: string): never => {
     throw new FarsideError('FARSIDE_UNSUPPORTED', message);
   };
-  if (faults) refuse('faults are acted out on sim and shared only: leave --fault out');
   if (memory === 'fake' || given === wanted) return;
   const nodes = `${wanted} memory node${wanted === 1 ? '' : 's'}`;
   refuse(

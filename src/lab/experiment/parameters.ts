@@ -32,7 +32,7 @@ const cluster: readonly Parameter[] = [
     flag: 'compute-nodes',
     kind: count(1, 1024),
     default: 4,
-    summary: 'compute nodes; on shared, each is a thread of this process',
+    summary: 'compute nodes; on shared and verbs, each is a thread of this process',
   },
   {
     path: 'cluster.clients',
@@ -61,6 +61,27 @@ const cluster: readonly Parameter[] = [
     kind: { type: 'addresses' },
     otherwise: 'none; verbs needs one for each memory node',
     summary: 'verbs only: where farside memory-node listens, one address for each memory node',
+  },
+  {
+    path: 'cluster.processes',
+    flag: 'processes',
+    kind: { type: 'boolean' },
+    default: false,
+    summary: 'verbs only: compute nodes and servers are processes of this host, and not threads',
+  },
+  {
+    path: 'cluster.listen',
+    flag: 'listen',
+    kind: { type: 'hostPort' },
+    otherwise: 'none: nodes are threads or, with processes, started here',
+    summary: 'verbs only: where nodes join that farside node starts, on this host or others',
+  },
+  {
+    path: 'cluster.joinTimeout',
+    flag: 'join-timeout',
+    kind: { type: 'duration' },
+    otherwise: '60s',
+    summary: 'how long to wait until all nodes have joined',
   },
   {
     path: 'cluster.queuePairs',
@@ -256,6 +277,7 @@ export function placeholder(kind: ValueKind): string {
   if (kind.type === 'choice') return kind.choices.join('|');
   const words = {
     addresses: 'address,…',
+    hostPort: 'host:port',
     count: 'count',
     bytes: 'bytes',
     duration: 'time',

@@ -256,6 +256,7 @@ function jsonSchemaOf(kind: ValueKind): Record<string, unknown> {
     case 'text':
       return { type: 'string' };
     case 'addresses':
+    case 'hostPort':
       return suffixed;
     case 'property':
       return { type: ['string', 'number', 'boolean'] };

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../core/nearest.ts';
 import { parseDestination } from '../../fabric/verbs/connect.ts';
+import { parseHostPort } from '../host-port.ts';
 import type { ParameterValue } from '../result.ts';
 
 /**
@@ -21,6 +22,8 @@ export type ValueKind =
   | { readonly type: 'text' }
   /** Addresses with ports, one after another: a comma in it makes no axis. */
   | { readonly type: 'addresses' }
+  /** A host, by name or address, and a port. */
+  | { readonly type: 'hostPort' }
   /** A property of YCSB: kept as text, whatever scalar it was. */
   | { readonly type: 'property' };
 
@@ -80,6 +83,8 @@ function admitted(kind: ValueKind, raw: unknown): ParameterValue | undefined {
       return typeof raw === 'string' && raw !== '' ? raw : undefined;
     case 'addresses':
       return typeof raw === 'string' ? addresses(raw) : undefined;
+    case 'hostPort':
+      return typeof raw === 'string' && parseHostPort(raw) !== undefined ? raw : undefined;
     case 'property':
       return isScalar(raw) ? String(raw) : undefined;
   }
@@ -154,6 +159,8 @@ export function expectation(kind: ValueKind): string {
       return 'a text';
     case 'addresses':
       return 'addresses with their ports, such as 10.0.0.5:7471,10.0.0.6:7471';
+    case 'hostPort':
+      return 'a host and a port, such as node0:7500 or 10.0.0.5:7500';
     case 'property':
       return 'a text, a number, true or false';
   }

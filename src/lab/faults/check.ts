@@ -20,7 +20,36 @@ export function unfit(
     const hint = didYouMean(name, names) || ` (there are: ${shortened(names)})`;
     return `there is no node ${name}${hint}`;
   }
-  return unfitMoment(fault, cluster) ?? unfitAction(fault, spec, system, cluster);
+  return (
+    unfitMoment(fault, cluster) ??
+    unfitAction(fault, spec, system, cluster) ??
+    (spec.fabric === 'verbs' ? unfitForVerbs(fault, spec, cluster) : undefined)
+  );
+}
+
+/**
+ * Over verbs the nodes that programs run on are processes, which can be killed; the network and the memory
+ * nodes are real, and nobody here can cut or stop them.
+ */
+function unfitForVerbs(
+  { action }: PlannedFault,
+  { cluster: { processes, listen } }: RunSpec,
+  cluster: ClusterMap,
+): string | undefined {
+  const can =
+    'verbs can crash and slow down compute nodes and servers (or use --fabric shared or sim)';
+  const isOfPrograms =
+    (action.kind === 'crash' || action.kind === 'slow') &&
+    cluster.byName(action.node).role !== 'memory';
+  if (!isOfPrograms) return `it cannot be done to real memory nodes and networks: ${can}`;
+  if (action.kind !== 'crash') return undefined;
+  if (processes !== true && listen === undefined) {
+    return 'over verbs a crash is a process that is killed, and nodes are threads: add --processes';
+  }
+  if (action.restartAfterNs !== undefined && processes !== true) {
+    return 'nobody would start the node again on its host: leave out restart, or use --processes';
+  }
+  return undefined;
 }
 
 const namesShownMax = 12;

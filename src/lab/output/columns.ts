@@ -144,6 +144,13 @@ export function warningsOf(groups: readonly GroupSummary[]): string[] {
   for (const group of groups) {
     const skipped = group.runs.reduce((sum, run) => sum + run.skippedLines, 0);
     if (skipped > 0) warnings.push(`${nameOf(group)}: skipped ${skipped} bad trace lines`);
+    const isDown = group.runs.some(({ events }) => (events.redundancyDown ?? 0) > 0);
+    if (isDown) {
+      warnings.push(
+        `${nameOf(group)}: redundancy is down: after losses without a spare, copies that should be apart ` +
+          'lie on one memory node',
+      );
+    }
     for (const operation of group.operations.values()) {
       const { kind, failed, notFound, corrupt, count } = operation;
       const parts = [

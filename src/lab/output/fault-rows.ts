@@ -2,8 +2,16 @@ import type { ExperimentResult, FaultResult, RunResult } from '../result.ts';
 import { formatBytes, formatCount, formatNs } from './format.ts';
 import { pointLabel, systemLabel } from './names.ts';
 
-/** What the faults of each run did, for the terminal and for the report's page; no rows: no plan. */
-export const faultHeads = [
+/** A table beside the results: for the terminal and for the report's page. Without rows it is not shown. */
+export interface SideTable {
+  readonly title: string;
+  readonly heads: readonly string[];
+  /** How many of the columns, from the first, hold text. */
+  readonly textColumns: number;
+  readonly rows: readonly string[][];
+}
+
+const heads = [
   'system',
   'seed',
   'fault',
@@ -14,13 +22,11 @@ export const faultHeads = [
   'of them\nunknown',
   'repaired',
   'bytes\nmoved',
-] as const;
+];
 
-/** How many of the columns hold text. */
-export const faultTextColumns = 3;
-
-export function faultRows(result: ExperimentResult): string[][] {
-  return result.runs.flatMap((run) =>
+/** What the faults of each run did; no rows: no plan. */
+export function faultTable(result: ExperimentResult): SideTable {
+  const rows = result.runs.flatMap((run) =>
     (run.faults?.faults ?? []).map((fault) => [
       nameOf(run),
       String(run.seed),
@@ -34,9 +40,10 @@ export function faultRows(result: ExperimentResult): string[][] {
       formatBytes(fault.bytesMoved),
     ]),
   );
+  return { title: 'faults', heads, textColumns: 3, rows };
 }
 
-function nameOf({ system, point }: RunResult): string {
+export function nameOf({ system, point }: RunResult): string {
   const where = pointLabel(point);
   return systemLabel(system) + (where === '' ? '' : `, ${where}`);
 }

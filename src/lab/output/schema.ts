@@ -42,6 +42,20 @@ const operationResult = z.strictObject({
 
 const cpuResult = z.strictObject({ cores: count, usefulNs: amount, pollingNs: amount });
 
+const memoryNodeResult = z.strictObject({
+  node: z.string(),
+  at: z.string(),
+  cpuNs: amount.describe('of its process, from before the first verb to after the last'),
+});
+
+const nodeProcessResult = z.strictObject({
+  node: z.string(),
+  host: z.string(),
+  pid: count,
+  clockOffsetNs: z.number(),
+  clockErrorNs: amount.describe('how far its times may be wrong'),
+});
+
 const faultResult = z.strictObject({
   text: z.string().describe('the sentence of the plan'),
   atNs: amount.optional().describe('since the clients began; absent: it did not happen'),
@@ -101,6 +115,8 @@ const runResult = z.strictObject({
   }),
   cost: z.strictObject({ capexUsd: amount, energyMicrojoulePerOperation: amount }),
   faults: faultsResult.optional().describe('absent where nothing was planned to go wrong'),
+  memoryNodes: z.array(memoryNodeResult).optional().describe('memory nodes that are processes'),
+  processes: z.array(nodeProcessResult).optional().describe('other nodes that are processes'),
   events: z.record(z.string(), z.number()),
   eventHash: z.string().optional().describe('simulator only'),
   verbs: count,

@@ -38,6 +38,22 @@ describe('the terminal table', () => {
     }
   });
 
+  test('says in which durability runs were, and by what, where that is not what was asked for', () => {
+    const said = (change: Partial<RunResult>): string | undefined =>
+      renderTable(
+        withRuns(single, (run) => ({ ...run, ...change })),
+        plain,
+      )
+        .split('\n')
+        .find((line) => line.startsWith('fabric '));
+    expect(said({})).toContain('; durability assumed;');
+    expect(said({ durability: 'flush', flushedBy: 'FLUSH' })).toContain('; durability flush;');
+    expect(said({ durability: 'flush', flushedBy: 'READ' })).toContain(' flush by READ;');
+    expect(said({ durabilityBecause: 'device rxe0 has no FLUSH' })).toContain(
+      '; durability assumed, not flush (device rxe0 has no FLUSH);',
+    );
+  });
+
   test('shows the median of the seeds with units', () => {
     const base = sampleResult({ systems: ['direct'], computeNodes: [8] });
     const [first, second, third] = base.runs as [RunResult, RunResult, RunResult];

@@ -4,8 +4,9 @@ import type { ExperimentResult, RunResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
-import { faultHeads, faultRows, faultTextColumns } from './fault-rows.ts';
+import { faultTable, type SideTable } from './fault-rows.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
+import { memoryNodeTable, processTable } from './process-rows.ts';
 
 export interface TableOptions {
   /**
@@ -38,8 +39,9 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
     if (block.rows.length === 0) continue;
     lines.push('', paint('bold', block.title), renderBlock(result, block, options.columns));
   }
-  const faults = faultRows(result);
-  if (faults.length > 0) lines.push('', paint('bold', 'faults'), renderFaults(faults));
+  for (const side of [faultTable(result), memoryNodeTable(result), processTable(result)]) {
+    if (side.rows.length > 0) lines.push('', paint('bold', side.title), renderSide(side));
+  }
   const warnings = [...failureLines(result.failures), ...warningsOf(groups)];
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));
   return `${lines.join('\n')}\n`;
@@ -130,12 +132,12 @@ function renderRows(
     .join('\n');
 }
 
-function renderFaults(rows: readonly string[][]): string {
+function renderSide({ heads, textColumns, rows }: SideTable): string {
   const table = new CliTable3({
     chars: frame,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-    colAligns: faultHeads.map((_, i) => (i < faultTextColumns ? 'left' : 'right')),
-    head: [...faultHeads],
+    colAligns: heads.map((_, i) => (i < textColumns ? 'left' : 'right')),
+    head: [...heads],
   });
   table.push(...rows);
   return table

@@ -1,7 +1,9 @@
 import { warningsOf } from '../output/columns.ts';
 import { failureLines } from '../output/failures.ts';
+import { faultTable } from '../output/fault-rows.ts';
 import { formatBytes } from '../output/format.ts';
 import { pointLabel } from '../output/names.ts';
+import { memoryNodeTable, processTable } from '../output/process-rows.ts';
 import { describe } from '../output/table.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
@@ -12,7 +14,7 @@ import type { Plot } from './plot.ts';
 import { detailedPoints, plotsOf } from './plots.ts';
 import { script, stylesheet } from './style.ts';
 import { panelsLeftOut } from './sweep-plots.ts';
-import { eventTable, faultTable, parameterTable, resultTables, runTable } from './tables.ts';
+import { eventTable, parameterTable, resultTables, runTable, sideTable } from './tables.ts';
 
 /**
  * The whole result as one page that needs nothing else: tables, pictures as inline SVG, what is
@@ -37,7 +39,9 @@ ${header(result, groups)}
 <main>
 <section id="numbers"><h2>Numbers</h2>
 ${resultTables(result, groups)}
-${faultTable(result)}</section>
+${sideTable(faultTable(result))}
+${sideTable(memoryNodeTable(result))}
+${sideTable(processTable(result))}</section>
 <section id="plots"><h2>Plots</h2>
 ${plotSections(result, groups, plots)}</section>
 ${reading()}

@@ -1,5 +1,5 @@
 import { type TableBlock, tableBlocks } from '../output/columns.ts';
-import { faultHeads, faultRows, faultTextColumns } from '../output/fault-rows.ts';
+import type { SideTable } from '../output/fault-rows.ts';
 import { formatCount, formatNs } from '../output/format.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from '../output/names.ts';
 import type { ExperimentResult, ParameterValue, RunResult } from '../result.ts';
@@ -108,12 +108,11 @@ export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
 <th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
 }
 
-/** What went wrong on purpose, and what it cost. */
-export function faultTable(result: ExperimentResult): Html | undefined {
-  const rows = faultRows(result);
+/** What went wrong on purpose, who took part, how passive memory was: nothing where it has no rows. */
+export function sideTable({ title, heads: names, textColumns, rows }: SideTable): Html | undefined {
   if (rows.length === 0) return undefined;
-  const isText = (column: number): boolean => column < faultTextColumns;
-  const heads = faultHeads.map((head, i) => {
+  const isText = (column: number): boolean => column < textColumns;
+  const heads = names.map((head, i) => {
     const words = head.split('\n');
     return isText(i)
       ? html`<th scope="col" class="text">${head}</th>`
@@ -124,6 +123,6 @@ export function faultTable(result: ExperimentResult): Html | undefined {
       isText(i) ? html`<td class="text">${cell}</td>` : html`<td>${cell}</td>`,
     );
   return html`<div class="scroll" tabindex="0"><table>
-<caption>Faults</caption><thead><tr>${heads}</tr></thead>
+<caption>${title[0]?.toUpperCase()}${title.slice(1)}</caption><thead><tr>${heads}</tr></thead>
 <tbody>${rows.map((row) => html`<tr>${cells(row)}</tr>\n`)}</tbody></table></div>\n`;
 }

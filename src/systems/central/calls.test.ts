@@ -36,8 +36,9 @@ test('what was first sent in another term may have been served by another', () =
   const calls = new Calls();
   expect(calls.admit(message(1), sentAgainBit | 3, 4)).toBe(verdict.unknowable);
   expect(calls.admit(message(1), sentAgainBit | 4, 4)).toBe(verdict.serve);
-  // A first sending was sent to this one, whatever term its client knows of.
-  expect(calls.admit(message(2), 3, 4)).toBe(verdict.serve);
+  // Its client has sent it to another as well, or will know that nobody has served it.
+  expect(calls.admit(message(2), 3, 4)).toBe(verdict.stale);
+  expect(calls.admit(message(3), 4, 4)).toBe(verdict.serve);
 });
 
 test('clients are told apart by node and port, and their replies are forgotten with their node', () => {
@@ -52,8 +53,9 @@ test('clients are told apart by node and port, and their replies are forgotten w
   }
   calls.served(message(9, 5, 1), reply);
   expect(calls.forget(5)).toBe(2);
-  // What they had sent twice is not served twice, though they are gone.
+  // What has arrived of them is not served again; the next start's calls have higher numbers.
   expect(calls.admit(message(9, 5, 1), sentAgainBit, 0)).toBe(verdict.drop);
-  expect(calls.admit(message(10, 5, 1), 0, 0)).toBe(verdict.serve);
+  expect(calls.admit(message(1, 5, 1), 0, 0)).toBe(verdict.unknowable);
+  expect(calls.admit(message(2 ** 20, 5, 1), 0, 0)).toBe(verdict.serve);
   expect(calls.admit(message(1, 6, 0), 0, 0)).toBe(verdict.unknowable);
 });

@@ -10,6 +10,8 @@ export const verdict = {
   answered: 2,
   /** Nobody can tell whether it took effect. */
   unknowable: 3,
+  /** Its first sending, from another term: this one does not serve it, and its client knows the rest. */
+  stale: 4,
 } as const;
 export type Verdict = (typeof verdict)[keyof typeof verdict];
 
@@ -42,7 +44,9 @@ export class Calls {
     const known = this.#newest.get(key);
     const ahead = known === undefined ? 1 : (request - known.request) | 0;
     const isAgain = (call & sentAgainBit) !== 0;
-    if (ahead < 0 || (isAgain && termBits(call) !== termBits(term))) return verdict.unknowable;
+    const isOfTerm = termBits(call) === termBits(term);
+    if (ahead < 0 || (isAgain && !isOfTerm)) return verdict.unknowable;
+    if (!isOfTerm) return verdict.stale;
     if (ahead === 0) return known?.reply === undefined ? verdict.drop : verdict.answered;
     this.#remember(key, known, request);
     return verdict.serve;
@@ -66,11 +70,12 @@ export class Calls {
   }
 
   /**
-   * The node's clients are gone, and nothing they sent can arrive any more: nobody asks for their replies.
-   * Gives how many. Their numbers stay, since what had arrived before may not have been looked at yet.
-   * Else: put(k, 1) is sent again and waits in a handler's port while its first sending is served; its
+   * The node's clients are gone, and nothing they send can arrive any more: nobody will ask for its
+   * replies. Gives how many. Their numbers stay, since what had arrived before may not have been looked at
+   * yet. Else: put(k, 1) is sent again and waits in a handler's port while its first sending is served; its
    * client's node is lost and forgotten; B's put(k, 2) is served; and then the second sending of put(k, 1),
-   * as if it were new.
+   * as if it were new. (The next start of a node numbers its calls from where no earlier one came, as long
+   * as fewer than 2048 starts of other nodes lie between.)
    */
   forget(node: number): number {
     let count = 0;

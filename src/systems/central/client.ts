@@ -15,6 +15,7 @@ import {
   requestHead,
   sentAgainBit,
   termBits,
+  unknowable,
 } from './wire.ts';
 
 /** Who is called, as all clients of a node see it. Handlers listen on ports 0 to `handlers` - 1. */
@@ -160,9 +161,18 @@ export class CentralClient implements StoreClient {
   /**
    * Calls the coordinator, and calls again after each time-out, under the same request number: so the
    * one who has served a call knows it, and a successor knows that it cannot know (calls.ts). Where
-   * there is a standby, the calls go to all of them in turn; one that does not serve drops them.
+   * there is a standby, the calls go to all of them in turn; one that does not serve drops them. Who
+   * coordinates in another term than this node knows of says so, and is called anew in that one.
    */
   *#exchange(body: Uint8Array): Program<Uint8Array> {
+    for (;;) {
+      const reply = yield* this.#oneCall(body);
+      if (reply !== undefined) return reply;
+    }
+  }
+
+  /** Undefined where the call was not served, because it was of another term. */
+  *#oneCall(body: Uint8Array): Program<Uint8Array | undefined> {
     const coordinator = this.#coordinator;
     const { callTimeoutUs, giveUpUs } = this.#config;
     const timeoutNs = callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
@@ -171,14 +181,17 @@ export class CentralClient implements StoreClient {
     field.set(body, 0, termBits(coordinator.term));
     let { version } = coordinator;
     for (let offset = 0, isAgain = false; ; isAgain = true) {
-      try {
-        return yield* this.#send(coordinator.nodeAt(offset), body, timeoutNs, isAgain);
-      } catch (error) {
-        if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
-        if (this.#context.nowNs() - startNs >= giveUpUs * 1000) {
-          coordinator.abandoned++;
-          throw error;
-        }
+      const node = coordinator.nodeAt(offset);
+      const reply = yield* orTimeout(this.#send(node, body, timeoutNs, isAgain));
+      if (!(reply instanceof FarsideError)) {
+        if (!isStale(reply)) return reply;
+        // Of several sendings, another one may have been served by who is gone.
+        if (isAgain) throw unknowable();
+        return undefined;
+      }
+      if (this.#context.nowNs() - startNs >= giveUpUs * 1000) {
+        coordinator.abandoned++;
+        throw reply;
       }
       coordinator.repeated++;
       offset = version === coordinator.version ? offset + 1 : 0;
@@ -195,7 +208,8 @@ export class CentralClient implements StoreClient {
       ? yield* this.#caller.callAgain(node, port, body, timeoutNs)
       : yield* this.#caller.call(node, port, body, timeoutNs);
     if (reply.length >= replyHead.sizeBytes) {
-      this.#coordinator.answeredBy(node, replyHead.field.term.get(reply, 0));
+      const from = this.#caller.answeredBy ?? node;
+      this.#coordinator.answeredBy(from, replyHead.field.term.get(reply, 0));
     }
     return reply;
   }
@@ -218,6 +232,22 @@ export class CentralClient implements StoreClient {
       'FARSIDE_KEY',
     );
   }
+}
+
+function* orTimeout(sending: Program<Uint8Array>): Program<Uint8Array | FarsideError> {
+  try {
+    return yield* sending;
+  } catch (error) {
+    if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return error;
+    throw error;
+  }
+}
+
+function isStale(reply: Uint8Array): boolean {
+  return (
+    reply.length >= replyHead.sizeBytes &&
+    replyHead.field.status.get(reply, 0) === replyStatus.stale
+  );
 }
 
 function bitsFor(length: number): number {

@@ -5,7 +5,15 @@ import { serve } from '../../core/rpc.ts';
 import { verdict } from './calls.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Reader } from './reader.ts';
-import { openRequest, operations, refusal, sentAgainBit } from './wire.ts';
+import {
+  openRequest,
+  operations,
+  plainReply,
+  refusal,
+  replyStatus,
+  sentAgainBit,
+  unknowable,
+} from './wire.ts';
 import type { Writer } from './writer.ts';
 
 /**
@@ -55,6 +63,7 @@ export class Handler {
       if (verdictNow === verdict.drop) return undefined;
       if (verdictNow === verdict.answered) return calls.replyTo(request);
       if (verdictNow === verdict.unknowable) return refusal(unknowable(), term);
+      if (verdictNow === verdict.stale) return plainReply(replyStatus.stale, term);
       yield* compute('lookup');
       const entry = table.find(hash, request.body, keyStart, keyBytes);
       if (!changes) return yield* this.#reader.get(entry);
@@ -81,11 +90,4 @@ export class Handler {
         return (yield* this.#writer.delete(entry)) ? yes : no;
     }
   }
-}
-
-function unknowable(): FarsideError {
-  return new FarsideError(
-    'FARSIDE_TIMEOUT',
-    'the coordinator that was called first is gone: the outcome is unknown',
-  );
 }

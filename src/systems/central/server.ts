@@ -106,7 +106,7 @@ export class CentralServer implements SystemServer {
    *
    * A compute node that dies leaves nothing here: locks, buffers and sequence numbers belong to
    * handlers, and a handler ends what it has begun, whoever waits for the reply. All that is kept for
-   * its clients is the newest call of each; it goes once nothing they sent can arrive any more.
+   * its clients is the newest call of each; its reply goes once nothing they send can arrive any more.
    */
   *recover(fault: Fault): Program<RecoveryReport> {
     const { relocation, nodes, calls, site } = this.coordinator;

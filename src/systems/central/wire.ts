@@ -35,8 +35,8 @@ export const operations = { get: 1, put: 2, insert: 3, delete: 4 } as const;
 
 export const replyHead = layout('reply', { status: u8, pad: u8, term: u16, valueBytes: u32 });
 
-/** `no`: what was asked about does not exist (insert: it does). */
-export const replyStatus = { yes: 1, no: 2, refused: 3 } as const;
+/** `no`: what was asked about does not exist (insert: it does). `stale`: of another term, and not served. */
+export const replyStatus = { yes: 1, no: 2, refused: 3, stale: 4 } as const;
 
 const refusalCharactersMax = 240;
 
@@ -118,4 +118,12 @@ export function replyWithValue(record: Uint8Array, term: number): Uint8Array {
   replyHead.field.term.set(reply, 0, termBits(term));
   replyHead.field.valueBytes.set(reply, 0, valueBytes);
   return reply;
+}
+
+/** Of a call that a coordinator has, or may have, served which is gone. */
+export function unknowable(): FarsideError {
+  return new FarsideError(
+    'FARSIDE_TIMEOUT',
+    'the coordinator that was called first is gone: the outcome is unknown',
+  );
 }

@@ -1,4 +1,4 @@
-import type { System, SystemPromise } from '../system.ts';
+import type { System } from '../system.ts';
 import { auditClover } from './audit.ts';
 import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
 import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
@@ -7,6 +7,7 @@ import { HeadTable } from './metadata/head-table.ts';
 import { MetadataServer } from './metadata/server.ts';
 import { CloverNode } from './node.ts';
 import { planPools } from './pools.ts';
+import { cloverPromises } from './promises.ts';
 
 /**
  * Clover (Tsai, Shan, Zhang, USENIX ATC 2020, §4.3 and §5): data in passive memory nodes, metadata in
@@ -24,7 +25,9 @@ export const system: System<CloverConfig> = {
     'version chains on passive memory, cursors on compute nodes, metadata servers off the path',
   operations: ['insert', 'get', 'put', 'delete'],
   roundTrips: 'get 1, put 2 (replicated 3), insert 3, delete 3 (replicated 4)',
-  promises: promises(),
+  promises: cloverPromises('timing', 'round-robin'),
+  promisesOf: ({ reuse, loadBalance }, { replicas }) =>
+    cloverPromises(reuse, replicas === 1 ? 'round-robin' : loadBalance),
   parameters: cloverParameters,
   configure: configureClover,
   layout(shape, config) {
@@ -32,8 +35,8 @@ export const system: System<CloverConfig> = {
     const { medium } = shape;
     return {
       memoryRegions: [
-        { name: shortcutRegion, medium, sizeBytes: plan.shortcutBytes },
-        { name: bufferRegion, medium, sizeBytes: plan.bufferRegionBytes },
+        { name: shortcutRegion, medium, sizeBytes: plan.rooms * plan.shortcutBytes },
+        { name: bufferRegion, medium, sizeBytes: plan.rooms * plan.bufferBytesOfRoom },
       ],
       servers: Array.from({ length: config.metadataServers }, (_, i) => ({
         name: `ms${i}`,
@@ -60,42 +63,3 @@ export const system: System<CloverConfig> = {
   locate: (site, config, address) =>
     new CloverLayout(site.cluster, site.shape, config).locate(address),
 };
-
-function promises(): SystemPromise[] {
-  return (['assumed', 'flush'] as const).flatMap((durability): SystemPromise[] => [
-    {
-      promise: 'read committed',
-      durability,
-      holds: 'needs timing bounds',
-      because:
-        'a READ is trusted without a checksum while it took less than the time that retired buffers ' +
-        'rest, so clocks of unlike rates let torn data through; with reuse=epochs no clock matters',
-    },
-    {
-      promise: 'atomic write',
-      durability,
-      holds: 'needs timing bounds',
-      because:
-        'one CAS commits a put; 8-bit versions and epochs keep it from matching a recycled buffer, ' +
-        'and an epoch passes only with the consent of every compute node',
-    },
-    {
-      promise: 'data reliability',
-      durability,
-      holds: 'needs timing bounds',
-      because:
-        durability === 'assumed'
-          ? 'a completed WRITE is taken as durable; R copies are chained all ways'
-          : 'a version is flushed before it is linked, its link before the put is acknowledged, and ' +
-            'a link that was followed before anything is linked behind it',
-    },
-    {
-      promise: 'linearizable',
-      durability,
-      holds: 'no',
-      because:
-        'with several copies the links of a version change one after another, so a reader of one ' +
-        'copy may see the old version after a reader of another has seen the new one',
-    },
-  ]);
-}

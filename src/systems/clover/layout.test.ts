@@ -116,7 +116,7 @@ test.each([
 ])('%s fit 3.2 GiB a node', (_, overrides) => {
   const shape = { ...common, ...overrides };
   const plan = planPools(shape, system.configure({}, shape));
-  expect(plan.bufferRegionBytes + plan.shortcutBytes).toBeLessThan(3.2 * 2 ** 30);
+  expect(plan.bufferBytesOfRoom + plan.shortcutBytes).toBeLessThan(3.2 * 2 ** 30);
 });
 
 test('too little memory is refused, and the amount it names is enough', () => {
@@ -131,7 +131,7 @@ test('too little memory is refused, and the amount it names is enough', () => {
     needed = Number(/needs (\d+) B/.exec((error as FarsideError).message)?.[1]);
   }
   const plan = planPools({ ...shape, memoryBytes: needed }, config);
-  expect(plan.bufferRegionBytes + plan.shortcutBytes).toBeLessThanOrEqual(needed);
+  expect(plan.bufferBytesOfRoom + plan.shortcutBytes).toBeLessThanOrEqual(needed);
   expect(() => planPools({ ...shape, memoryBytes: needed - 1 }, config)).toThrow('needs');
 });
 

@@ -9,6 +9,12 @@ import { classBytes, type PoolPlan, planPools, sizeClassCount } from './pools.ts
 export const shortcutRegion = 'shortcuts';
 export const bufferRegion = 'buffers';
 
+/** A memory node, and which of its rooms: where a bucket lies. */
+export interface Place {
+  readonly node: number;
+  readonly room: number;
+}
+
 /**
  * Where everything lies, by arithmetic alone: the authors keep a table of 16 bytes per handle on every
  * compute node (70 MiB for each 4 GB of memory), this needs ten numbers.
@@ -19,6 +25,9 @@ export const bufferRegion = 'buffers';
  *   region buffers:                             | record: head, key, value  | 8R
  *     [class 0: n0][class 1: n1]...[class 9]    | (zero padding)            |
  *                                               +---------------------------+ 128 << c
+ *
+ * That is one room. A memory node has as many as it may have to hold buckets: its own bucket lies in the
+ * first, those of nodes that are lost without a spare in the others.
  *
  * Handles count buffers from 1, memory node after memory node, class after class. A shortcut slot is R
  * words; slots count likewise, and a chain's number is `slot + generation x slots`, so that a slot
@@ -36,8 +45,8 @@ export class CloverLayout {
   readonly #firstIndex: number[] = [];
   readonly #classOffset: number[] = [];
   readonly #cluster: ClusterMap;
-  /** Which memory node each bucket lies on: its own, until another takes its place. */
-  readonly #placement: number[] = [];
+  /** Where each bucket lies: on its own node, until another takes its place. */
+  readonly #places: Place[] = [];
   readonly #shortcutBase: Address[] = [];
   readonly #bufferBase: Address[] = [];
 
@@ -53,7 +62,7 @@ export class CloverLayout {
         node.id === d,
         () => `memory node ${d} has id ${node.id}: expected them to come first`,
       );
-      this.place(d, node.id);
+      this.place(d, { node: node.id, room: 0 });
     }
     let index = 0;
     let offsetBytes = 0;
@@ -73,19 +82,45 @@ export class CloverLayout {
     );
   }
 
-  /**
-   * Memory node `node` takes the place of bucket `bucket`. Handles stay what they are; addresses that
-   * somebody has kept do not.
-   */
-  place(bucket: number, node: number): void {
-    this.#placement[bucket] = node;
-    this.#shortcutBase[bucket] = this.#cluster.region(node, shortcutRegion).address;
-    this.#bufferBase[bucket] = this.#cluster.region(node, bufferRegion).address;
+  /** Bucket `bucket` lies there. Handles stay what they are; addresses that somebody has kept do not. */
+  place(bucket: number, place: Place): void {
+    this.#places[bucket] = place;
+    this.#shortcutBase[bucket] = this.#base(place, shortcutRegion, this.plan.shortcutBytes);
+    this.#bufferBase[bucket] = this.#base(place, bufferRegion, this.plan.bufferBytesOfRoom);
+  }
+
+  #base({ node, room }: Place, region: string, roomBytes: number): Address {
+    assert(room < this.plan.rooms, () => `room ${room} of memory node ${node}`, 'FARSIDE_CORRUPT');
+    return this.#cluster.region(node, region).address + room * roomBytes;
+  }
+
+  /** By bucket, where it lies. */
+  get places(): readonly Place[] {
+    return this.#places;
   }
 
   /** By bucket, the memory node that it lies on. */
   get placement(): readonly number[] {
-    return this.#placement;
+    return this.#places.map(({ node }) => node);
+  }
+
+  /** Buckets that lie on another one's node: if that is lost, copies are that should be apart. */
+  get bucketsTogether(): number {
+    return this.#places.length - new Set(this.placement).size;
+  }
+
+  /** The rooms of a node that no bucket lies in. */
+  roomsFree(node: number): number[] {
+    const taken = this.#places.filter((place) => place.node === node).map(({ room }) => room);
+    return Array.from({ length: this.plan.rooms }, (_, room) => room).filter(
+      (room) => !taken.includes(room),
+    );
+  }
+
+  /** Where a buffer would lie if its bucket lay there. */
+  addressAt(target: Reference, place: Place): Address {
+    const within = this.addressOf(target) - (this.#bufferBase[this.bucketOf(target)] as number);
+    return this.#base(place, bufferRegion, this.plan.bufferBytesOfRoom) + within;
   }
 
   /** The bucket of a buffer: which of the memory nodes that the store began with. */
@@ -188,10 +223,17 @@ export class CloverLayout {
 
   /** `buffer 12 of class 1024 + 8` or `shortcut of slot 3, word 1`. */
   locate(address: Address): string | undefined {
-    const bucket = this.#placement.indexOf(nodeOf(address));
-    if (bucket < 0) return undefined;
+    for (const bucket of this.#places.keys()) {
+      const found = this.#locateIn(bucket, address);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #locateIn(bucket: number, address: Address): string | undefined {
+    if (this.#places[bucket]?.node !== nodeOf(address)) return undefined;
     const inBuffers = address - (this.#bufferBase[bucket] as number);
-    if (inBuffers >= 0 && inBuffers < this.plan.bufferRegionBytes) {
+    if (inBuffers >= 0 && inBuffers < this.plan.bufferBytesOfRoom) {
       let c = sizeClassCount - 1;
       while (inBuffers < (this.#classOffset[c] as number)) c--;
       const inClass = inBuffers - (this.#classOffset[c] as number);

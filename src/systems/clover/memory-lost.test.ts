@@ -30,7 +30,7 @@ interface Step {
   readonly before?: (store: SimStore) => void;
 }
 
-const lost = (node: number, spare: number): Step => ({
+const lost = (node: number, spare?: number): Step => ({
   fault: { kind: 'memoryLost', node, spare },
   before: (store) => store.sim.crashMemory(node),
 });
@@ -54,6 +54,16 @@ describe.each([
     [lost(0, 3), lost(2, 4)],
   ],
   ['a memory node is lost, two servers', 2, 2, 'assumed', 'pm', [lost(0, 4)]],
+  ['a memory node is lost, without a spare', 2, 1, 'assumed', 'pm', [lost(1)]],
+  ['two of three are lost, without spares', 3, 2, 'flush', 'pm', [lost(0), lost(1)]],
+  [
+    'a memory node is lost, its place taken by a spare that is lost',
+    3,
+    1,
+    'assumed',
+    'pm',
+    [lost(2, 3), lost(3)],
+  ],
   ['a memory node starts anew', 1, 1, 'flush', 'pm', [restarted(1)]],
   ['a memory node starts anew', 2, 1, 'flush', 'pm', [restarted(0), restarted(1)]],
   ['a memory node of DRAM starts anew', 2, 1, 'assumed', 'dram', [restarted(2)]],

@@ -5,7 +5,7 @@ import { loadHalf, storeHalf } from '../../core/word.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
 import type { StoreShape } from '../system.ts';
 import { buffersPerRequestMax, retireBatchMax } from './config.ts';
-import type { CloverLayout } from './layout.ts';
+import type { CloverLayout, Place } from './layout.ts';
 import {
   areaIn,
   entryIn,
@@ -103,7 +103,7 @@ export const pauseBody = layout('pause', {
 });
 
 /**
- * The answer of a node that is at rest; then, by bucket, its memory node (u53), and `lost` pairs of a
+ * The answer of a node that is at rest; then, by bucket, its place (u53, below), and `lost` pairs of a
  * compute node and an incarnation of it that is lost.
  */
 export const pausedBody = layout('paused', { incarnation: u53, placementVersion: u53, lost: u53 });
@@ -115,21 +115,26 @@ export const lostPair = layout('lost incarnation', { node: u53, incarnation: u53
 export const resumeBody = layout('resume', { epoch: u53, placementVersion: u53 });
 
 const placementWord = u53.at(0);
+/** A place as one number: node + 4096 x room. */
+const roomFactor = 4096;
 
 export function storePlacements(bytes: Uint8Array, at: number, layout: CloverLayout): void {
-  for (const [bucket, node] of layout.placement.entries()) {
-    placementWord.set(bytes, at + 8 * bucket, node);
+  for (const [bucket, { node, room }] of layout.places.entries()) {
+    placementWord.set(bytes, at + 8 * bucket, node + roomFactor * room);
   }
 }
 
-/** By bucket, its memory node; undefined where the message is too short for all. */
+/** By bucket, where it lies; undefined where the message is too short for all. */
 export function placementsIn(
   bytes: Uint8Array,
   at: number,
   layout: CloverLayout,
-): number[] | undefined {
+): Place[] | undefined {
   if (bytes.length < at + 8 * layout.buckets) return undefined;
-  return layout.placement.map((_, bucket) => placementWord.get(bytes, at + 8 * bucket));
+  return layout.places.map((_, bucket) => {
+    const word = placementWord.get(bytes, at + 8 * bucket);
+    return { node: word % roomFactor, room: Math.floor(word / roomFactor) };
+  });
 }
 
 /** `memory` (to the first server) and `rebuild` (from it to the others): a memory node and its fate. */

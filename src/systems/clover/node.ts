@@ -69,6 +69,8 @@ export class CloverNode implements SystemNode {
   readonly epochs: number[];
   /** Memory nodes where a verb ended unknown: it may take effect at any later time. */
   readonly doubts = new Set<number>();
+  /** Memory nodes of which it has been told that they will not come back: nothing takes effect there. */
+  readonly lostMemory = new Set<number>();
   readonly gate = new Gate();
   /** Nodes that have started anew, in order: each root program makes itself new queue pairs. */
   readonly restarts: number[] = [];
@@ -108,6 +110,11 @@ export class CloverNode implements SystemNode {
         : [this.loads.report(callers.take(), servers, config.loadWindowNs)]),
     ];
     this.statistics = this.#statistics();
+  }
+
+  /** Whether a verb of this node may still take effect when nobody reckons with it any more. */
+  get isInDoubt(): boolean {
+    return this.doubts.size > 0 && [...this.doubts].some((node) => !this.lostMemory.has(node));
   }
 
   openClient(): StoreClient {

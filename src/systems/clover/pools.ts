@@ -41,12 +41,17 @@ export function buffersPerRequest(config: CloverConfig, sizeClass: number): numb
 }
 
 export interface PoolPlan {
+  /**
+   * How many buckets a memory node has room for: its own, and those of nodes that are lost without a spare.
+   * One more than it has to take over where any R - 1 of the nodes are lost and the others share.
+   */
+  readonly rooms: number;
   /** Shortcut slots of each memory node that each metadata server may give out. */
   readonly shortcutSlotsPerServer: number;
+  /** Of one room, as are the next two: buffers of each class, and their bytes. */
   readonly shortcutBytes: number;
-  /** Buffers of each class on each memory node. */
   readonly buffers: readonly number[];
-  readonly bufferRegionBytes: number;
+  readonly bufferBytesOfRoom: number;
 }
 
 /** FARSIDE_CAPACITY says how much each memory node needs where `shape.memoryBytes` is too small. */
@@ -61,7 +66,7 @@ export function planPools(shape: StoreShape, config: CloverConfig): PoolPlan {
     Math.ceil((2 * shape.keysMax) / (shape.memoryNodes * config.metadataServers)) + 64;
   const shortcutBytes = shortcutSlotsPerServer * config.metadataServers * 8 * shape.replicas;
   const neededBytes = shortcutBytes + totalBytes(needed);
-  const { memoryBytes } = shape;
+  const { memoryBytes, memoryNodes, replicas } = shape;
   assert(
     memoryBytes === undefined || memoryBytes >= neededBytes,
     () =>
@@ -70,13 +75,17 @@ export function planPools(shape: StoreShape, config: CloverConfig): PoolPlan {
       `there are ${memoryBytes} B: raise the memory, or lower keys, value size or replicas`,
     'FARSIDE_CAPACITY',
   );
-  const spareBytes = Math.max(0, (memoryBytes ?? budgetBytes) - neededBytes);
+  const roomsWished = 1 + Math.ceil((replicas - 1) / (memoryNodes - replicas + 1));
+  const roomsThere = Math.floor((memoryBytes ?? Number.POSITIVE_INFINITY) / neededBytes);
+  const rooms = Math.min(roomsWished, roomsThere);
+  const spareBytes = Math.max(0, (memoryBytes ?? budgetBytes) / rooms - neededBytes);
   const wishBytes = totalBytes(wished) - totalBytes(needed);
   const share = wishBytes === 0 ? 0 : Math.min(1, spareBytes / wishBytes);
   const buffers = needed.map(
     (count, c) => count + Math.floor(((wished[c] as number) - count) * share),
   );
-  return { shortcutSlotsPerServer, shortcutBytes, buffers, bufferRegionBytes: totalBytes(buffers) };
+  const bufferBytesOfRoom = totalBytes(buffers);
+  return { rooms, shortcutSlotsPerServer, shortcutBytes, buffers, bufferBytesOfRoom };
 }
 
 /**

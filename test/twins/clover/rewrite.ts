@@ -1,10 +1,10 @@
 import {
   type Batch,
-  batch,
   type Effect,
   effectKind,
   type Program,
   post,
+  settle,
   spawn,
   type Verb,
   verbStatus,
@@ -53,9 +53,9 @@ export function pretend(verb: Verb<unknown>, low = 0, high = 0): void {
   verb.high = high;
 }
 
-/** Posts these verbs in place of a batch's, and waits for them alone. */
+/** Posts these verbs in place of a batch's, and waits for them alone; what fails, the program hears of. */
 export function* instead(verbs: readonly Verb<unknown>[]): Program<void> {
-  if (verbs.length > 0) yield* batch(...verbs);
+  if (verbs.length > 0) yield* settle(...verbs);
 }
 
 /** Posts them and goes on at once. */

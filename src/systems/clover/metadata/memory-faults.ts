@@ -1,7 +1,8 @@
 import { type Program, reconnect, sleep } from '../../../core/effect.ts';
-import { assert } from '../../../core/errors.ts';
+import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
+import type { Place } from '../layout.ts';
 import { memoryRequest, operations, recoveryIn } from '../messages.ts';
 import { sumOf } from '../recovery/node-recovery.ts';
 import type { Pausing } from './pausing.ts';
@@ -13,16 +14,22 @@ export type MemoryFault = Extract<
   { kind: 'memoryRestarted' | 'memoryLost' | 'memoryMoved' }
 >;
 
+type MemoryLost = Extract<Fault, { kind: 'memoryLost' }>;
+
 const pollNs = 1000;
 
 /**
  * What becomes of a memory node that has started anew, is lost, or is to be emptied: all compute nodes
- * come to rest, every server rebuilds its share with the node's bucket in its new place, all go on. The
+ * come to rest, every server rebuilds its share with the node's buckets in their new places, all go on. The
  * first server leads, so that nobody goes on before all shares are done; others pass on what they hear.
  *
  * The pause is the price, and is measured (`pausedNs`). Without one, a put under way would have to be
  * followed to wherever its copies go: its links name buffers by handle, its WRITEs go to addresses, and a
  * copy made before the WRITE of a header and used after it would bring back an old version.
+ *
+ * Several nodes may be lost at a time. Then one rebuild follows another, and each leaves alone what lies on
+ * nodes that are known to be lost and have nobody in their place yet: each waiting for the other's node
+ * would be for ever.
  */
 export class MemoryFaults {
   /** How long compute nodes were held back, in all. */
@@ -32,11 +39,24 @@ export class MemoryFaults {
   readonly #pausing: Pausing;
   readonly #exclusive: Exclusive;
   readonly #underWay = new Set<string>();
+  /** What has been decided for a fault: an attempt that did not end is made again with the same places. */
+  readonly #decided = new Map<string, readonly BucketChange[]>();
+  readonly #lost = new Set<number>();
 
   constructor(state: MetadataState, pausing: Pausing, exclusive: Exclusive) {
     this.#state = state;
     this.#pausing = pausing;
     this.#exclusive = exclusive;
+  }
+
+  /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
+  hear(fault: MemoryFault): void {
+    if (fault.kind === 'memoryLost') this.#lost.add(fault.node);
+  }
+
+  /** Memory nodes of which it has been heard that they will not come back. */
+  get lost(): ReadonlySet<number> {
+    return this.#lost;
   }
 
   *recover(fault: MemoryFault): Program<RecoveryReport> {
@@ -51,18 +71,17 @@ export class MemoryFaults {
       while (this.#underWay.has(name)) yield* sleep(pollNs);
       return nothingRecovered;
     }
-    const change = this.#changeOf(fault);
-    if (change === undefined) return nothingRecovered;
     this.#underWay.add(name);
     try {
-      return yield* this.#exclusive.run(() => this.#rebuildAll(fault, change));
+      return yield* this.#exclusive.run(() => this.#rebuildAll(fault));
     } finally {
       this.#underWay.delete(name);
     }
   }
 
-  *#rebuildAll(fault: MemoryFault, change: BucketChange): Program<RecoveryReport> {
+  *#rebuildAll(fault: MemoryFault): Program<RecoveryReport> {
     const state = this.#state;
+    if (this.#changesOf(fault).length === 0) return nothingRecovered;
     const sinceNs = state.nowNs();
     const isHealed = fault.kind !== 'memoryMoved';
     yield* this.#pausing.pause(true, isHealed ? fault.node : undefined);
@@ -71,8 +90,7 @@ export class MemoryFaults {
       total = sumOf(total, yield* this.#ask(server, operations.rebuild, fault));
     }
     state.placementVersion++;
-    if (state.layout.placement[change.bucket] !== change.to)
-      state.layout.place(change.bucket, change.to);
+    this.#decided.delete(JSON.stringify(fault));
     yield* this.#pausing.resume();
     this.pausedNs += state.nowNs() - sinceNs;
     return total;
@@ -81,10 +99,11 @@ export class MemoryFaults {
   /** This server's part, while all compute nodes are at rest. */
   *rebuildShare(fault: MemoryFault): Program<RecoveryReport> {
     const state = this.#state;
-    const change = this.#changeOf(fault);
+    this.hear(fault);
+    const changes = this.#changesOf(fault);
     if (fault.kind === 'memoryRestarted') yield* reconnect(fault.node);
     yield* state.quiet();
-    const rebuild = new Rebuild(state, isPlaced(change) ? change : undefined);
+    const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#lost);
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);
     yield* rebuild.run(heads, state.namer.numbers());
     state.isRebuilding = false;
@@ -97,20 +116,43 @@ export class MemoryFaults {
     };
   }
 
-  /** Undefined where nothing lies on that node (any more). */
-  #changeOf(fault: MemoryFault): BucketChange | undefined {
-    const bucket = this.#state.layout.placement.indexOf(fault.node);
-    if (bucket < 0) return undefined;
-    if (fault.kind === 'memoryRestarted') return { bucket, from: fault.node, to: fault.node };
-    if (fault.kind === 'memoryMoved') return { bucket, from: fault.node, to: fault.to };
-    assert(
-      fault.spare !== undefined,
-      () =>
-        `memory node ${fault.node} is lost and no spare takes its place: clover cannot do with fewer ` +
-        'memory nodes than it began with; start it with spares',
-      'FARSIDE_CAPACITY',
+  /**
+   * Where the buckets of that node go; none where nothing lies on it (any more). Every server works it out
+   * for itself, from the same placement and so with the same result, and keeps to it: an attempt that ended
+   * in an error may have left copies in the new places that only look whole.
+   */
+  #changesOf(fault: MemoryFault): readonly BucketChange[] {
+    const { layout } = this.#state;
+    const name = JSON.stringify(fault);
+    const changes: BucketChange[] = [];
+    const taken = new Map<number, number>();
+    for (const [bucket, place] of layout.places.entries()) {
+      if (place.node !== fault.node) continue;
+      const from = fault.kind === 'memoryLost' ? undefined : place;
+      if (fault.kind === 'memoryRestarted') changes.push({ bucket, from, to: place });
+      else changes.push({ bucket, from, to: this.#newPlace(fault, taken) });
+    }
+    if (changes.length > 0) this.#decided.set(name, changes);
+    return this.#decided.get(name) ?? [];
+  }
+
+  /** On the node that was named, else on the survivor with the most room. `taken`: rooms given out, by node. */
+  #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
+    const { layout } = this.#state;
+    const named = fault.kind === 'memoryMoved' ? fault.to : (fault as MemoryLost).spare;
+    const survivors = layout.placement.filter((node) => !this.#lost.has(node));
+    const nodes = named === undefined ? [...new Set(survivors)].sort((a, b) => a - b) : [named];
+    const roomsLeft = (node: number): number[] =>
+      layout.roomsFree(node).slice(taken.get(node) ?? 0);
+    const node = nodes.reduce<number | undefined>(
+      (best, next) =>
+        best === undefined || roomsLeft(next).length > roomsLeft(best).length ? next : best,
+      undefined,
     );
-    return { bucket, from: undefined, to: fault.spare };
+    const room = node === undefined ? undefined : roomsLeft(node)[0];
+    if (node === undefined || room === undefined) throw noRoom(fault, layout.replicas);
+    taken.set(node, (taken.get(node) ?? 0) + 1);
+    return { node, room };
   }
 
   *#ask(server: number, operation: number, fault: MemoryFault): Program<RecoveryReport> {
@@ -123,8 +165,19 @@ export class MemoryFaults {
   }
 }
 
-function isPlaced(change: BucketChange | undefined): boolean {
-  return change !== undefined && change.from !== change.to;
+function isPlaced({ from, to }: BucketChange): boolean {
+  return from?.node !== to.node || from.room !== to.room;
+}
+
+function noRoom(fault: MemoryFault, replicas: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_CAPACITY',
+    `memory node ${fault.node} is lost and no spare takes its place: ` +
+      (replicas === 1
+        ? 'clover kept one copy of each entry, so what lay there is gone; start it with replicas, or spares'
+        : `no other one has room for what lay there; with ${replicas} copies clover is made for ` +
+          `${replicas - 1} such losses; start it with spares`),
+  );
 }
 
 /** One recovery at a time, where two would meet on the same tables. */

@@ -1,4 +1,11 @@
-import { type Program, sleep, spawn } from '../../../core/effect.ts';
+import {
+  type Program,
+  readWord,
+  reconnect,
+  sleep,
+  spawn,
+  VerbError,
+} from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import {
@@ -15,16 +22,19 @@ import {
   statuses,
   storePlacements,
 } from '../messages.ts';
+import { reference } from '../pointer.ts';
 import type { MetadataState } from './state.ts';
 
 const pollNs = 1000;
+const doubtPollNs = 20_000;
 const bodyAt = requestHead.sizeBytes;
 
 /**
  * Brings every compute node to rest, and lets them go on: around what a server can only rebuild while
  * nobody refers to any buffer. A node that does not answer is waited for, until somebody says that it is
  * lost (it is fenced then), or until it has been silent for `silentNs`. One that has verbs in doubt cannot
- * come to rest: they may take effect when its chains and buffers are others'. It is fenced at once.
+ * come to rest: they may take effect when its chains and buffers are others'. It is fenced where all memory
+ * nodes answer; else the doubt may be about one that is lost, which somebody will say.
  */
 export class Pausing {
   readonly #state: MetadataState;
@@ -84,11 +94,28 @@ export class Pausing {
       if (status === statuses.ok) return;
       const { silentNs } = state.config;
       const isTooLong = silentNs > 0 && state.nowNs() - sinceNs >= silentNs;
-      if (status === statuses.unavailable || isTooLong) {
+      const isInDoubt = status === statuses.unavailable;
+      if (isTooLong || (isInDoubt && (yield* this.#doAllAnswer()))) {
         yield* this.#expel(node, incarnation);
         return;
       }
+      if (isInDoubt) yield* sleep(doubtPollNs);
     }
+  }
+
+  /** Whether every memory node does that buckets lie on. */
+  *#doAllAnswer(): Program<boolean> {
+    const { layout } = this.#state;
+    for (const [bucket, { node }] of layout.places.entries()) {
+      try {
+        yield* readWord(layout.addressOf(reference(layout.handle(bucket, 0, 0), 1)));
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        yield* reconnect(node);
+        return false;
+      }
+    }
+    return true;
   }
 
   *#askUntilGone(node: number, request: Uint8Array): Program<void> {
@@ -132,6 +159,6 @@ export class Pausing {
     const placements = placementsIn(reply, at + pausedBody.sizeBytes, state.layout);
     if (placements === undefined) return;
     state.placementVersion = version;
-    for (const [bucket, memory] of placements.entries()) state.layout.place(bucket, memory);
+    for (const [bucket, place] of placements.entries()) state.layout.place(bucket, place);
   }
 }

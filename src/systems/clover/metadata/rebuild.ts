@@ -1,9 +1,9 @@
-import { type Address, nodeSpaceBytes } from '../../../core/address.ts';
+import { type Address, nodeOf } from '../../../core/address.ts';
 import { batch, flush, type Program, read, type Verb, write } from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
 import { recordBytes, recordHead, recordIsWhole, sealRecord } from '../../../core/record.ts';
 import { loadHalf, storeHalf } from '../../../core/word.ts';
-import type { CloverLayout } from '../layout.ts';
+import type { CloverLayout, Place } from '../layout.ts';
 import {
   isHeld,
   nextSequence,
@@ -33,8 +33,8 @@ export interface Head {
 export interface BucketChange {
   readonly bucket: number;
   /** Where its bytes can be read; undefined: nowhere. */
-  readonly from: number | undefined;
-  readonly to: number;
+  readonly from: Place | undefined;
+  readonly to: Place;
 }
 
 /**
@@ -49,7 +49,8 @@ export interface BucketChange {
  * so either is right. A chain that ends in a tombstone is gone.
  *
  * A copy counts where its header carries the version that it is looked up by. Others are lost (with a
- * memory node, or with the contents of its DRAM) and written anew from one that counts.
+ * memory node, or with the contents of its DRAM) and written anew from one that counts. What lies on a node
+ * that is lost and has nobody in its place yet is left as it is: its own rebuild follows.
  */
 export class Rebuild {
   entriesRepaired = 0;
@@ -58,21 +59,23 @@ export class Rebuild {
   bytesMoved = 0;
   readonly #state: MetadataState;
   readonly #layout: CloverLayout;
-  readonly #change: BucketChange | undefined;
+  readonly #changes: ReadonlyMap<number, BucketChange>;
+  /** Memory nodes that are lost, with buckets that have no other place yet. */
+  readonly #lost: ReadonlySet<number>;
   readonly #found: Chain[] = [];
 
-  constructor(state: MetadataState, change?: BucketChange) {
+  constructor(state: MetadataState, changes: readonly BucketChange[], lost: ReadonlySet<number>) {
     this.#state = state;
     this.#layout = state.layout;
-    this.#change = change;
+    this.#changes = new Map(changes.map((change) => [change.bucket, change]));
+    this.#lost = lost;
   }
 
   /** `numbers`: the last chain of every slot that has served one. */
   *run(heads: readonly Head[], numbers: Iterable<number>): Program<void> {
     const state = this.#state;
-    const change = this.#change;
     const lastNumbers = [...numbers];
-    if (change !== undefined) this.#layout.place(change.bucket, change.to);
+    for (const { bucket, to } of this.#changes.values()) this.#layout.place(bucket, to);
     const waiting = heads.filter((head) => head.refs.length > 0);
     let walks: Walk[] = [];
     while (waiting.length > 0 || walks.length > 0) {
@@ -136,7 +139,7 @@ export class Rebuild {
 
   /** Makes all copies of these newest versions whole and equal, and takes the chains in. */
   *#level(tails: readonly Walk[]): Program<void> {
-    const wanting = tails.filter((walk) => walk.copies.some((_, c) => !this.#isGood(walk, c)));
+    const wanting = tails.filter((walk) => walk.copies.some((_, c) => this.#isWanting(walk, c)));
     const sources = yield* this.#readWhole(wanting);
     const verbs: Verb<unknown>[] = [];
     const levelled = new Set<Walk>();
@@ -149,7 +152,7 @@ export class Rebuild {
       levelled.add(walk);
       this.entriesRepaired++;
       for (const [c, copy] of walk.refs.entries()) {
-        if (this.#isGood(walk, c)) continue;
+        if (!this.#isWanting(walk, c)) continue;
         const bytes = imageOf(source, copy, walk.refs.length);
         const address = this.#layout.addressOf(copy);
         verbs.push(write(address, bytes));
@@ -178,18 +181,19 @@ export class Rebuild {
     return wholes;
   }
 
-  /** A copy that is where it belongs, with the header of a tail. */
-  #isGood(walk: Walk, c: number): boolean {
+  /** A copy that can be written, and is not where it belongs with the header of a tail. */
+  #isWanting(walk: Walk, c: number): boolean {
     const bytes = walk.copies[c];
     const copy = walk.refs[c] as Reference;
-    if (bytes === undefined || this.#layout.bucketOf(copy) === this.#change?.bucket) return false;
+    if (this.#lost.has(nodeOf(this.#layout.addressOf(copy)))) return false;
+    if (bytes === undefined || this.#changes.has(this.#layout.bucketOf(copy))) return true;
     for (let r = 0; r < walk.refs.length; r++) {
       const low = loadHalf(bytes, 8 * r);
       if (isHeld(low) || low !== tailLow(versionOf(copy)) || loadHalf(bytes, 8 * r + 4) !== 0) {
-        return false;
+        return true;
       }
     }
-    return true;
+    return false;
   }
 
   #chainOf({ number, refs, sequence, copies }: Walk): Chain {
@@ -207,13 +211,13 @@ export class Rebuild {
     for (let i = 0; i < chains.length; i += abreast) {
       const some = chains.slice(i, i + abreast);
       yield* state.heads.storeSurely(some);
-      yield* batch(
-        ...some.flatMap((chain) =>
-          chain.isOver
-            ? state.clearings(chain)
-            : state.shortcutWrites(chain, chain.refs, chain.sequence),
-        ),
+      const verbs = some.flatMap((chain) =>
+        chain.isOver
+          ? state.clearings(chain)
+          : state.shortcutWrites(chain, chain.refs, chain.sequence),
       );
+      const possible = verbs.filter(({ address }) => !this.#lost.has(nodeOf(address)));
+      if (possible.length > 0) yield* batch(...possible);
       this.bytesMoved += some.length * 8 * this.#layout.replicas;
     }
   }
@@ -221,11 +225,12 @@ export class Rebuild {
   /** Where a copy can be read now; undefined where it cannot. */
   #addressOf(copy: Reference): Address | undefined {
     if (copy === noReference) return undefined;
-    const { bucket, from, to } = this.#change ?? { bucket: -1, from: undefined, to: 0 };
-    if (this.#layout.bucketOf(copy) !== bucket) return this.#layout.addressOf(copy);
-    if (from === undefined) return undefined;
-    // The same offset on the node that it comes from.
-    return this.#layout.addressOf(copy) + (from - to) * nodeSpaceBytes;
+    const change = this.#changes.get(this.#layout.bucketOf(copy));
+    if (change !== undefined) {
+      return change.from === undefined ? undefined : this.#layout.addressAt(copy, change.from);
+    }
+    const address = this.#layout.addressOf(copy);
+    return this.#lost.has(nodeOf(address)) ? undefined : address;
   }
 
   /** Header words, record head and key: what tells a version. */

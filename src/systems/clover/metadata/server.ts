@@ -29,7 +29,6 @@ import { MetadataState } from './state.ts';
 import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
-const takeOverTriesMax = 50;
 const takeOverPauseNs = 100_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
@@ -182,6 +181,9 @@ export class MetadataServer implements SystemServer {
       case 'serverLost':
         return this.#hearOfServer(fault);
       default:
+        // A take-over that waits for this very node goes on without it, and what was lost comes after it.
+        this.#memoryFaults.hear(fault);
+        while (!this.#isReady) yield* sleep(pollNs);
         return yield* this.#memoryFaults.recover(fault);
     }
   }
@@ -264,7 +266,7 @@ export class MetadataServer implements SystemServer {
     const sinceNs = state.nowNs();
     state.servers.move(state.index, state.context.node, state.context.incarnation);
     state.servers.serve(state.index);
-    for (let tries = 0; !this.#isReady; tries++) {
+    for (let isRebuilt = false; !isRebuilt; ) {
       try {
         for (const { id, role } of state.site.cluster.nodes) {
           // At this node too: the lost server may still have WRITEs on their way to this table.
@@ -272,19 +274,22 @@ export class MetadataServer implements SystemServer {
         }
         yield* this.#pausing.pause(false, undefined);
         const entries = yield* state.heads.load();
-        const rebuild = new Rebuild(state);
+        const rebuild = new Rebuild(state, [], this.#memoryFaults.lost);
         yield* rebuild.run(
           entries,
           entries.map((entry) => entry.number),
         );
-        this.#isReady = true;
+        isRebuilt = true;
       } catch (error) {
-        if (!(error instanceof VerbError) || tries >= takeOverTriesMax) throw error;
+        // A memory node does not answer: until it does, or is said to be lost.
+        if (!(error instanceof VerbError)) throw error;
         yield* reconnect(nodeOf(error.address));
         yield* sleep(takeOverPauseNs);
       }
     }
+    // Before anything else may have them pause again: a message that came later would end that pause.
     yield* this.#pausing.resume();
+    this.#isReady = true;
     this.takeOverNs = state.nowNs() - sinceNs;
     return yield* epochs;
   }
@@ -301,7 +306,15 @@ export class MetadataServer implements SystemServer {
     return {
       get events() {
         const { pausedNs, entriesLost } = faults;
-        return { ...state.events, pausedNs, entriesLost, takeOverNs: takeOverNs() };
+        // Of the store, so told once.
+        const redundancyDown = state.index === 0 ? state.layout.bucketsTogether : 0;
+        return {
+          ...state.events,
+          pausedNs,
+          entriesLost,
+          redundancyDown,
+          takeOverNs: takeOverNs(),
+        };
       },
       /** Per key: text, R pointers, shortcut, and the links of both tables. */
       get metadataBytes() {

@@ -122,8 +122,12 @@ export class MetadataState {
    * compute node reports a link only after its shortcut WRITE, so nobody writes this shortcut any more: it
    * is cleared, and then the tombstone may be recycled and the slot serve another chain. Where a memory
    * node is gone, that waits until it is back, or until a recovery has taken all this over.
+   *
+   * Once, whoever sees it first: a report, a `remove` and a sweep may each find the chain at its tombstone,
+   * and one that is ended twice has its tombstone freed twice.
    */
   *end(chain: Chain): Program<void> {
+    if (chain.isOver) return;
     const { namer, allocator } = this;
     chain.isOver = true;
     this.#ending++;

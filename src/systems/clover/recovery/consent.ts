@@ -72,7 +72,7 @@ export class Consent {
       if (context.nowNs() > deadlineNs) return newReply(statuses.refused);
       yield* sleep(pollNs);
     }
-    if (node.doubts.size > 0) return newReply(statuses.refused);
+    if (node.isInDoubt) return newReply(statuses.refused);
     node.cursors.removeUnusedSince(server, epoch - epochsUnusedMax + 1);
     node.events.epochsAcknowledged++;
     return newReply(statuses.ok);
@@ -104,7 +104,7 @@ export class Consent {
     }
     const healed = pauseBody.field.healed.get(body, bodyAt) - 1;
     doubts.delete(healed);
-    if (doubts.size > 0) return newReply(statuses.unavailable);
+    if (node.isInDoubt) return newReply(statuses.unavailable);
     if (healed >= 0) node.restarts.push(healed);
     const all = pauseBody.field.all.get(body, bodyAt) === 1;
     for (let s = 0; s < servers.count; s++) if (all || s === server) node.forget(s);
@@ -142,7 +142,7 @@ export class Consent {
     }
     if (version > this.#placementVersion) {
       this.#placementVersion = version;
-      for (const [bucket, memory] of placements.entries()) node.layout.place(bucket, memory);
+      for (const [bucket, place] of placements.entries()) node.layout.place(bucket, place);
     }
     node.epochs[server] = f.epoch.get(body, bodyAt);
     node.servers.serve(server);

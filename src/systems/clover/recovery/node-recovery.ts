@@ -1,5 +1,4 @@
 import { fence, type Program, sleep } from '../../../core/effect.ts';
-import type { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import {
   lostNode,
@@ -52,10 +51,8 @@ export class NodeRecovery implements Repairer {
       case 'serverLost':
         return yield* this.#awaitSuccessor(fault);
       default: {
-        const caller = this.#node.callers.take();
-        const report = yield* this.#tell(0, memoryRequest(operations.memory, fault), caller);
-        this.#node.callers.giveBack(caller);
-        return report;
+        if (fault.kind === 'memoryLost') this.#node.lostMemory.add(fault.node);
+        return yield* this.#tell(0, memoryRequest(operations.memory, fault));
       }
     }
   }
@@ -78,22 +75,25 @@ export class NodeRecovery implements Repairer {
     }
     if (!this.isLost(ownerNumber(incarnation))) this.lost.push({ node, incarnation });
     this.#lostOwners.add(ownerNumber(incarnation));
-    const caller = this.#node.callers.take();
     let total = nothingRecovered;
     for (let server = 0; server < this.#node.servers.count; server++) {
       const request = newRequest(operations.lost, 8, incarnation);
       lostNode.set(request, requestHead.sizeBytes, node);
-      total = sumOf(total, yield* this.#tell(server, request, caller));
+      total = sumOf(total, yield* this.#tell(server, request));
     }
-    this.#node.callers.giveBack(caller);
     return total;
   }
 
-  *#tell(server: number, request: Uint8Array, caller: RpcCaller): Program<RecoveryReport> {
-    const reply = yield* this.#node.servers.call(server, request, caller);
-    const report = recoveryIn(reply);
-    caller.release();
-    return report;
+  *#tell(server: number, request: Uint8Array): Program<RecoveryReport> {
+    const { callers, servers } = this.#node;
+    const caller = callers.take();
+    try {
+      const report = recoveryIn(yield* servers.call(server, request, caller));
+      caller.release();
+      return report;
+    } finally {
+      callers.giveBack(caller);
+    }
   }
 }
 

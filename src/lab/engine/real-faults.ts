@@ -1,6 +1,7 @@
 import { assert } from '../../core/errors.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
-import type { SharedCluster } from '../../fabric/shared/cluster.ts';
+import type { MortalCluster } from '../../fabric/job.ts';
+import { SharedCluster } from '../../fabric/shared/cluster.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import { momentOf } from '../faults/moment.ts';
@@ -20,11 +21,12 @@ const faultsMax = 32;
 const waitMsMax = 5000;
 
 /**
- * Carries a fault plan out on shared memory: the watchman, in the thread that started the run. A crash
- * is a worker that is terminated; what verbs meet (cut links, a memory node that is gone) the nodes act
- * out themselves, told by the board.
+ * Carries a fault plan out where time is real: the watchman, in the thread that started the run. A crash
+ * is a worker that is terminated, or a process that is killed. On shared memory, what verbs meet (cut links,
+ * a memory node that is gone) the nodes act out themselves, told by the board; over verbs the plan has none
+ * of that, since networks and memory nodes are real.
  */
-export class SharedFaults {
+export class RealFaults {
   readonly board: FaultBoard;
   readonly #prepared: Prepared;
   readonly #plan: readonly PlannedFault[];
@@ -32,7 +34,7 @@ export class SharedFaults {
   readonly #used = new Set<string>();
   readonly #dice: RandomStream;
   readonly #timers = new Set<NodeJS.Timeout>();
-  #shared!: SharedCluster;
+  #nodes!: MortalCluster;
   #dataOf!: (node: number) => RealJobData;
   #look: NodeJS.Timeout | undefined;
   #beganNs: number | undefined;
@@ -48,8 +50,10 @@ export class SharedFaults {
   }
 
   /** Watches from now on; call it once the cluster has been started. */
-  begin(shared: SharedCluster, dataOf: (node: number) => RealJobData): void {
-    this.#shared = shared;
+  begin(nodes: MortalCluster, dataOf: (node: number) => RealJobData): void {
+    this.#nodes = nodes;
+    const { tell } = nodes;
+    if (tell !== undefined) this.board.onChange = tell;
     this.#dataOf = dataOf;
     this.#look = setInterval(() => this.#watch(), lookMs);
   }
@@ -69,16 +73,16 @@ export class SharedFaults {
     const { cluster } = this.#prepared.spec;
     if (this.#beganNs === undefined) {
       const seats = cluster.computeNodes * cluster.clients * cluster.outstanding;
-      if (this.#shared.arrivals(meetings.loaded) < seats) return;
-      this.#beganNs = this.#shared.nowNs;
+      if (this.#nodes.arrivals(meetings.loaded) < seats) return;
+      this.#beganNs = this.#nodes.nowNs;
       for (const [index, { moment }] of this.#plan.entries()) {
         if (moment.kind !== 'time') continue;
         const afterNs = momentOf(moment, this.#prepared.spec.seed, index);
         this.#after(afterNs, () => this.#happens(index));
       }
     }
-    for (const node of this.#shared.running) {
-      const due = this.#shared.progress(node, slots.due);
+    for (const node of this.#nodes.running) {
+      const due = this.#nodes.progress(node, slots.due);
       for (let index = 0; index < this.#plan.length; index++) {
         const isDue = ((due >>> index) & 1) === 1;
         if (isDue && this.#happened[index] === undefined) this.#happens(index);
@@ -89,7 +93,7 @@ export class SharedFaults {
   #happens(index: number): void {
     const { action } = this.#plan[index] as PlannedFault;
     if (action.kind === 'crash' && !this.#isUp(action.node)) return;
-    this.#happened[index] = this.#shared.nowNs;
+    this.#happened[index] = this.#nodes.nowNs;
     switch (action.kind) {
       case 'crash':
         if (this.#node(action.node).role === 'memory') this.#crashMemory(index, action);
@@ -110,7 +114,7 @@ export class SharedFaults {
 
   #isUp(name: string): boolean {
     const { id, role } = this.#node(name);
-    return role === 'memory' || this.#shared.running.includes(id);
+    return role === 'memory' || this.#nodes.running.includes(id);
   }
 
   // Memory nodes --------------------------------------------------------------------------------
@@ -120,7 +124,7 @@ export class SharedFaults {
     const node = this.#id(name);
     this.#cutOff(node, 1);
     this.#later(restartAfterNs, () => {
-      this.#shared.zeroDram(node);
+      this.#nodes.zeroDram(node);
       this.#cutOff(node, -1);
     });
     this.#tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
@@ -146,11 +150,11 @@ export class SharedFaults {
 
   async #crash(index: number, action: Action<'crash'>): Promise<void> {
     const { id: node, role } = this.#node(action.node);
-    const incarnation = this.#shared.incarnation(node);
-    const done = this.#shared.progress(node, slots.completed);
+    const incarnation = this.#nodes.incarnation(node);
+    const done = this.#nodes.progress(node, slots.completed);
     // Until everything below is on its way, nobody may leave.
     this.board.changePending(1);
-    await this.#shared.crash(node);
+    await this.#nodes.crash(node);
     if (role !== 'compute') this.#crashedServer(index, action, node, incarnation);
     else {
       if (action.restartAfterNs !== undefined) {
@@ -180,7 +184,7 @@ export class SharedFaults {
       if (standby === undefined) void this.#restartServer(node, fault);
       else {
         this.board.post({ kind: 'takeOver', index, fault });
-        this.board.post({ kind: 'callsLost', beforeNs: this.#shared.nowNs });
+        this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
       }
     });
     this.#tellLater(index, afterNs, () => fault);
@@ -188,25 +192,33 @@ export class SharedFaults {
 
   async #restartServer(node: number, fault: Fault): Promise<void> {
     await this.#restart(node, (notesBefore) => ({ kind: 'takeOver', fault, notesBefore }));
-    this.board.post({ kind: 'callsLost', beforeNs: this.#shared.nowNs });
+    this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
   }
 
   /** Its peers empty the rings first: then nothing that they have sent before can be in the way. */
   async #restart(node: number, startOf: (notesBefore: number) => NewStart): Promise<void> {
     const { board } = this;
     board.changePending(1);
-    const before = board.acknowledged;
-    const peers = this.#shared.running.length;
+    const before = this.#acknowledged();
+    const peers = this.#nodes.running.length;
     // Before the peers empty their rings: what they send from then on waits for the new start.
-    this.#shared.zeroDram(node);
+    this.#nodes.zeroDram(node);
     board.post({ kind: 'reconnect', node });
-    await this.#until(() => board.acknowledged >= before + peers);
+    await this.#until(() => this.#acknowledged() >= before + peers);
     if (!this.#isOver) {
-      this.#shared.restart(node, { ...this.#dataOf(node), start: startOf(board.count) });
+      this.#nodes.restart(node, { ...this.#dataOf(node), start: startOf(board.count) });
       // A client that has not joined yet does not keep the run from ending.
-      await this.#until(() => this.#shared.isReady(node));
+      await this.#until(() => this.#nodes.isReady(node));
     }
     board.changePending(-1);
+  }
+
+  #acknowledged(): number {
+    if (this.#nodes.tell === undefined) return this.board.acknowledged;
+    const each = this.#prepared.cluster.nodes.map(({ id }) =>
+      this.#nodes.progress(id, slots.acknowledged),
+    );
+    return each.reduce((sum, count) => sum + count, 0);
   }
 
   async #until(holds: () => boolean): Promise<void> {
@@ -272,13 +284,14 @@ export class SharedFaults {
     }
     this.#forATime(forNs, (by) => this.board.post({ kind: 'slow', node, byNs: by * byNs }));
     const kind = role === 'compute' ? 'computeLost' : 'serverLost';
-    const incarnation = this.#shared.incarnation(node);
+    const incarnation = this.#nodes.incarnation(node);
     this.#tellLater(index, 0, () => ({ kind, node, incarnation }));
   }
 
   /** Each bit in a word that holds something, where one is found: most of a region is empty. */
   #flip(node: number, bits: number): void {
-    const { words } = this.#shared.space.spaces[node] as { words: BigUint64Array };
+    assert(this.#nodes instanceof SharedCluster, 'only shared memory can be flipped from here');
+    const { words } = this.#nodes.space.spaces[node] as { words: BigUint64Array };
     for (let i = 0; i < bits; i++) {
       let at = this.#dice.below(words.length);
       for (let draws = 0; draws < 10_000 && words[at] === 0n; draws++) {

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import type { MemoryNodeReport } from '../src/lab/memory-node.ts';
+import { packageRoot } from '../src/lab/package.ts';
+import type { ExperimentResult } from '../src/lab/result.ts';
+
+/**
+ * How passive a memory node is: CPU time of its process during a run of Direct under YCSB A, from before the
+ * first verb to after the last. On soft-RoCE the kernel acts for the device in soft interrupts, which are
+ * nobody's CPU time; on the fake device (`--fake`) a thread of the process does, whose time is not counted.
+ *
+ *   node dist/bench/memory-passive.js --listen 10.77.0.1:7471 [--seconds 60] [--threads]
+ *   node dist/bench/memory-passive.js --fake
+ */
+const targetMs = 10;
+
+const { values } = parseArgs({
+  options: {
+    listen: { type: 'string', default: '127.0.0.1:7471' },
+    seconds: { type: 'string', default: '60' },
+    fake: { type: 'boolean', default: false },
+    threads: { type: 'boolean', default: false },
+  },
+});
+if (values.fake) process.env.FARSIDE_FAKE_NETWORK = `passive-${process.pid}`;
+
+const main = path.join(packageRoot, 'dist/src/cli/main.js');
+const folder = mkdtempSync(path.join(tmpdir(), 'farside-passive-'));
+const regions = ['copy0:dram:16MiB', 'index:dram:4MiB', 'pool:dram:4MiB'];
+const memory = spawn(
+  process.execPath,
+  [
+    '--no-memory-reducer',
+    main,
+    ...['memory-node', '--listen', values.listen],
+    ...regions.flatMap((one) => ['--region', one]),
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const lines = createInterface(memory.stdout);
+await once(lines, 'line');
+
+const out = path.join(folder, 'out');
+const run = spawn(
+  process.execPath,
+  [
+    main,
+    ...['run', 'direct', '--fabric', 'verbs', '--memory', values.listen, '--memory-nodes', '1'],
+    ...['--set', 'cluster.medium=dram', '--compute-nodes', '2', '--clients', '1'],
+    ...['--workload', 'a', '--keys', '1000', '--warmup', '100'],
+    ...['--duration', `${values.seconds}s`, '--quiet', '--out', out],
+    ...(values.threads ? [] : ['--processes']),
+  ],
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);
+const [code] = (await once(run, 'exit')) as [number];
+if (code !== 0) throw new Error(`the run ended with exit code ${code}`);
+
+memory.kill('SIGTERM');
+const [last] = (await once(lines, 'line')) as [string];
+const { cpuMicroseconds } = JSON.parse(last) as MemoryNodeReport;
+const results = readFileSync(path.join(out, 'results.json'), 'utf8');
+const [result] = (JSON.parse(results) as ExperimentResult).runs;
+rmSync(folder, { recursive: true });
+const cpuMs = (result?.memoryNodes?.[0]?.cpuNs ?? Number.NaN) / 1e6;
+const seconds = (result?.durationNs ?? 0) / 1e9;
+const verdict = cpuMs < targetMs ? 'reached' : 'missed';
+console.log(
+  `memory node: ${cpuMs.toFixed(2)} ms of CPU in a run of ${seconds.toFixed(1)} s with ` +
+    `${result?.verbs} verbs (target: under ${targetMs} ms: ${verdict}); ` +
+    `${(cpuMicroseconds / 1000).toFixed(2)} ms from ready to its end`,
+);

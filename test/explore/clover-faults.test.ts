@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import type { Scenario } from '../../src/lab/check/scenario.ts';
+import { system as clover } from '../../src/systems/clover/index.ts';
+import type { System } from '../../src/systems/system.ts';
+import { type Budgeted, scenario, searchFor } from '../support/twin-scenarios.ts';
+
+const crash = { kind: 'crash', count: 1 } as const;
+const lose = { kind: 'lose', count: 1 } as const;
+const two = 'put get/get put';
+const three = 'put put/get put/put get';
+const byTime = { timing: 'bounded', settings: { handlers: 2 } } as const;
+const byConsent = {
+  timing: 'asynchronous',
+  settings: { handlers: 2, reuse: 'epochs', roundNs: 1000 },
+} as const;
+
+/** Each of these has once ended with a violation, or with clients that waited for ever. */
+const once: readonly (readonly [string, Partial<Scenario>, string])[] = [
+  ['a compute node crashes', { ...byTime, faults: [crash] }, three],
+  [
+    'a memory node is lost, with a spare',
+    { ...byTime, faults: [lose], replicas: 2, spares: 1 },
+    two,
+  ],
+  ['a memory node is lost, without a spare', { ...byTime, faults: [lose], replicas: 2 }, two],
+  [
+    'any two of three memory nodes are lost, without a spare',
+    { ...byTime, faults: [{ ...lose, count: 2 }], replicas: 3, memoryNodes: 3 },
+    two,
+  ],
+  [
+    'a memory node restarts',
+    { ...byTime, faults: [{ kind: 'restart', count: 1 }], durability: 'flush' },
+    two,
+  ],
+  [
+    'the metadata server and a memory node are lost',
+    { ...byTime, faults: [{ ...crash, node: 'ms0' }, lose], replicas: 2, standbys: 1 },
+    two,
+  ],
+  [
+    'a compute node crashes while keys come and go',
+    { ...byTime, faults: [crash] },
+    'put get delete insert get/insert put get get/get delete insert put',
+  ],
+  ['a compute node crashes, any verb late', { ...byConsent, faults: [crash] }, three],
+  [
+    'a compute and a memory node are lost, any verb late',
+    { ...byConsent, faults: [crash, lose], replicas: 2 },
+    two,
+  ],
+];
+
+test.each(once)('%s: all promises kept, and nobody waits for ever', (_, how, script) => {
+  for (const scheduler of ['random', 'slow'] as const) {
+    const budgeted: Budgeted = { scenario: scenario(script, how), scheduler, schedules: 60 };
+    const { failure, schedules } = searchFor(clover as System, budgeted);
+    expect(failure?.judgement).toBeUndefined();
+    expect(schedules).toBe(60);
+  }
+});
