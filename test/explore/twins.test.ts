@@ -165,7 +165,7 @@ const families: Readonly<Record<string, Family>> = {
       'take-over without fence': {
         scenario: scenario('put put put/put put put', standby),
         scheduler: 'pct',
-        schedules: 400,
+        schedules: 2000,
         names: 'own invariants',
       },
       'torn records trusted': {
