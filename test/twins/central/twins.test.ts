@@ -94,11 +94,12 @@ function violation(system: System, scenario: Scenario, trial: number): string | 
   return wrong ? 'linearizable' : undefined;
 }
 
+/** Needs a crash between two WRITEs of one delete: trials do not hit it, `farside check` does (test/explore). */
+const shownByCheck = 'newest record gone first';
 /** Which scenario shows which twin. */
 const shownBy: Record<string, keyof typeof scenarios> = {
   'CAS without version': 'restart',
   'delete without waiting': 'standby',
-  'newest record gone first': 'standby',
   'no before it is true': 'standby',
   'inserts that do not take turns': 'standby',
   'read without lock or check': 'calm',
@@ -123,7 +124,8 @@ function firstViolation(system: System, scenario: Scenario): number {
 }
 
 describe('a wrong variant is found by a schedule that the right one survives', () => {
-  test.each(centralTwins.map((twin) => [twin.name, twin] as const))('%s', (name, twin) => {
+  const shownHere = centralTwins.filter(({ name }) => name !== shownByCheck);
+  test.each(shownHere.map((twin) => [twin.name, twin] as const))('%s', (name, twin) => {
     const scenario: Scenario = scenarios[shownBy[name] as keyof typeof scenarios];
     const trial = firstViolation(twin.system, scenario);
     expect(trial, twin.because).toBeGreaterThan(0);
