@@ -100,9 +100,9 @@ const noSuchService = 8;
 
 /**
  * The number that a question gives for the queue pair that it does not have. The connection manager refuses
- * one that another connection of this device has as stale (status 10), so two questions to memory nodes of one
- * host, asked at once, must differ, and so must those of two processes here: drawn from the upper half of the
- * 24 bits, where devices come last.
+ * one that another connection of this device has as stale (status 10), so two questions to memory nodes
+ * of one host, asked at once, must differ, and so must those of two processes here: drawn from the upper
+ * half of the 24 bits, where devices come last.
  */
 function questionQpNum(): number {
   return randomInt(2 ** 23, 2 ** 24 - 1);

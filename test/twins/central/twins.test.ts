@@ -94,7 +94,7 @@ function violation(system: System, scenario: Scenario, trial: number): string | 
   return wrong ? 'linearizable' : undefined;
 }
 
-/** Needs a crash between two WRITEs of one delete: trials do not hit it, `farside check` does (test/explore). */
+/** Needs a crash between two WRITEs of one delete: `farside check` hits it (test/explore), trials do not. */
 const shownByCheck = 'newest record gone first';
 /** Which scenario shows which twin. */
 const shownBy: Record<string, keyof typeof scenarios> = {
