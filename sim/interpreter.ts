@@ -31,11 +31,11 @@ import type { Completions, Transport } from './transport.ts';
  *
  * Why not always an event: half of all events would be ends of 100 ns of CPU work. Why a bound: what a
  * program does to the memory of its node (caches, free lists) is seen at once by programs of other
- * cores, up to this much too early. A microsecond is less than any verb or message takes through the
- * fabric and back, so no other node can tell; and FIFO resources are booked so that a booking ahead of
- * the clock does not hold up others (fifo.ts). With half of it every second operation took one event more.
+ * cores, up to this much too early. Half a microsecond is less than any verb or message takes one way
+ * through the fabric and back, so no other node can tell; and FIFO resources are booked so that a
+ * booking ahead of the clock does not hold up others (fifo.ts).
  */
-const aheadMaxPs = 1_000_000;
+const aheadMaxPs = 500_000;
 const effectsPerStepMax = 100_000;
 
 /** What becomes of a program after an effect: it goes on, waits, or computes on. */
