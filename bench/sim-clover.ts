@@ -3,16 +3,19 @@ import type { RunSpec } from '../src/lab/spec.ts';
 import { median } from './alternate.ts';
 
 /**
- * `node dist/bench/sim-clover.js [operations] [compute nodes x clients x memory nodes]`: how fast one core
- * simulates the whole Clover stack under YCSB-B with 1 KiB buffers, histograms on, in verbs of all phases
- * per second of real time (load phase included), and whether memory stays flat.
+ * `node dist/bench/sim-clover.js [operations] [compute nodes x clients x outstanding x memory nodes]
+ * [records] [rounds]`: how fast one core simulates the whole Clover stack under YCSB-B with 1 KiB buffers,
+ * histograms on, in verbs of all phases per second of real time (load phase included), and whether memory
+ * stays flat. The first rounds include what V8 compiles.
  */
 const operations = Number(process.argv[2] ?? 2_000_000);
-const [computeNodes = 4, clients = 8, memoryNodes = 4] = (process.argv[3] ?? '4x8x4')
+const [computeNodes = 1, clients = 8, outstanding = 5, memoryNodes = 4] = (
+  process.argv[3] ?? '1x8x5x4'
+)
   .split('x')
   .map(Number);
-const records = 20_000;
-const rounds = Number(process.argv[4] ?? 5);
+const records = Number(process.argv[4] ?? 1000);
+const rounds = Number(process.argv[5] ?? 5);
 
 const spec: RunSpec = {
   system: 'clover',
@@ -25,7 +28,7 @@ const spec: RunSpec = {
   cluster: {
     computeNodes,
     clients,
-    outstanding: 5,
+    outstanding,
     memoryNodes,
     replicas: 1,
     medium: 'pm',
