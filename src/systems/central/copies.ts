@@ -211,17 +211,26 @@ export class Copies {
    */
   startedAnew(node: number): void {
     this.#startedNs.set(node, this.setting.nowNs());
+    this.setting.nodes.restarts.push(node);
   }
 
   /**
    * Pays the debts on a node: makes the records there invalid. Where the node has not started anew
    * since, the buffers stay out of use: even the zeroing WRITE that was never confirmed could hit their
    * next record.
+   *
+   * Also those that come while it pays: a verb to the former start may end just now, and whoever learns of
+   * it leaves it to the payer, since the node is down already. When this returns none is left untried,
+   * and its caller lets the node serve before the next yield.
    */
   *payDebts(node: number): Program<number> {
     const { nodes, allocator, events } = this.setting;
     let paid = 0;
-    for (const debt of this.#owed.filter(({ buffer }) => nodeOf(buffer) === node)) {
+    const tried = new Set<Debt>();
+    for (;;) {
+      const debt = this.#owed.find((owed) => nodeOf(owed.buffer) === node && !tried.has(owed));
+      if (debt === undefined) return paid;
+      tried.add(debt);
       const zero = (): Verb<unknown>[] => this.durable(writeWord(debt.buffer, 0n));
       if (!(yield* nodes.surely(node, zero)) || !this.#owed.includes(debt)) continue;
       const isOver = debt.postedNs <= (this.#startedNs.get(node) ?? Number.NEGATIVE_INFINITY);
@@ -232,7 +241,6 @@ export class Copies {
       events.frees++;
       paid++;
     }
-    return paid;
   }
 
   /** The node is lost: what it held, nobody will ever find. */

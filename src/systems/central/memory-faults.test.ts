@@ -52,6 +52,26 @@ describe.each(durabilities)('a memory node crashes and comes back, %s', (durabil
   });
 });
 
+test('handlers that were idle while a memory node started anew do not write to its former start', () => {
+  const bench = new CentralBench(system, { shape });
+  bench.client(0, function* (store) {
+    for (const key of keys) yield* store.insert(key);
+    yield* sleep(1_000_000);
+    for (const key of keys) yield* store.put(key);
+    for (const key of keys) yield* store.delete(key);
+    for (const key of keys) yield* store.insert(key);
+  });
+  bench.later(500_000, () => bench.sim.crashMemory(1));
+  bench.later(600_000, () => bench.sim.restartMemory(1));
+  bench.later(700_000, () =>
+    bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: 1 }),
+  );
+  bench.run();
+  expectKept(bench, keys, 'idle');
+  expect(bench.errors).toEqual([]);
+  expect(bench.server.statistics.events).toMatchObject({ nodesDown: 0, buffersOwed: 0 });
+});
+
 test('dram that comes back empty is filled again from the other copies', () => {
   const bench = new CentralBench(system, { shape: { ...shape, medium: 'dram' } });
   startWork(bench);

@@ -28,6 +28,8 @@ const waitsMax = 300_000;
 /** Which memory nodes there are, and what the coordinator knows of each. */
 export class MemoryNodes {
   readonly ids: readonly number[];
+  /** Those that have started anew, in the order in which the coordinator was told. */
+  readonly restarts: number[] = [];
   readonly #status = new Map<number, NodeStatus>();
   readonly #site: Site;
 

@@ -5,6 +5,7 @@ import { recordHead, sealRecord } from '../../core/record.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Remains } from './copies.ts';
 import type { MapHalf } from './map-format.ts';
+import { Renewal } from './renewal.ts';
 import { requestHead } from './wire.ts';
 
 const attemptsMax = 3;
@@ -45,9 +46,12 @@ export class Writer {
   #remains: Remains[] = [];
   /** A WRITE of unknown outcome may still take its bytes from the request. */
   keepsRequest = false;
+  /** Of its handler's queue pairs. */
+  readonly renewal: Renewal;
 
   constructor(coordinator: Coordinator) {
     this.coordinator = coordinator;
+    this.renewal = new Renewal(coordinator.nodes);
   }
 
   /** Not awaited: neither this caller nor the next one pays a round trip for what is left behind. */
@@ -138,6 +142,7 @@ export class Writer {
     const { copies, events } = this.coordinator;
     for (let attempt = 1; ; attempt++) {
       const buffers = yield* this.coordinator.allocate(record.length);
+      if (this.renewal.isDue) yield* this.renewal.renew();
       try {
         yield* copies.write(entry, buffers, record);
         return buffers;
