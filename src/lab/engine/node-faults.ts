@@ -24,6 +24,8 @@ export interface NodeFaultsOptions {
   readonly notesBefore: number;
   /** Shows the watchman which faults of the plan are due, a bit each. */
   readonly slot: number;
+  /** Shows him that this node, a standby, has taken a server's place. */
+  readonly tookOverSlot: number;
   /** A peer that starts anew has new memory: only the own rings have to be emptied. */
   readonly isOverVerbs: boolean;
 }
@@ -118,12 +120,17 @@ export class NodeFaults {
         if ('incarnation' in fault && fault.incarnation === context.incarnation) break;
         const who = this.#who();
         if (who === undefined) break;
-        tell(this.watch, who, fault, index, (recovered) => this.#recovered.push(recovered));
+        this.#giveCallsUp(fault);
+        tell(this.watch, who, fault, index, (recovered) => {
+          this.#recovered.push(recovered);
+          this.#giveCallsUp(fault);
+        });
         break;
       }
       case 'takeOver':
         if ('successor' in note.fault && note.fault.successor === context.node) {
           this.#takeOver(note.fault);
+          site.progress(this.#options.tookOverSlot, 1);
           // What was told while this node was no server, and the lost one did not live.
           for (let i = 0; i < this.#read - 1; i++) this.#catchUpLasting(board.read(i));
         }
@@ -142,6 +149,16 @@ export class NodeFaults {
         this.watch.callsLostBeforeNs = note.beforeNs;
         break;
     }
+  }
+
+  /**
+   * A server lives on elsewhere. The watchman knows when its successor began, but not when this node heard
+   * of it: until then, and until its programs have taken note, they call the one who is lost.
+   */
+  #giveCallsUp(fault: Fault): void {
+    if (fault.kind !== 'serverLost' || (fault.successor ?? fault.node) === fault.node) return;
+    const { watch } = this;
+    watch.callsLostBeforeNs = Math.max(watch.callsLostBeforeNs, watch.context.nowNs());
   }
 
   /**

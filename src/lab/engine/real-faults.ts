@@ -187,7 +187,10 @@ export class RealFaults {
         this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
       }
     });
-    this.#tellLater(index, afterNs, () => fault);
+    // Not before a standby serves: what is sent to it earlier finds no port there, and is lost.
+    const tookOver = (node: number): boolean => this.#nodes.progress(node, slots.tookOver) > 0;
+    const mayTell = (): boolean => standby === undefined || tookOver(standby);
+    this.#tellLater(index, afterNs, () => fault, mayTell);
   }
 
   async #restartServer(node: number, fault: Fault): Promise<void> {
@@ -308,20 +311,26 @@ export class RealFaults {
 
   // Time ----------------------------------------------------------------------------------------
 
-  #tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
+  #tellLater(
+    index: number,
+    atLeastNs: number,
+    faultOf: () => Fault,
+    mayTell: () => boolean = () => true,
+  ): void {
     const { toldAfterNs } = this.#plan[index] as PlannedFault;
     if (toldAfterNs === undefined) return;
-    this.#later(Math.max(toldAfterNs, atLeastNs), () => {
-      this.board.post({ kind: 'told', index, fault: faultOf() });
+    const { board } = this;
+    this.#later(Math.max(toldAfterNs, atLeastNs), async () => {
+      await this.#until(mayTell);
+      board.post({ kind: 'told', index, fault: faultOf() });
     });
   }
 
   /** After so long, and no node leaves before. */
-  #later(afterNs: number, action: () => void): void {
+  #later(afterNs: number, action: () => void | Promise<void>): void {
     this.board.changePending(1);
     this.#after(afterNs, () => {
-      action();
-      this.board.changePending(-1);
+      void Promise.resolve(action()).then(() => this.board.changePending(-1));
     });
   }
 

@@ -24,9 +24,9 @@ import { ServingNode } from './serving-node.ts';
 
 /**
  * Progress slots: records loaded, operations ended, faults of the plan whose verb has been posted, notes
- * on the board of faults that were acknowledged.
+ * on the board of faults that were acknowledged, whether a standby has taken over.
  */
-export const slots = { loaded: 0, completed: 1, due: 2, acknowledged: 3 } as const;
+export const slots = { loaded: 0, completed: 1, due: 2, acknowledged: 3, tookOver: 4 } as const;
 /**
  * Where the run meets: all seats between loading and running; at the other two each compute node only
  * shows that its measuring has begun and ended, for servers to see.
@@ -88,6 +88,7 @@ export async function job(site: JobSite): Promise<JobEnd> {
           board: boardOf(site, board),
           notesBefore: start?.notesBefore ?? 0,
           slot: slots.due,
+          tookOverSlot: slots.tookOver,
           isOverVerbs: spec.fabric === 'verbs',
         });
   const log =
