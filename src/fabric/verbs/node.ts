@@ -167,7 +167,7 @@ export class VerbsNode implements NodeRuntime {
       },
       charge: free,
       nowNs: options.clockNs,
-      random: streamsOf(options.seed, options.node),
+      random: streamsOf(options.seed, options.node, options.incarnation),
     };
   }
 
