@@ -36,7 +36,11 @@ export class RealFaults extends Watchman {
 
   constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
     super(prepared, plan);
-    assert(plan.length <= faultsMax, `at most ${faultsMax} faults on shared`, 'FARSIDE_LIMIT');
+    assert(
+      plan.length <= faultsMax,
+      () => `${plan.length} faults where time is real, and ${faultsMax} at most: use --fabric sim`,
+      'FARSIDE_LIMIT',
+    );
     this.#dice = randomStream(prepared.spec.seed, 'bit flips');
     this.board = new FaultBoard(prepared.cluster.nodes.length);
   }
