@@ -13,7 +13,6 @@ const names: Readonly<Record<string, string>> = {
   cutByFence: 'verbs cut off by a fence',
   wordsReverted: 'unflushed words lost',
   spins: 'programs that spun',
-  recoveryRaced: 'recovery raced with clients',
 };
 
 export function describeScenario(scenario: Scenario): string[] {
