@@ -1,5 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import {
+  expectSound,
+  hotSettings,
+  hotShape as shape,
+} from '../../../test/support/clover-faults.ts';
 import { CloverStore } from '../../../test/support/clover-store.ts';
 import { SimStore } from '../../../test/support/sim-store.ts';
 import { type Program, sleep } from '../../core/effect.ts';
@@ -12,18 +17,9 @@ import { requestPort } from './messages.ts';
 import type { CloverNode } from './node.ts';
 
 const key = keyOf('hot');
-const shape = {
-  computeNodes: 2,
-  keysMax: 2,
-  keyBytesMax: 8,
-  valueBytesMax: 200,
-  valueBytesMean: 200,
-};
 const settings = {
+  ...hotSettings,
   handlers: 2,
-  buffersPerRequest: 1,
-  retireBatch: 1,
-  retireIntervalNs: 1000,
   reuse: 'epochs',
   roundNs: 20_000,
   epochNs: 50_000,
@@ -104,7 +100,7 @@ test('what is given up by mistake can do no harm: its verbs fail, and it is told
   expect(['FARSIDE_TIMEOUT', 'FARSIDE_VERB']).toContain(errors[0]);
   store.settle();
   const audit = store.audit({ nodes: [store.systemNodes[0] as SystemNode] });
-  expect([audit.violations, audit.leaked, audit.doubled]).toEqual([[], [], []]);
+  expectSound(audit);
   expect(audit.entries.map(({ value }) => value[0])).toEqual([3]);
 });
 
