@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadAddon } from '../../src/fabric/verbs/addon.ts';
 import { MemoryServer } from '../../src/fabric/verbs/memory-server.ts';
+import type { Native } from '../../src/fabric/verbs/native.ts';
 import { RecordLog } from '../support/record-log.ts';
 import { RegionClient } from '../support/region-client.ts';
 import { describeOnFake, sharedBytes } from '../support/verbs.ts';
@@ -14,7 +15,7 @@ const records = 200;
  * bytes too. So whether a FLUSH was forgotten is seen here, and not in the guest that is killed.
  */
 describeOnFake('power loss at a memory node, on the fake device', () => {
-  const native = loadAddon();
+  let native: Native;
   let server: MemoryServer;
   let client: RegionClient;
   const open = (): Promise<RegionClient> =>
@@ -28,6 +29,7 @@ describeOnFake('power loss at a memory node, on the fake device', () => {
   };
 
   beforeEach(async () => {
+    native = loadAddon();
     server = new MemoryServer(native, {
       ...fake,
       host,

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import type { RunResult } from '../../src/lab/result.ts';
 import { line, siteForEach, smallRun } from '../support/fake-network.ts';
@@ -180,6 +182,17 @@ describeOnFake('nodes as processes, on the fake device', () => {
       expect(alone.stderr).toBe(
         'farside: --join 127.0.0.1:7504: nobody listens there (waited 0.2 s): start farside run ' +
           '--listen 127.0.0.1:7504 first\n',
+      );
+      const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const taken = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const late = await site.network.run([
+        ...['run', 'direct', ...smallRun(site.memory, site.out), '--listen', taken],
+      ]);
+      other.close();
+      expect(late).toMatchObject({ code: 2, stdout: '' });
+      expect(late.stderr).toContain(
+        `cannot listen at ${taken}: another process listens there; choose another port\n`,
       );
     },
     timeoutMs,

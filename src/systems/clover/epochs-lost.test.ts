@@ -105,6 +105,7 @@ test('what is given up by mistake can do no harm: its verbs fail, and it is told
 });
 
 test('no message ends a server or a compute node, whatever it says', () => {
+  let malformed = 0;
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 12 }), (bodies) => {
       const store = new CloverStore({ computeNodes: 2 });
@@ -122,10 +123,11 @@ test('no message ends a server or a compute node, whatever it says', () => {
         }
         expect(yield* client.get(key, into)).toBe(1);
       });
-      expect(store.servers[0]?.statistics.events.malformed).toBeGreaterThanOrEqual(0);
+      malformed += store.servers[0]?.statistics.events.malformed ?? 0;
     }),
     { numRuns: 60 },
   );
+  expect(malformed).toBeGreaterThan(0);
 });
 
 /**
