@@ -13,9 +13,10 @@ export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
 
 /**
  * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
- * fabric but this table, and fabrics nothing of each other, but that verbs has the signals of its
- * threads and its queues of tasks from shared. The simulator is not in it: it lives in its caller's
- * thread, which drives it event by event and asks it for more than a job's results.
+ * fabric but this table, and fabrics nothing of each other, but that verbs has from shared what does
+ * not depend on what carries verbs: the turns of a node's programs, and the signals of a run. The
+ * simulator is not in it: it lives in its caller's thread, which drives it event by event and asks it
+ * for more than a job's results.
  */
 export type RealFabric = Exclude<FabricKind, 'sim'>;
 
