@@ -100,4 +100,15 @@ describeOnFake('faults of nodes as processes, on the fake device', () => {
     expect(stderr).toMatch(/(crash and slow down compute nodes|add --processes)/);
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
+
+  test('what lands of a process that is killed by time is not for a plan to say', async () => {
+    const fault = 'crash cn1 at 5ms, landing none';
+    const args = ['run', 'direct', ...smallRun(site.memory, site.out), '--processes'];
+    const { code, stderr } = await site.network.run([...args, '--fault', fault]);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `farside: --fault "${fault}": what a killed process has posted lands or not as the device has it: ` +
+        'crash it at a verb, or leave out landing none\n',
+    );
+  });
 });
