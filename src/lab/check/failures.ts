@@ -1,4 +1,4 @@
-import type { FaultMenuEntry } from '../../../sim/explore/index.ts';
+import type { FaultKind, FaultMenuEntry } from '../../../sim/explore/index.ts';
 import { type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
@@ -13,16 +13,17 @@ const retryNs = 20_000;
 const retriesMax = 100;
 
 /** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
-const rolesOf: Readonly<Record<'crash' | 'restart' | 'lose', readonly Role[]>> = {
+const rolesOf: Readonly<Record<Exclude<FaultKind, 'pause'>, readonly Role[]>> = {
   crash: ['compute', 'coordinator', 'metadata'],
   restart: ['memory', 'coordinator', 'metadata'],
   lose: ['memory'],
+  cut: ['compute', 'coordinator', 'metadata'],
 };
 
 /** Whom a fault of a scenario may befall; FARSIDE_USAGE where it names a node that it cannot. */
 export function victimsOf(
   cluster: ClusterMap,
-  kind: 'crash' | 'restart' | 'lose',
+  kind: Exclude<FaultKind, 'pause'>,
   name: string | undefined,
 ): number[] {
   const roles = rolesOf[kind];
@@ -39,17 +40,18 @@ export function victimsOf(
   );
 }
 
-const verbs = { crash: 'crash', restart: 'restart', lose: 'be lost' } as const;
+const verbs = { crash: 'crash', restart: 'restart', lose: 'be lost', cut: 'be cut off' } as const;
 
 /** What whoever watches the cluster does when something fails: tells the survivors. */
 export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): void {
   const { world, stage } = session;
   if (!stage.scenario.recovery) {
-    if (kind !== 'pause') session.unrepaired++;
+    if (kind !== 'pause' && kind !== 'cut') session.unrepaired++;
     return;
   }
   switch (kind) {
     case 'pause':
+    case 'cut':
       return;
     case 'restart':
       if (stage.cluster.node(node).role === 'memory') {

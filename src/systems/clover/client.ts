@@ -29,7 +29,8 @@ import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
 import { inDoubt } from './recovery/doubt.ts';
-import { givenUp, ignoreLoss, LostError, unavailable } from './recovery/servers.ts';
+import { givenUp, LostError, unavailable } from './recovery/servers.ts';
+import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
 import { checkKey, checkSizes } from './sizes.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
@@ -268,7 +269,9 @@ export class CloverClient implements StoreClient {
       if (drain !== undefined) yield* spawn(drain, 'retire');
       return { cursor, next: refs[0] as Reference };
     } catch (error) {
-      yield* this.#afterError(error, server, sizeClass);
+      const isLost = error instanceof VerbError;
+      const left = isLost ? writer.unfinished(key, isTombstone) : undefined;
+      yield* this.#afterError(error, server, sizeClass, left);
       throw error;
     } finally {
       this.serial++;
@@ -291,17 +294,27 @@ export class CloverClient implements StoreClient {
   }
 
   /**
-   * Where a verb did not end ok, or a server is lost that may have named the key, nobody knows whether
-   * the buffers are in a chain: whoever makes that node or server whole finds out. After any other error
-   * they are not.
+   * Where a server is lost that may have named the key, nobody knows whether the buffers are in a chain: its
+   * successor finds out. What a lost verb leaves is finished or undone in the background; buffers that may
+   * be written yet are not used again.
    */
-  *#afterError(error: unknown, server: number, sizeClass: number): Program<void> {
-    if (error instanceof VerbError) {
-      for (const node of inDoubt(this.#writer.posted)) this.#node.doubts.add(node);
-      yield* reconnect(nodeOf(error.address));
-    } else if (!(error instanceof LostError)) {
-      this.#node.free.giveBack(server, sizeClass, this.#writer.refs);
-    }
+  *#afterError(
+    error: unknown,
+    server: number,
+    sizeClass: number,
+    left: Unfinished | undefined,
+  ): Program<void> {
+    if (error instanceof LostError) return;
+    const { unfinished, doubts, free } = this.#node;
+    const { refs, posted } = this.#writer;
+    const lostAt = error instanceof VerbError ? [...inDoubt(posted)] : [];
+    for (const node of lostAt) doubts.add(node);
+    if (left !== undefined) {
+      const finish = unfinished.add(left);
+      if (finish !== undefined) yield* spawn(finish, 'unfinished puts');
+    } else if (lostAt.length > 0) unfinished.setAside.push(refs.slice());
+    else free.giveBack(server, sizeClass, refs);
+    if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
   }
 
   /**
@@ -323,7 +336,7 @@ export class CloverClient implements StoreClient {
       if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
       return isOpened;
     } catch (error) {
-      yield* this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass, undefined);
       throw error;
     } finally {
       this.serial++;
@@ -386,15 +399,10 @@ export class CloverClient implements StoreClient {
     assert(false, () => `insert of ${key.text}: deleted and inserted too often`, 'FARSIDE_LIMIT');
   }
 
-  /** Tells the server that the chain has ended; it does not matter who does, or how often. */
   *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
     const node = this.#node;
     if (node.gate.isClosed) yield* node.gate.pass();
     yield* this.#renewQueuePairs();
-    const request = newKeyRequest(operations.remove, key, 8, chain);
-    storeEntry(request, requestHead.sizeBytes, tombstone, 0);
-    // A successor of a lost server finds the tombstone, and needs not be told.
-    yield* ignoreLoss(node.servers.call(node.serverOf(key), request, this.#caller));
-    this.#caller.release();
+    yield* node.remove(key, chain, tombstone, this.#caller);
   }
 }

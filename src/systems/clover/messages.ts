@@ -73,6 +73,8 @@ export const replyHead = layout('metadata reply', {
  *      +-----------------+     +-----------------+     +---------------------+
  */
 export const retireHead = layout('retire record', { chain: u53, old: u64 });
+/** In place of a sequence, in `old`: verbs of unknown outcome may yet act upon that version's buffers. */
+export const inDoubtMark = 1;
 
 export function retireRecordBytes(replicas: number): number {
   return retireHead.sizeBytes + 8 * replicas;

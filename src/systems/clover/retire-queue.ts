@@ -16,6 +16,7 @@ import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
 import type { Cursor } from './cursor.ts';
 import {
+  inDoubtMark,
   newRequest,
   operations,
   requestHead,
@@ -37,6 +38,8 @@ interface Link {
   readonly old: Reference;
   readonly refs: readonly Reference[];
   readonly sequence: number;
+  /** Verbs of this node may yet act upon the buffers of `old`. */
+  readonly isInDoubt: boolean;
 }
 
 class Lane {
@@ -94,9 +97,10 @@ export class RetireQueue {
     old: Reference,
     refs: readonly Reference[],
     sequence: number,
+    isInDoubt = false,
   ): Program<void> | undefined {
     const lane = this.#lanes[cursor.server * lanes + (cursor.chain % lanes)] as Lane;
-    lane.links.push({ cursor, old, refs, sequence });
+    lane.links.push({ cursor, old, refs, sequence, isInDoubt });
     if (lane.draining || lane.links.length < this.#config.retireBatch) return undefined;
     lane.draining = true;
     return this.#drain(lane, this.#config.retireBatch);
@@ -178,7 +182,6 @@ export class RetireQueue {
     }
     const verbs: Verb<unknown>[] = [];
     for (const { cursor, refs, sequence } of newest.values()) {
-      cursor.shortcutSequence = sequence;
       for (const [r, copy] of refs.entries()) {
         const word = packWord(highHalfFor(handleOf(copy)), entryLow(copy, sequence));
         verbs.push(writeWord(cursor.shortcut + 8 * r, word));
@@ -190,6 +193,7 @@ export class RetireQueue {
     this.shortcutWrites += newest.size;
     try {
       if (verbs.length > 0) yield* batch(...verbs);
+      for (const { cursor, sequence } of newest.values()) cursor.shortcutSequence = sequence;
     } finally {
       for (const node of inDoubt(verbs)) this.#doubts.add(node);
     }
@@ -200,10 +204,10 @@ function retireRequest(links: readonly Link[], incarnation: number): Uint8Array 
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
   const request = newRequest(operations.retire, links.length * recordBytes, incarnation);
   requestHead.field.count.set(request, 0, links.length);
-  for (const [i, { cursor, old, refs, sequence }] of links.entries()) {
+  for (const [i, { cursor, old, refs, sequence, isInDoubt }] of links.entries()) {
     const at = requestHead.sizeBytes + i * recordBytes;
     retireHead.field.chain.set(request, at, cursor.chain);
-    storeEntry(request, at + retireHead.field.old.offsetBytes, old, 0);
+    storeEntry(request, at + retireHead.field.old.offsetBytes, old, isInDoubt ? inDoubtMark : 0);
     for (const [r, copy] of refs.entries()) {
       storeEntry(request, at + retireHead.sizeBytes + 8 * r, copy, sequence);
     }

@@ -4,6 +4,7 @@ import { assert, FarsideError } from '../../../core/errors.ts';
 import type { Message } from '../../../core/message.ts';
 import {
   buffersAt,
+  inDoubtMark,
   keyIn,
   newReply,
   operationIn,
@@ -19,7 +20,7 @@ import {
 import { noReference, type Reference } from '../pointer.ts';
 import { buffersPerRequest, sizeClassCount } from '../pools.ts';
 import type { Chain } from './namer.ts';
-import { acceptLink, hasEnded, type Retiring } from './retire.ts';
+import { acceptLink, hasEnded, RetiredBuffers, type Retiring } from './retire.ts';
 import type { MetadataState } from './state.ts';
 
 const bodyAt = requestHead.sizeBytes;
@@ -193,17 +194,16 @@ export class Requests {
     if (this.#isRefused(request)) return newReply(statuses.refused);
     const { heads, allocator } = this.#state;
     const moved = new Map<Chain, boolean>();
-    const retired: Reference[] = [];
-    const collector = { retire: (target: Reference) => retired.push(target) };
+    const retired = new RetiredBuffers();
     const recordBytes = retireRecordBytes(this.#state.layout.replicas);
     for (let i = 0; i < count; i++) {
-      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, collector);
+      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, retired);
       if (accepted !== undefined) moved.set(accepted.chain, accepted.hasEnded);
     }
-    if (retired.length > 0) {
+    if (retired.count > 0) {
       // What the table of heads still names must not be handed out again.
       yield* heads.follow([...moved.keys()]);
-      for (const target of retired) allocator.retire(target, this.#state.nowNs());
+      retired.hand(allocator, this.#state.nowNs());
     }
     for (const [chain, isLast] of moved) {
       if (isLast) yield* spawn(this.#state.end(chain), 'end of a chain');
@@ -228,14 +228,16 @@ export class Requests {
       () => `a link of chain ${number}, which has ended or never began`,
       'FARSIDE_CORRUPT',
     );
-    const [old] = buffersAt(body, at + retireHead.field.old.offsetBytes, 1, layout);
+    const oldAt = at + retireHead.field.old.offsetBytes;
+    const [old] = buffersAt(body, oldAt, 1, layout);
+    const isInDoubt = sequenceAt(body, oldAt) === inDoubtMark;
     const sequence = sequenceAt(body, at + retireHead.sizeBytes);
     events.linksAccepted++;
     allocator.settleLeases(refs);
     const nowNs = this.#state.nowNs();
     return {
       chain,
-      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs),
+      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs, isInDoubt),
     };
   }
 }
