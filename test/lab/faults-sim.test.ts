@@ -119,7 +119,7 @@ describe('links and slowness', () => {
     const result = await run([lost], { system: 'clover' });
     expect(result.faults.operationsUnknown).toBeGreaterThan(0);
     expect(first(result).clientsNeverServed).toBe(0);
-    expect(result.events['putsFinished']).toBeGreaterThan(0);
+    expect(result.events.putsFinished).toBeGreaterThan(0);
   });
 
   test.each(['slow cn0 by 50us', 'slow mn0 by 50us', 'slow cn0 to mn0 by 50us'])(

@@ -10,7 +10,6 @@ import { isLasting } from '../engine/fault-book.ts';
 import type { Session } from './session.ts';
 
 const retryNs = 20_000;
-const retriesMax = 100;
 
 /** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
 const rolesOf: Readonly<Record<Exclude<FaultKind, 'pause'>, readonly Role[]>> = {
@@ -92,18 +91,22 @@ function repair(session: Session, fault: Fault): void {
   if (isLasting(fault)) session.lasting.push(fault);
   const isCompute = fault.kind === 'computeLost';
   let told = 0;
-  const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
+  const tell = (id: number, who: SystemNode | SystemServer | undefined, isLater = false): void => {
     if (who?.recover === undefined || !world.node(id).up) return;
     told++;
-    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault, isLater));
   };
   // Of a memory node that is new or gone, every compute node has to know.
   const { survivors } = session;
   const idle = survivors.filter((id) => !session.hasClient(id));
-  const first = [...idle, ...survivors.filter((id) => session.hasClient(id))];
-  const nodes = isCompute ? first.slice(0, stage.scenario.recoverers) : survivors;
-  for (const id of nodes) tell(id, systemNodes[id]);
+  const all = [...idle, ...survivors.filter((id) => session.hasClient(id))];
+  const { recoverers, faults } = stage.scenario;
+  const atOnce = isCompute ? all.slice(0, recoverers) : all;
+  for (const id of atOnce) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
+  // Whoever waits for all to turn to a spare waits for the lost one, too, until told of it; runs tell all.
+  const later = faults.some(({ kind }) => kind === 'lose') ? all.slice(atOnce.length) : [];
+  for (const id of later) tell(id, systemNodes[id], true);
   if (told === 0) session.unrepaired++;
 }
 
@@ -113,14 +116,15 @@ function* recovery(
   id: number,
   who: SystemNode | SystemServer,
   fault: Fault,
-  retries = 0,
+  isAgain = false,
 ): Program<void> {
-  if (retries > 0) yield* sleep(retryNs);
+  if (isAgain) yield* sleep(retryNs);
   try {
     if (who.recover !== undefined) yield* who.recover(fault);
   } catch (error) {
-    if (!isSurvivable(error) || retries === retriesMax) throw error;
-    const again = recovery(session, id, who, fault, retries + 1);
+    // How often is for the schedule to say: timers may fire long before what it waits for has happened.
+    if (!isSurvivable(error)) throw error;
+    const again = recovery(session, id, who, fault, true);
     session.world.start(id, session.label(id, 'recovery'), again);
   }
 }

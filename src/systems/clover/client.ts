@@ -29,6 +29,7 @@ import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
 import { inDoubt } from './recovery/doubt.ts';
+import { Renewal } from './recovery/renewal.ts';
 import { givenUp, LostError, unavailable } from './recovery/servers.ts';
 import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
@@ -51,13 +52,14 @@ export class CloverClient implements StoreClient {
   readonly #writer: Writer;
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
-  #restartsSeen = 0;
+  readonly #renewal: Renewal;
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
     this.#node = node;
+    this.#renewal = new Renewal(node.restarts);
     this.#caller = new RpcCaller(context);
     this.#classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
@@ -123,12 +125,15 @@ export class CloverClient implements StoreClient {
     if (node.gate.isClosed) {
       // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
       this.serial++;
-      yield* node.gate.pass();
-      this.serial++;
+      try {
+        yield* node.gate.pass();
+      } finally {
+        this.serial++;
+      }
       row = node.findRow(key);
     }
-    if (this.#isBehind) {
-      yield* this.#renewQueuePairs();
+    if (this.#renewal.isDue) {
+      yield* this.#renewal.run();
       row = node.findRow(key);
     }
     const epoch = node.epochs[node.serverOf(key)] as number;
@@ -140,18 +145,6 @@ export class CloverClient implements StoreClient {
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
     return yield* this.#walkOn(seen, key, epoch, into);
-  }
-
-  /** Whether memory nodes have started anew since this client last looked. */
-  get #isBehind(): boolean {
-    return this.#restartsSeen < this.#node.restarts.length;
-  }
-
-  *#renewQueuePairs(): Program<void> {
-    const { restarts } = this.#node;
-    while (this.#restartsSeen < restarts.length) {
-      yield* reconnect(restarts[this.#restartsSeen++] as number);
-    }
   }
 
   *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
@@ -253,7 +246,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
-      if (this.#isBehind) yield* this.#renewQueuePairs();
+      if (this.#renewal.isDue) yield* this.#renewal.run();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
@@ -269,9 +262,7 @@ export class CloverClient implements StoreClient {
       if (drain !== undefined) yield* spawn(drain, 'retire');
       return { cursor, next: refs[0] as Reference };
     } catch (error) {
-      const isLost = error instanceof VerbError;
-      const left = isLost ? writer.unfinished(key, isTombstone) : undefined;
-      yield* this.#afterError(error, server, sizeClass, left);
+      yield* this.#afterError(error, server, sizeClass, writer.unfinished(key, isTombstone));
       throw error;
     } finally {
       this.serial++;
@@ -283,11 +274,11 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    if (this.#isBehind) yield* this.#renewQueuePairs();
+    if (this.#renewal.isDue) yield* this.#renewal.run();
     node.site.context.charge('allocate', refs.length);
     const server = node.serverOf(key);
     if (!node.free.takeAtHand(server, sizeClass, refs)) {
-      const renew = (): Program<void> => this.#renewQueuePairs();
+      const renew = (): Program<void> => this.#renewal.run();
       yield* node.free.take(server, sizeClass, refs, this.#caller, renew);
     }
     return sizeClass;
@@ -307,14 +298,12 @@ export class CloverClient implements StoreClient {
     if (error instanceof LostError) return;
     const { unfinished, doubts, free } = this.#node;
     const { refs, posted } = this.#writer;
-    const lostAt = error instanceof VerbError ? [...inDoubt(posted)] : [];
+    const isVerb = error instanceof VerbError;
+    const lostAt = isVerb ? [...inDoubt(posted)] : [];
     for (const node of lostAt) doubts.add(node);
-    if (left !== undefined) {
-      const finish = unfinished.add(left);
-      if (finish !== undefined) yield* spawn(finish, 'unfinished puts');
-    } else if (lostAt.length > 0) unfinished.setAside.push(refs.slice());
+    if (isVerb && (left !== undefined || lostAt.length > 0)) yield* unfinished.take(left, refs);
     else free.giveBack(server, sizeClass, refs);
-    if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+    if (isVerb) yield* reconnect(nodeOf(error.address));
   }
 
   /**
@@ -329,7 +318,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
-      yield* this.#renewQueuePairs();
+      yield* this.#renewal.run();
       this.#writer.encode(key, value, 0, false);
       yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
@@ -347,7 +336,7 @@ export class CloverClient implements StoreClient {
     if (this.#node.gate.isClosed) yield* this.#node.gate.pass();
     this.serial++;
     try {
-      yield* this.#renewQueuePairs();
+      yield* this.#renewal.run();
       this.#node.site.context.charge('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
@@ -402,7 +391,7 @@ export class CloverClient implements StoreClient {
   *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
     const node = this.#node;
     if (node.gate.isClosed) yield* node.gate.pass();
-    yield* this.#renewQueuePairs();
+    yield* this.#renewal.run();
     yield* node.remove(key, chain, tombstone, this.#caller);
   }
 }

@@ -93,6 +93,8 @@ export const operations = {
   resume: 10,
   memory: 11,
   rebuild: 12,
+  /** Server to compute node: that incarnation has been fenced. */
+  expel: 13,
 } as const;
 
 /** `pause`, server to compute node: `all` 0 or 1: forget what is of this server, or of all of them. */

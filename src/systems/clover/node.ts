@@ -161,6 +161,13 @@ export class CloverNode implements SystemNode {
     this.isPlain = this.#canBePlain && !this.gate.isClosed;
   }
 
+  /** It has been fenced: it can do nothing any more, and its operations say so. */
+  giveUp(): void {
+    this.gate.closeForEver(givenUp(this.site.context.node));
+    this.isPlain = false;
+    for (let server = 0; server < this.servers.count; server++) this.forget(server);
+  }
+
   /** Forgets everything that refers to buffers of a server: it counts them all as free but its tails. */
   forget(server: number): void {
     this.cursors.removeUnusedSince(server, Number.POSITIVE_INFINITY);

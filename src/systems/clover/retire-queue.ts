@@ -27,7 +27,8 @@ import {
 import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
 import { inDoubt } from './recovery/doubt.ts';
 import type { Gate } from './recovery/gate.ts';
-import { LostError, type Servers } from './recovery/servers.ts';
+import { Renewal } from './recovery/renewal.ts';
+import { ignoreLoss, LostError, type Servers } from './recovery/servers.ts';
 
 /** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */
 const lanes = 4;
@@ -113,10 +114,10 @@ export class RetireQueue {
 
   /** Background program: sends batches that do not fill up. `restarts`: see CloverNode. */
   *sendLeftovers(restarts: readonly number[]): Program<never> {
-    let seen = 0;
+    const renewal = new Renewal(restarts);
     for (;;) {
       yield* sleep(this.#config.retireIntervalNs);
-      while (seen < restarts.length) yield* reconnect(restarts[seen++] as number);
+      yield* renewal.run();
       for (const lane of this.#lanes) {
         if (lane.draining || lane.links.length === 0) continue;
         lane.draining = true;
@@ -135,7 +136,8 @@ export class RetireQueue {
     const caller = this.#callers.take();
     try {
       while (lane.links.length >= least) {
-        if (!(yield* this.#gate.work(() => this.#send(lane, caller)))) return;
+        const sent = yield* ignoreLoss(this.#gate.work(() => this.#send(lane, caller)));
+        if (sent !== true) return;
       }
     } finally {
       lane.draining = false;

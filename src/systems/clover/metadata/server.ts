@@ -254,6 +254,7 @@ export class MetadataServer implements SystemServer {
     this.state.events.nodesExpelled++;
     yield* this.#fenceOff(node, incarnation);
     this.#recovered.set(incarnation, true);
+    yield* spawn(this.#pausing.sayExpelled(node, incarnation), 'expelled');
   }
 
   /**
@@ -274,7 +275,7 @@ export class MetadataServer implements SystemServer {
         }
         yield* this.#pausing.pause(false, undefined);
         const entries = yield* state.heads.load();
-        const rebuild = new Rebuild(state, [], this.#memoryFaults.lost);
+        const rebuild = new Rebuild(state, [], state.lostMemory);
         yield* rebuild.run(
           entries,
           entries.map((entry) => entry.number),

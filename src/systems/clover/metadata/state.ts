@@ -63,6 +63,8 @@ export class MetadataState {
   placementVersion = 0;
   /** The tables are being rebuilt: what still works on the old ones ends. */
   isRebuilding = false;
+  /** Memory nodes of which it has been heard that they will not come back. */
+  readonly lostMemory = new Set<number>();
   /** Programs that end a chain now. */
   #ending = 0;
 

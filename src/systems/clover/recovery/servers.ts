@@ -20,10 +20,10 @@ export function unavailable(key: Key): LostError {
 }
 
 /** What becomes of the operations of a node that the servers have given up. */
-export function givenUp(node: number): FarsideError {
-  return new FarsideError(
-    'FARSIDE_TIMEOUT',
-    `node ${node} was silent for so long that it has been fenced and given up: start it anew`,
+export function givenUp(node: number): LostError {
+  return new LostError(
+    `node ${node} was silent for so long, or had a verb in doubt when all had to come to rest, that it has ` +
+      'been fenced and given up: start it anew',
   );
 }
 

@@ -25,6 +25,7 @@ import {
   versionOf,
 } from '../pointer.ts';
 import { complete, readHeaders } from './repair.ts';
+import { ignoreLoss } from './servers.ts';
 
 /** A version that was being linked behind `old` when a verb was lost. */
 export interface Unfinished {
@@ -87,12 +88,13 @@ export class UnfinishedPuts {
     return this.#claims;
   }
 
-  /** Gives the program to spawn where none is at work. */
-  add(unfinished: Unfinished): Program<void> | undefined {
-    this.#left.push(unfinished);
-    if (this.#isRunning) return undefined;
+  /** A put has lost a verb: what it left, and where it left nothing, buffers that may be written yet. */
+  *take(left: Unfinished | undefined, refs: readonly Reference[]): Program<void> {
+    if (left === undefined) this.setAside.push(refs.slice());
+    else this.#left.push(left);
+    if (this.#isRunning || this.#left.length === 0) return;
     this.#isRunning = true;
-    return this.#run();
+    yield* spawn(this.#run(), 'unfinished puts');
   }
 
   /** Buffers that are in no chain, as far as is known, and must not be used. */
@@ -115,7 +117,7 @@ export class UnfinishedPuts {
   *#run(): Program<void> {
     const { site, gate } = this.#node;
     for (let rounds = 0; this.#left.length > 0; rounds++) {
-      yield* gate.work(() => this.#tryAll());
+      yield* ignoreLoss(gate.work(() => this.#tryAll()));
       if (this.#left.length === 0) break;
       yield* sleep(site.context.verbBoundNs * 2 ** Math.min(rounds, pauseDoublingsMax));
     }
