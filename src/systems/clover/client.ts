@@ -30,7 +30,7 @@ import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
 import { inDoubt } from './recovery/doubt.ts';
 import { Renewal } from './recovery/renewal.ts';
-import { givenUp, LostError, unavailable } from './recovery/servers.ts';
+import { givenUp, LostError, reserved, unavailable } from './recovery/servers.ts';
 import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
 import { checkKey, checkSizes } from './sizes.ts';
@@ -225,12 +225,15 @@ export class CloverClient implements StoreClient {
    * leads to the tombstone, or to a recycled buffer, and so to the server as well.
    */
   *delete(key: Key): Program<boolean> {
-    checkKey(this.#node.site.shape, key);
+    const node = this.#node;
+    checkKey(node.site.shape, key);
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
-    if (this.#node.cursors.find(key) === cursor) this.#node.cursors.remove(key);
-    yield* this.#remove(key, cursor.chain, linked.next);
+    if (node.cursors.find(key) === cursor) node.cursors.remove(key);
+    if (node.gate.isClosed) yield* node.gate.pass();
+    yield* this.#renewal.run();
+    yield* node.remove(key, cursor.chain, linked.next, this.#caller);
     return true;
   }
 
@@ -370,6 +373,7 @@ export class CloverClient implements StoreClient {
       const status = replyHead.field.status.get(reply, 0);
       if (status === statuses.refused) throw givenUp(node.site.context.node);
       if (status === statuses.unavailable) throw unavailable(key);
+      if (status === statuses.reserved) throw reserved(key);
       assert(
         status !== statuses.full,
         () =>
@@ -383,15 +387,11 @@ export class CloverClient implements StoreClient {
       if (status === statuses.ok) return true;
       if (yield* this.#writer.isAlive(key, cursor, epoch)) return false;
       const { tombstone } = this.#walker;
-      if (tombstone !== undefined) yield* this.#remove(key, tombstone.chain, tombstone.target);
+      // Not held back by a pause, which waits for this operation.
+      if (tombstone !== undefined) {
+        yield* node.remove(key, tombstone.chain, tombstone.target, this.#caller);
+      }
     }
     assert(false, () => `insert of ${key.text}: deleted and inserted too often`, 'FARSIDE_LIMIT');
-  }
-
-  *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
-    const node = this.#node;
-    if (node.gate.isClosed) yield* node.gate.pass();
-    yield* this.#renewal.run();
-    yield* node.remove(key, chain, tombstone, this.#caller);
   }
 }

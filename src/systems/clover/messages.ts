@@ -215,6 +215,8 @@ export const statuses = {
   refused: 4,
   full: 5,
   unavailable: 6,
+  /** The key is reserved: what an earlier opening that failed may have WRITTEN is not gone yet. */
+  reserved: 7,
 } as const;
 
 /** Every metadata server takes requests here, every compute node takes epochs here. */

@@ -95,7 +95,10 @@ export class MemoryFaults {
     const state = this.#state;
     this.hear(fault);
     const changes = this.#changesOf(fault);
-    if (fault.kind === 'memoryRestarted') yield* reconnect(fault.node);
+    if (fault.kind === 'memoryRestarted') {
+      state.restarts.push(fault.node);
+      yield* reconnect(fault.node);
+    }
     yield* state.quiet();
     const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#state.lostMemory);
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);

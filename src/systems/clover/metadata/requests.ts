@@ -100,7 +100,7 @@ export class Requests {
     // One after another: of two chains with one key, a successor could not tell which one was named.
     while (this.#opening.get(key.text) === true) yield* sleep(openPollNs);
     if (this.#isRefused(request)) return newReply(statuses.refused);
-    if (this.#opening.has(key.text)) return newReply(statuses.unavailable);
+    if (this.#opening.has(key.text)) return newReply(statuses.reserved);
     const { namer, allocator } = this.#state;
     const present = namer.find(key.text);
     if (present !== undefined) return this.#describe(statuses.exists, present);
@@ -118,7 +118,7 @@ export class Requests {
     }
     // The key stays reserved until what may have been WRITTEN of the chain is gone.
     this.#opening.set(key.text, false);
-    yield* spawn(this.#abandon(chain), 'an opening that failed');
+    yield* spawn(this.#abandon(chain, this.#state.end(chain)), 'an opening that failed');
     return newReply(statuses.unavailable);
   }
 
@@ -136,8 +136,8 @@ export class Requests {
     }
   }
 
-  *#abandon(chain: Chain): Program<void> {
-    yield* this.#state.end(chain);
+  *#abandon(chain: Chain, end: Program<void>): Program<void> {
+    yield* end;
     this.#opening.delete(chain.text);
   }
 
