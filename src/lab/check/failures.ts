@@ -88,7 +88,7 @@ function freeSpare({ world, stage, lasting }: Session): number | undefined {
  */
 function repair(session: Session, fault: Fault): void {
   const { world, stage, systemNodes, servers } = session;
-  if (isLasting(fault)) session.lasting.push(fault);
+  if (isLasting(fault, true)) session.lasting.push(fault);
   const isCompute = fault.kind === 'computeLost';
   let told = 0;
   const tell = (id: number, who: SystemNode | SystemServer | undefined, isLater = false): void => {

@@ -23,7 +23,8 @@ import { twoTo32 } from '../../core/word.ts';
  *   | header of a tombstone       | 0         | 0         | buffer's  | 1023              | 0   |
  *   | header, claimed             | 0         | claim     | buffer's  | writer's number   | 1   |
  *   | header, write under way     | successor | successor | buffer's  | writer's number   | 1   |
- *   | header, linked              | successor | successor | buffer's  | its sequence      | 0   |
+ *   | header, linked: word 0      | successor | successor | buffer's  | its sequence      | 0   |
+ *   | header, words behind it     | successor | successor | buffer's  | writer's number   | 1   |
  *   | shortcut, message           | target    | 0         | target's  | its sequence      | 0   |
  *
  * The last row is the paper's "entry form", the linked header its "next form". `sequence` counts the

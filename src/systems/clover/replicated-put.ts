@@ -17,14 +17,15 @@ import type { Writer } from './writer.ts';
  * copies of n, every copy with pointers to all R copies of n + 1 (all-way chaining), so that the chain
  * can be walked as long as one copy of each version survives.
  *
- *            primary copy of n                other copies of n        round trip
- *            word 0        words 1..          word 0      words 1..
- *   before   tail          tail               tail        tail
- *   CAS      claimed, B_w  tail               tail        tail         1  (beside the WRITEs of n + 1)
- *   round 1  link, B_w     link               link, B_w   link         2
- *   round 2  link          link               link        link         3  committed
+ *            primary copy of n            other copies of n        round trip
+ *            word 0        words 1..      word 0      words 1..
+ *   before   tail          tail           tail        tail
+ *   CAS      claimed, B_w  tail           tail        tail         1  (beside the WRITEs of n + 1)
+ *   round 1  link, B_w     link, B_w      link, B_w   link, B_w    2
+ *   round 2  link          link, B_w      link        link, B_w    3  committed
  *
- * Word 0 of a copy decides: what the others say counts only where it does. The CAS makes this writer the
+ * Word 0 of a copy decides: B_w in the words behind it only goes with their writer's number, by which a
+ * repairer knows them from those of a later writer, and stays. The CAS makes this writer the
  * only one that may touch these headers until round 2: others' CASes expect a plain tail. It names the
  * writer, so that whoever finds B_w standing after a crash knows whom to ask for, or to fence, before
  * completing or undoing the write.
@@ -43,7 +44,7 @@ import type { Writer } from './writer.ts';
  * writer lives on. So word 0 gets B_w by CAS and not, as in the released code, by a WRITE: a WRITE that lands
  * when the link has long been committed would put B_w back, readers would answer with n again, and the next
  * writer would wait for nobody. A late CAS finds a word that it does not expect. All else says what the
- * committed header says, whenever it lands. Hence whoever lost a verb here can finish by CAS what it began
+ * committed header says already, whenever it lands. Hence whoever lost a verb here can finish by CAS what it began
  * (recovery/unfinished.ts); once round 1 has been posted it never undoes it.
  */
 export function* publishReplicated(
@@ -53,7 +54,7 @@ export function* publishReplicated(
   claim: number,
 ): Program<void> {
   const { node, refs } = writer;
-  yield* writer.run(namingVerbs(node, old, refs, sequence, claim));
+  yield* writer.run(namingVerbs(node, old, refs, claim));
   yield* writer.run(committingVerbs(node, old, refs, sequence));
 }
 
@@ -62,7 +63,6 @@ function namingVerbs(
   { layout, site, owner }: CloverNode,
   old: readonly Reference[],
   next: readonly Reference[],
-  sequence: number,
   claim: number,
 ): Verb<unknown>[] {
   const verbs: Verb<unknown>[] = [];
@@ -71,7 +71,7 @@ function namingVerbs(
     const own = versionOf(copy);
     const others = new Uint8Array(8 * (next.length - 1));
     for (const [r, target] of next.slice(1).entries()) {
-      storeHalf(others, 8 * r, linkLow(target, own, sequence, false));
+      storeHalf(others, 8 * r, linkLow(target, own, owner, true));
       storeHalf(others, 8 * r + 4, highHalfFor(handleOf(target)));
     }
     const stands = packWord(0, c === 0 ? claimLow(own, owner, claim) : tailLow(own));

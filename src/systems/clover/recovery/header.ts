@@ -35,10 +35,10 @@ const unclear: Standing = { kind: 'unclear' };
  * Reads the header words of all copies of the version `refs` (R words each; a copy that is lost is
  * undefined).
  *
- * Word 0 of a copy says B_w or not; the words behind it carry none, and are those of whoever holds the
- * primary copy. A link without B_w in word 0 of any copy says that round 1 of its write is complete: all
- * copies name the same successor, so every linked word counts. While the primary copy is held, of words 0
- * only those of its owner count. A write whose successor is known whole, word by word from any of the
+ * Word 0 of a copy says whether its link is committed; the words behind it keep their writer's number for
+ * good. A link without B_w in word 0 of any copy says that round 1 of its write is complete: all copies
+ * name the same successor, so every linked word counts. While the primary copy is held, only the words of its
+ * owner count. A write whose successor is known whole, word by word from any of the
  * copies, is completed, any other is undone; why all that look agree on which stands in repair.ts. Where the
  * primary copy is lost with the word that names the owner, a held successor that is known whole may have been
  * committed there, and is completed.
@@ -111,8 +111,7 @@ function successor(
       const low = loadHalf(bytes, 8 * r);
       const high = loadHalf(bytes, 8 * r + 4);
       if (handleIn(high, low) === 0) continue;
-      const counts = r > 0 || owner === undefined || (isHeld(low) && areaIn(low) === owner);
-      if (counts) found = linkIn(high, low);
+      if (owner === undefined || (isHeld(low) && areaIn(low) === owner)) found = linkIn(high, low);
     }
     if (found === undefined) return undefined;
     refs.push(found);

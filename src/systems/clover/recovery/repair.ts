@@ -59,7 +59,8 @@ export function* readHeaders(
  * **Undo clears word 0 of the primary copy last.** Until then nobody else may touch these headers.
  * Cleared first, the next writer's links could be read together with a word of the dead one: a
  * torn READ that sees word 0 after the new round 2 and word 1 before the new round 1 would follow a
- * link to a buffer of nobody. (Until then, too, words behind word 0 can be only the dead writer's.)
+ * link to a buffer of nobody. A word is cleared only where it names the dead writer: what a torn READ shows
+ * beside his word 0 may be of a later writer, who has committed it.
  */
 export function* repairHeld(
   repairer: Repairer,
@@ -93,10 +94,9 @@ export function* complete(
       const at = repairer.layout.addressOf(copy) + 8 * r;
       const bytes = copies[c] as Uint8Array;
       const held = linkWord(target, copy, owner, true);
-      const final = linkWord(target, copy, sequence, false);
       const isLinked = handleIn(loadHalf(bytes, 8 * r + 4), loadHalf(bytes, 8 * r)) !== 0;
-      if (!isLinked) named.push(cas(at, wordAt(bytes, 8 * r), r === 0 ? held : final));
-      if (r === 0) committed.push(cas(at, held, final));
+      if (!isLinked) named.push(cas(at, wordAt(bytes, 8 * r), held));
+      if (r === 0) committed.push(cas(at, held, linkWord(target, copy, sequence, false)));
     }
   }
   if (named.length > 0) yield* run(repairer, refs, named);
@@ -115,8 +115,7 @@ function* undo(
     for (let r = 0; r < refs.length; r++) {
       const bytes = copies[c] as Uint8Array;
       const low = loadHalf(bytes, 8 * r);
-      const isLink = handleIn(loadHalf(bytes, 8 * r + 4), low) !== 0;
-      if (r === 0 ? !isHeld(low) || areaIn(low) !== owner : !isLink) continue;
+      if (!isHeld(low) || areaIn(low) !== owner) continue;
       const at = repairer.layout.addressOf(copy) + 8 * r;
       cleared.push(cas(at, wordAt(bytes, 8 * r), packWord(0, tailLow(versionOf(copy)))));
     }
