@@ -13,6 +13,8 @@ import { plainStyle, type Style } from '../lab/explain/diagram.ts';
 import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import { camelCase } from './camel-case.ts';
+import { refuseIdleCheck } from './check-idle.ts';
 import { exitCode, say } from './errors.ts';
 import { interruptible } from './interrupt.ts';
 
@@ -116,6 +118,7 @@ export async function checkSystem(
   if (system === undefined) {
     throw usageError(['check: expected a system, such as farside check direct, or --replay FILE']);
   }
+  refuseIdleCheck(given);
   const { loadSystem } = await import('../lab/engine/prepare.ts');
   const { scenarioOf } = await import('../lab/check/draft.ts');
   const { stageOf } = await import('../lab/check/stage.ts');
@@ -162,7 +165,7 @@ type Read = (name: string) => ParameterValue | undefined;
 
 function reader(given: CheckSystemFlags): Read {
   return (name) => {
-    const written = given[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    const written = given[camelCase(name)];
     if (written === undefined) return undefined;
     const parsed = parseValue((flags[name] as { kind: ValueKind }).kind, written);
     if ('expected' in parsed) {

@@ -36,6 +36,16 @@ test('bad input is one line and exit 2', async () => {
     [['--replay', old], 'a schedule of farside 0.0.1'],
     [['central', '--replay', saved], 'not of central'],
     [['direct', '--faults', 'crsh'], 'did you mean crash?'],
+    [
+      ['direct', '--early-timers', '2'],
+      '--early-timers 2: it has no effect, since it is for --scheduler exhaustive',
+    ],
+    [
+      ['direct', '--scheduler', 'exhaustive', '--schedules', '9'],
+      '--schedules 9: it has no effect, since --scheduler exhaustive runs all of them',
+    ],
+    [['direct', '--script', 'put', '--clients', '2'], '--clients 2: it has no effect, since'],
+    [['direct', '--no-recovery', '--recoverers', '2'], '--recoverers 2: it has no effect, since'],
     [['direct', '--script', 'put fetch'], 'expected insert, get, put, delete'],
     [['direct', '--scheduler', 'exhaustive', '--clients', '6', '--operations', '8'], 'cut it by'],
   ];

@@ -14,7 +14,6 @@ const names: Readonly<Record<string, string>> = {
   leftInDoubt: 'verbs left in doubt by a cut',
   wordsReverted: 'unflushed words lost',
   spins: 'programs that spun',
-  recoveryRaced: 'recovery raced with clients',
 };
 
 export function describeScenario(scenario: Scenario): string[] {
