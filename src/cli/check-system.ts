@@ -67,7 +67,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   },
   faults: {
     kind: { type: 'text' },
-    text: 'crash, restart, lose, pause; crash:2, restart@mn0, or none (default: crash)',
+    text: 'crash, restart, lose, cut, pause; crash:2, restart@mn0, or none (default: crash)',
   },
   grain: {
     kind: choice('effects', 'waits', 'turns'),

@@ -129,4 +129,6 @@ export interface MemoryCpu {
   readonly node: string;
   readonly at: string;
   readonly cpuNs: number;
+  /** The part of it that was used before the first operation began. */
+  readonly connectingNs: number;
 }

@@ -38,6 +38,9 @@ describeOnFake('nodes as processes, on the fake device', () => {
           expect({ clockErrorNs, clockOffsetNs }).toEqual({ clockErrorNs: 0, clockOffsetNs: 0 });
         }
         expect(run.memoryNodes).toMatchObject([{ node: 'mn0', at: site.memory.at }]);
+        const [{ cpuNs, connectingNs } = { cpuNs: 0, connectingNs: 0 }] = run.memoryNodes ?? [];
+        expect(connectingNs).toBeGreaterThan(0);
+        expect(cpuNs).toBeGreaterThanOrEqual(connectingNs);
       }
       // The same processes took part in all three runs.
       const pids = runs.map((run) => run.processes?.find(({ node }) => node === 'cn0')?.pid);

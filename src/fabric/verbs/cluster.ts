@@ -302,8 +302,11 @@ export class VerbsCluster implements MortalCluster {
     if (this.#hasBegun) seat.tell({ kind: 'begin' });
     if (this.#hasBegun || !this.#seats.every(({ isReady }) => isReady)) return;
     clearTimeout(this.#readyTimer);
-    this.#hasBegun = true;
-    this.#tellAll({ kind: 'begin' });
+    const begin = (): void => {
+      this.#hasBegun = true;
+      this.#tellAll({ kind: 'begin' });
+    };
+    this.#care?.connected().then(begin, (error: FarsideError) => this.#fail(error));
   }
 
   #tellAll(order: ProcessOrder): void {

@@ -13,7 +13,7 @@ export interface ConnectionOptions {
   readonly retryCnt?: number;
   /** Where the receiver was not ready, 0 to 7; 7 is for ever. */
   readonly rnrRetry?: number;
-  /** READs and atomics outstanding, each way. Default 16. */
+  /** READs and atomics outstanding, each way. Default what the devices of both sides have. */
   readonly maxRdAtomic?: number;
   /** Bound on resolving and connecting together. Default 5000. */
   readonly connectTimeoutMs?: number;
@@ -26,9 +26,16 @@ export interface ConnectionOptions {
 export const connectionDefaults = {
   timeout: 14,
   retryCnt: 6,
-  maxRdAtomic: 16,
   connectTimeoutMs: 5000,
 } as const;
+
+/** To the connection manager, all that the device has (rdma_connect(3)). */
+const deviceDepth = 255;
+
+/** READs and atomics that this side asks for, each way. */
+export function wantedDepth({ maxRdAtomic = deviceDepth }: ConnectionOptions): number {
+  return maxRdAtomic;
+}
 
 /** The attributes of a transition that the options overrule. */
 export function overruled(options: ConnectionOptions): QpAttributes {

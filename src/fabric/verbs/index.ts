@@ -21,6 +21,7 @@ export { connectLoopback, type LoopbackOptions } from './loopback.ts';
 export { MemoryServer, type MemoryServerOptions, type ServedRegion } from './memory-server.ts';
 export * from './native.ts';
 export { type Capabilities, probeCapabilities } from './probe.ts';
+export { rehearse } from './rehearsal.ts';
 export {
   describeStatus,
   flushType,

@@ -126,7 +126,9 @@ export class SimFaults extends Watchman {
     const watch = this.#watch(node);
     const job = this.#jobs.find(({ runtime }) => runtime.context.node === node) as NodeJob;
     job.open(watch);
-    for (const { fault, index } of this.#lasting) tell(watch, job.node, fault, index, () => {});
+    for (const { fault, index } of this.#lasting) {
+      if (isLasting(fault, false)) tell(watch, job.node, fault, index, () => {});
+    }
     for (const seat of job.continuePrograms(this.#measuring as Measuring)) {
       watch.start(seat.program, seat);
     }
@@ -229,7 +231,7 @@ export class SimFaults extends Watchman {
   }
 
   #tell(index: number, fault: Fault): void {
-    if (isLasting(fault)) this.#lasting.push({ fault, index });
+    if (isLasting(fault, true)) this.#lasting.push({ fault, index });
     const listeners: [number, Recoverer][] = [
       ...this.#jobs.map((job): [number, Recoverer] => [job.runtime.context.node, job.node]),
       ...this.#servers.map(({ node, server }): [number, Recoverer] => [node, server]),

@@ -17,7 +17,7 @@ import { type Repairer, repairHeld } from '../recovery/repair.ts';
 import type { Allocator } from './allocator.ts';
 import type { HeadTable } from './head-table.ts';
 import type { Chain, Namer } from './namer.ts';
-import { acceptLink, hasEnded } from './retire.ts';
+import { acceptLink, hasEnded, RetiredBuffers } from './retire.ts';
 
 /** Chains walked side by side: one doorbell a step. */
 const abreast = 32;
@@ -132,15 +132,14 @@ export class Sweep implements Repairer {
       namer.unname(chain);
       chain.tombstone = tombstone;
     }
-    const retired: Reference[] = [];
-    const collector = { retire: (target: Reference) => retired.push(target) };
+    const retired = new RetiredBuffers();
     for (const { old, refs, sequence } of links) {
       this.linksTaken++;
       allocator.settleLeases(refs);
-      acceptLink(chain, old, refs, sequence, collector, this.#host.nowNs());
+      acceptLink(chain, old, refs, sequence, retired, this.#host.nowNs());
     }
-    if (retired.length > 0) yield* this.#host.heads.follow([chain]);
-    for (const target of retired) allocator.retire(target, this.#host.nowNs());
+    if (retired.count > 0) yield* this.#host.heads.follow([chain]);
+    retired.hand(allocator, this.#host.nowNs());
     if (hasEnded(chain)) yield* this.#host.end(chain);
   }
 

@@ -64,7 +64,10 @@ export class NodeRecovery implements Repairer {
     if (server < 0 || servers.incarnation(server) !== fault.incarnation) return nothingRecovered;
     servers.lose(server);
     if (fault.successor === undefined) return nothingRecovered;
-    while (servers.isLost(server) || gate.isClosed) yield* sleep(pollNs);
+    while (servers.isLost(server) || gate.isClosed) {
+      if (gate.isClosedForEver) break;
+      yield* sleep(pollNs);
+    }
     return nothingRecovered;
   }
 
