@@ -17,6 +17,8 @@ const lookMs = 1;
 const faultsMax = 32;
 /** Nodes that have not done what is waited for in this time have ended. */
 const waitMsMax = 5000;
+/** Until a node that starts anew is connected: on a busy machine a process takes seconds to load. */
+const readyMsMax = 60_000;
 
 /**
  * Carries a fault plan out where time is real, in the thread that started the run. A crash is a worker that
@@ -187,7 +189,7 @@ export class RealFaults extends Watchman {
     if (!this.#isOver) {
       this.#nodes.restart(node, { ...this.#dataOf(node), start: startOf(board.count) });
       // A client that has not joined yet does not keep the run from ending.
-      await this.#until(() => this.#nodes.isReady(node));
+      await this.#until(() => this.#nodes.isReady(node), readyMsMax);
     }
     board.changePending(-1);
   }
@@ -200,8 +202,8 @@ export class RealFaults extends Watchman {
     return each.reduce((sum, count) => sum + count, 0);
   }
 
-  async #until(holds: () => boolean): Promise<void> {
-    for (let waitedMs = 0; !holds() && waitedMs < waitMsMax; waitedMs += lookMs) {
+  async #until(holds: () => boolean, msMax = waitMsMax): Promise<void> {
+    for (let waitedMs = 0; !holds() && waitedMs < msMax; waitedMs += lookMs) {
       if (this.#isOver) return;
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
