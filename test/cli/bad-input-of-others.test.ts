@@ -122,7 +122,7 @@ refuses('check', [
   {
     what: 'a history that is not there',
     args: 'check --history run.edn',
-    says: /^farside: run\.edn cannot be read: /,
+    says: /^farside: run\.edn: there is no such file$/,
   },
   {
     what: 'a history that is malformed at a line',

@@ -59,8 +59,8 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
   if (exhaustive === undefined) {
     const rate = n((schedules / seconds) * 60);
     const cut = partial ? ', interrupted' : '';
-    const cores = `${threads} core${threads === 1 ? '' : 's'}`;
-    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${cores}${cut}: ${rate} a minute`;
+    const on = `${threads} thread${threads === 1 ? '' : 's'}`;
+    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${on}${cut}: ${rate} a minute`;
   }
   const { states, cutByState, cutBySleep, cutByLonely, schedulesSaved, end, longestSchedule } =
     exhaustive;
