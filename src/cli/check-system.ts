@@ -301,15 +301,13 @@ function styleNow(): Style {
 }
 
 async function tableOf(result: CheckResult, file: string | undefined): Promise<string> {
-  const { coverage, describeScenario, describeSearch, describeVerdict } = await import(
+  const { coverage, describeResult, describeScenario, describeSearch } = await import(
     '../lab/check/report.ts'
   );
   const { findings, failure, plan } = result;
   const { reached, gaps } = coverage(findings);
   const lines = [
-    styleNow().bold(
-      `${plan.scenario.system}: ${describeVerdict(failure?.judgement ?? { kind: 'kept' })}`,
-    ),
+    styleNow().bold(`${plan.scenario.system}: ${describeResult(result)}`),
     ...describeScenario(plan.scenario),
     describeSearch(result),
     `reached: ${reached.join(', ') || 'nothing rare'}`,
@@ -338,7 +336,7 @@ async function jsonOf(result: CheckResult, file: string | undefined): Promise<st
   const { findings, failure, plan, seconds, threads, partial } = result;
   const json = {
     system: plan.scenario.system,
-    verdict: failure === undefined ? 'kept' : failure.judgement.kind,
+    verdict: failure?.judgement.kind ?? (findings.schedules === 0 ? 'unknown' : 'kept'),
     judgement: failure?.judgement ?? { kind: 'kept' },
     scenario: plan.scenario,
     scheduler: plan.scheduler,
