@@ -218,7 +218,9 @@ describe('throughput over time', () => {
     const plot = named(broken, 'faults');
     // 4 in a microsecond are 4 M/s; the last interval ends somewhere within.
     expect(plot.description).toContain('from 0 to 4,000,000 operations/s');
-    expect(plot.description).toContain('crash cn1 at 2us: at 2.00 µs; crash cn1 at 2us: did not happen');
+    expect(plot.description).toContain(
+      'crash cn1 at 2us: at 2.00 µs; crash cn1 at 2us: did not happen',
+    );
   });
 
   test('has a mark for each fault that happened, and its sentence below the title', () => {
