@@ -1,5 +1,3 @@
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
-import { FarsideError } from '../core/errors.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -65,20 +63,4 @@ function flagText(name: string, given: Given): string {
   if (name === 'recovery') return '--no-recovery';
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   return value === true ? flag : `${flag} ${String(value)}`;
-}
-
-/** FARSIDE_USAGE, before anything runs, where `file` cannot be written; leaves no trace of the attempt. */
-export function ensureWritable(flag: string, file: string): void {
-  const isThere = existsSync(file);
-  try {
-    closeSync(openSync(file, 'a'));
-  } catch (cause) {
-    const { code = 'unknown reason' } = cause as NodeJS.ErrnoException;
-    throw new FarsideError(
-      'FARSIDE_USAGE',
-      `--${flag} ${file}: cannot be written (${code}); name a file in a folder that exists`,
-      { cause },
-    );
-  }
-  if (!isThere) rmSync(file, { force: true });
 }

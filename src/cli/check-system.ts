@@ -13,9 +13,9 @@ import { plainStyle, type Style } from '../lab/explain/diagram.ts';
 import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
-import { ensureWritable } from './check-flags.ts';
 import { exitCode, say } from './errors.ts';
 import { interruptible } from './interrupt.ts';
+import { ensureWritable } from './writable.ts';
 
 export const checkSystemHelp = `
 A schedule decides when each verb acts, what tears, who goes on and what fails. One that breaks a promise

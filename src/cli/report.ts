@@ -77,8 +77,8 @@ async function readResult(folder: string): Promise<ExperimentResult> {
   } catch (error) {
     throw new FarsideError(
       'FARSIDE_USAGE',
-      `report ${folder}: ${file === folder ? '' : `${file}: `}${whyUnreadable(error)}; expected a folder with a ` +
-        `${resultsFile}, as compare and run write it`,
+      `report ${folder}: ${file === folder ? '' : `${file}: `}${whyUnreadable(error)}; expected a ` +
+        `folder with a ${resultsFile}, as compare and run write it`,
     );
   }
   const { parseResult } = await import('../lab/output/schema.ts');

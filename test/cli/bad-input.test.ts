@@ -61,6 +61,27 @@ refuses('run and compare', [
     says: /^farside: --fault ".*": there is no standby node: add --standbys 1$/,
   },
   {
+    what: 'a history where nothing can be written, before the run',
+    args: 'run direct --history none/h.edn',
+    says: /^farside: --history none\/h\.edn: cannot be written \(ENOENT\); name a file in a folder/,
+  },
+  {
+    what: 'a history of values that cannot name their writes',
+    args: 'run direct --history h.edn --value-bytes 8',
+    says: /^farside: --history h\.edn: values of 8 bytes cannot name .* at least 12 \(--value-bytes\)$/,
+  },
+  {
+    what: 'more keys than anybody counts',
+    args: 'run direct --keys 99999999999999',
+    says: /expected a whole number of at least 1, such as 8 or 100k, and at most 1000000000000$/,
+  },
+  {
+    what: 'an empty trace',
+    args: 'run direct --workload none.csv',
+    files: { 'none.csv': '' },
+    says: /^farside: --workload none\.csv: it is empty$/,
+  },
+  {
     what: 'a history of more than one run',
     args: 'run direct --seeds 2 --history h.edn',
     says: /^farside: --history h\.edn: expected one run, and these are 2: leave out lists/,

@@ -22,6 +22,8 @@ export interface OpenedPlan {
   readonly specs: readonly RunSpec[];
   /** For the user's eyes: what the workloads' files say in vain. */
   readonly warnings: readonly string[];
+  /** Of the longest value of any run. */
+  readonly valueBytesMax: number;
 }
 
 /**
@@ -36,11 +38,13 @@ export function openPlan(plan: Plan): OpenedPlan {
   const warnings = new Set<string>();
   const opener = new Opener();
   const specs: RunSpec[] = [];
+  let valueBytesMax = 0;
   for (const run of plan.runs) {
     try {
       refuseReplicas(run);
       const { spec, workload } = opener.open(run);
       specs.push(spec);
+      valueBytesMax = Math.max(valueBytesMax, workload.valueBytesMax);
       for (const warning of workload.warnings ?? []) warnings.add(warning);
     } catch (error) {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
@@ -50,7 +54,7 @@ export function openPlan(plan: Plan): OpenedPlan {
     }
   }
   if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
-  return { specs, warnings: [...warnings] };
+  return { specs, warnings: [...warnings], valueBytesMax };
 }
 
 /** A usage error is a list already; the message of any other is made one line. */
