@@ -7,6 +7,7 @@ import { ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
+import { type RunConnections, verbBoundNs } from './connection-options.ts';
 import { type DurabilityAsked, durabilityUsed } from './durability.ts';
 import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
@@ -17,12 +18,6 @@ import { NodeMaker } from './node-maker.ts';
 import { servedRegions } from './own-memory.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { Seat, SeatEnds } from './seats.ts';
-
-/**
- * How long a verb may stay in flight: seven transmissions of a packet, each waited for twice the local
- * acknowledgement timeout at most (`connectionDefaults`), rounded up to a second.
- */
-export const verbBoundNsDefault = 1_000_000_000;
 
 const abortGraceMsDefault = 2000;
 /** From a node's first order until it is connected to all others. */
@@ -38,7 +33,7 @@ export interface VerbsClusterOptions extends DurabilityAsked {
   readonly rendezvous?: Rendezvous | undefined;
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
-  readonly verbBoundNs?: number;
+  readonly connections?: RunConnections;
   readonly abortGraceMs?: number;
   readonly readyMsMax?: number;
 }
@@ -209,8 +204,8 @@ export class VerbsCluster implements MortalCluster {
       flushBy = 'flush',
       seed,
       rendezvous,
-      verbBoundNs,
       queuePairs,
+      connections = {},
     } = this.#options;
     return new NodeMaker(this.map, job, this.#controlBuffer, rendezvous, {
       ...this.#provider,
@@ -219,7 +214,8 @@ export class VerbsCluster implements MortalCluster {
       queuePairs,
       seed,
       durability,
-      verbBoundNs: verbBoundNs ?? verbBoundNsDefault,
+      connections,
+      verbBoundNs: verbBoundNs(connections),
       clockOriginNs: this.#clockOriginNs,
     });
   }
@@ -236,7 +232,7 @@ export class VerbsCluster implements MortalCluster {
       this.map,
       this.#destinations,
       this.#incarnationBase + ownIncarnation,
-      this.#provider,
+      { ...this.#provider, ...this.#options.connections },
     );
     this.#durability = durabilityUsed(this.#options, cannotFlush);
     const [first] = this.map.withRole('memory');

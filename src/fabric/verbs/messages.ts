@@ -3,6 +3,7 @@ import type { RingShape } from '../../core/mailbox.ts';
 import type { NodeSpec } from '../../memory/cluster.ts';
 import type { PlainError } from '../shared/plain-error.ts';
 import type { Destination } from './connect.ts';
+import type { RunConnections } from './connection-options.ts';
 import type { ProviderOption } from './native.ts';
 
 /** All that a thread or a process needs to become a node: plain data. */
@@ -23,6 +24,7 @@ export interface NodeInput extends ProviderOption {
   readonly flushBy: 'flush' | 'read';
   /** To each node, shared by the root programs; undefined: each has its own. */
   readonly queuePairs: number | undefined;
+  readonly connections: RunConnections;
   readonly seed: number;
   readonly durability: Durability;
   readonly verbBoundNs: number;

@@ -23,6 +23,7 @@ export type CommonInput = Pick<
   | 'incarnationBase'
   | 'flushBy'
   | 'queuePairs'
+  | 'connections'
   | 'seed'
   | 'durability'
   | 'verbBoundNs'
