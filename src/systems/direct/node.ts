@@ -1,6 +1,6 @@
 import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
-import { type Program, sleep, VerbError } from '../../core/effect.ts';
+import { type Program, sleep, spawn, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { RandomStream } from '../../core/random.ts';
@@ -247,6 +247,18 @@ export class DirectNode implements SystemNode {
     if (!(error instanceof VerbError)) return error;
     this.#brokenNs = this.context.nowNs();
     if (left !== undefined) this.left.push(left);
+    return error;
+  }
+
+  /**
+   * The same where an operation ends, and others may wait for what it has left: this node may write nothing
+   * any more, so a program of its own finishes it.
+   */
+  *leave(error: unknown, left: HeldSlot | HeldBucket): Program<unknown> {
+    this.broken(error, left);
+    if (error instanceof VerbError && !this.recovery.isLookingForLeft) {
+      yield* spawn(this.recovery.untilNothingIsLeft(), 'finish what is left');
+    }
     return error;
   }
 

@@ -1,9 +1,11 @@
+import { nodeOf } from '../../core/address.ts';
 import {
   cas,
   fence,
   flush,
   type Program,
   readWord,
+  reconnect,
   settle,
   sleep,
   spawn,
@@ -45,6 +47,8 @@ export class Recovery {
   readonly #node: DirectNode;
   /** Places that are being taken over. */
   readonly #replacing = new Set<number>();
+  /** A program does that now which began when an operation ended. */
+  isLookingForLeft = false;
   #unreachableNs = Number.NEGATIVE_INFINITY;
 
   constructor(node: DirectNode) {
@@ -117,6 +121,18 @@ export class Recovery {
     }
   }
 
+  /** For a while: a memory node that does not answer for longer is seen after when it is made whole. */
+  *untilNothingIsLeft(): Program {
+    const { left, allocator } = this.#node;
+    this.isLookingForLeft = true;
+    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
+      yield* sleep(lookAfterNs);
+      if (this.hasLeft) yield* this.lookForLeft();
+      if (left.length === 0 && allocator.lostSlotsAt.size === 0) break;
+    }
+    this.isLookingForLeft = false;
+  }
+
   /** Finishes what writes of this node have left, and finds the slots that they have lost. */
   *lookForLeft(): Program {
     const { lostSlotsAt } = this.#node.allocator;
@@ -129,7 +145,7 @@ export class Recovery {
       } catch (error) {
         lostSlotsAt.add(primary);
         if (!(error instanceof VerbError)) throw error;
-        this.#unreachableNs = this.#node.context.nowNs();
+        yield* this.#reconnect(error);
       }
     }
   }
@@ -189,11 +205,17 @@ export class Recovery {
         done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
-        this.#unreachableNs = this.#node.context.nowNs();
+        yield* this.#reconnect(error);
       } finally {
         if (!done) left.push(some);
       }
     }
+  }
+
+  /** One that `failed` says only that the queue pair was of no use any more. */
+  *#reconnect(error: VerbError): Program {
+    if (error.outcome === 'unknown') this.#unreachableNs = this.#node.context.nowNs();
+    yield* reconnect(nodeOf(error.address));
   }
 
   /** Whether a write should do that now: not again right after one could not. */
