@@ -278,7 +278,8 @@ export class DirectNode implements SystemNode {
    * healed does it rest on the fabric's bound.
    */
   *settle(): Program {
-    const leftNs = this.#brokenNs + this.context.verbBoundNs - this.context.nowNs();
+    // Later than the bound, since a verb may take all of it.
+    const leftNs = this.#brokenNs + this.context.verbBoundNs + 1 - this.context.nowNs();
     if (leftNs > 0) yield* sleep(leftNs);
   }
 

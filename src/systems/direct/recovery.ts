@@ -50,6 +50,7 @@ export class Recovery {
   /** A program does that now which began when an operation ended. */
   isLookingForLeft = false;
   #unreachableNs = Number.NEGATIVE_INFINITY;
+  #lostInARow = 0;
 
   constructor(node: DirectNode) {
     this.#node = node;
@@ -141,7 +142,10 @@ export class Recovery {
       if (this.#node.isSuspended(primary)) continue;
       lostSlotsAt.delete(primary);
       try {
+        // A claim that lands when the sweep has passed would be found by nobody.
+        yield* this.#node.settle();
         yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
+        this.#lostInARow = 0;
       } catch (error) {
         lostSlotsAt.add(primary);
         if (!(error instanceof VerbError)) throw error;
@@ -203,6 +207,7 @@ export class Recovery {
       let done = false;
       try {
         done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
+        this.#lostInARow = 0;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
         yield* this.#reconnect(error);
@@ -212,9 +217,9 @@ export class Recovery {
     }
   }
 
-  /** One that `failed` says only that the queue pair was of no use any more. */
+  /** One error may come from a path that broke and is whole again; two in a row do not. */
   *#reconnect(error: VerbError): Program {
-    if (error.outcome === 'unknown') this.#unreachableNs = this.#node.context.nowNs();
+    if (this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
     yield* reconnect(nodeOf(error.address));
   }
 
@@ -290,8 +295,11 @@ export class Recovery {
     // The word was read before this program had the right to it: another of this node may have
     // finished since, and the lock be somebody else's.
     const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation)
-      return true;
+    const { incarnation } = this.#node.context;
+    // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
+    const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
+    if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
+    if (lock.stamp !== held.stamp || lock.incarnation !== incarnation) return true;
     if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
     if ((yield* repair.finish(held)) === 'waiting') return false;
     repair.tally.locksBroken++;
