@@ -217,9 +217,13 @@ export class Recovery {
     }
   }
 
-  /** One error may come from a path that broke and is whole again; two in a row do not. */
+  /**
+   * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may have
+   * met a path that broke and is whole again, two in a row have not.
+   */
   *#reconnect(error: VerbError): Program {
-    if (this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
+    const isUnknown = error.outcome === 'unknown';
+    if (isUnknown && this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
     yield* reconnect(nodeOf(error.address));
   }
 
