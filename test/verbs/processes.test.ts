@@ -10,6 +10,10 @@ const timeoutMs = 240_000;
 describeOnFake('nodes as processes, on the fake device', () => {
   const site = siteForEach(timeoutMs);
 
+  /** A compute node, which waits until somebody listens there. */
+  const join = (at: string) =>
+    site.network.start(['node', '--role', 'compute', '--join', at, '--wait', '60s']);
+
   const isWhole = (run: RunResult): void => {
     const all = Object.values(run.perOperation);
     expect(all.reduce((sum, { count }) => sum + count, 0)).toBe(1000);
@@ -56,9 +60,7 @@ describeOnFake('nodes as processes, on the fake device', () => {
     async () => {
       const at = '127.0.0.1:7500';
       // Nodes come first, as srun may start them.
-      const join = (role: string) =>
-        site.network.start(['node', '--role', role, '--join', at, '--wait', '60s']);
-      const nodes = [join('compute'), join('compute')];
+      const nodes = [join(at), join(at)];
       const run = site.network.start([
         'run',
         'direct',
@@ -91,15 +93,7 @@ describeOnFake('nodes as processes, on the fake device', () => {
         ...['run', 'central', ...smallRun(site.memory, site.out), '--listen', at],
         ...['--join-timeout', '20s'],
       ]);
-      const first = site.network.start([
-        'node',
-        '--role',
-        'compute',
-        '--join',
-        at,
-        '--wait',
-        '60s',
-      ]);
+      const first = join(at);
       expect(JSON.parse(await line(first.child))).toMatchObject({ joined: at });
       const wrong = await site.network.run(['node', '--role', 'metadata', '--join', at]);
       expect(wrong).toMatchObject({ code: 2, stdout: '' });
@@ -135,9 +129,7 @@ describeOnFake('nodes as processes, on the fake device', () => {
           at,
         ],
       ]);
-      const join = () =>
-        site.network.start(['node', '--role', 'compute', '--join', at, '--wait', '60s']);
-      const nodes = [join(), join()];
+      const nodes = [join(at), join(at)];
       await Promise.all(nodes.map(({ child }) => line(child)));
       await new Promise((resolve) => setTimeout(resolve, 4000));
       nodes[1]!.child.kill('SIGKILL');
@@ -163,7 +155,7 @@ describeOnFake('nodes as processes, on the fake device', () => {
         '--listen',
         at,
       ]);
-      const node = site.network.start(['node', '--role', 'compute', '--join', at, '--wait', '60s']);
+      const node = join(at);
       await line(node.child);
       run.child.kill('SIGKILL');
       const { code, stderr } = await node.ended;
