@@ -13,6 +13,7 @@ import { plainStyle, type Style } from '../lab/explain/diagram.ts';
 import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import { camelCase } from './camel-case.ts';
 import { exitCode, say } from './errors.ts';
 import { interruptible } from './interrupt.ts';
 import { ensureWritable } from './writable.ts';
@@ -66,7 +67,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   },
   faults: {
     kind: { type: 'text' },
-    text: 'crash, restart, lose, pause; crash:2, restart@mn0, or none (default: crash)',
+    text: 'crash, restart, lose, cut, pause; crash:2, restart@mn0, or none (default: crash)',
   },
   grain: {
     kind: choice('effects', 'waits', 'turns'),
@@ -166,7 +167,7 @@ type Read = (name: string) => ParameterValue | undefined;
 
 function reader(given: CheckSystemFlags): Read {
   return (name) => {
-    const written = given[name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    const written = given[camelCase(name)];
     if (written === undefined) return undefined;
     const parsed = parseValue((flags[name] as { kind: ValueKind }).kind, written);
     if ('expected' in parsed) {

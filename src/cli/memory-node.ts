@@ -73,6 +73,7 @@ async function memoryNode(flags: Flags): Promise<void> {
     ...(flags.mtu === undefined ? {} : { pathMtuBytes: flags.mtu }),
     ...(flags.connections === undefined ? {} : { connectionsMax: flags.connections }),
   });
+  await node.rehearse();
   process.stdout.write(`${JSON.stringify(node.ready)}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());

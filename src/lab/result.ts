@@ -100,8 +100,10 @@ export interface MemoryNodeResult {
   readonly node: string;
   /** Where it listens. */
   readonly at: string;
-  /** User and system time of its process from before the first verb to after the last. */
+  /** User and system time of its process from before the nodes connect to after the last verb. */
   readonly cpuNs: number;
+  /** The part of it until all nodes were connected: the rest is what verbs, and disconnecting, cost it. */
+  readonly connectingNs: number;
 }
 
 export interface NodeProcessResult {

@@ -8,12 +8,12 @@ const names: Readonly<Record<string, string>> = {
   casLost: 'CAS lost',
   tornVerbs: 'verbs torn',
   writesSwallowed: 'WRITE lost to an atomic',
-  landedAfterCrash: 'verbs landed after a crash',
+  landedAfterCrash: 'verbs landed after a crash or cut',
   landedInPart: 'WRITE landed in part after a crash',
   cutByFence: 'verbs cut off by a fence',
+  leftInDoubt: 'verbs left in doubt by a cut',
   wordsReverted: 'unflushed words lost',
   spins: 'programs that spun',
-  recoveryRaced: 'recovery raced with clients',
 };
 
 export function describeScenario(scenario: Scenario): string[] {

@@ -104,6 +104,7 @@ class ScheduleRecording implements WorldObserver {
       crash: 'crashes',
       restart: 'loses power',
       lose: 'is lost',
+      cut: 'is cut off',
       pause: 'time passes',
     };
     const at = node < 0 ? 0 : node;

@@ -112,8 +112,12 @@ function sum<T>(items: readonly T[], amount: (item: T) => number): number {
   return items.reduce((total, item) => total + amount(item), 0);
 }
 
-/** True of what a node that starts later could not find out by itself. */
-export function isLasting(fault: Fault): boolean {
+/**
+ * True of what a node that starts later could not find out by itself. `asServer`: one that takes over from a
+ * server would wait for the answer of a compute node that was lost while nobody served.
+ */
+export function isLasting(fault: Fault, asServer: boolean): boolean {
+  if (fault.kind === 'computeLost') return asServer;
   if (fault.kind === 'serverLost') return fault.successor !== fault.node;
   return fault.kind === 'memoryLost' || fault.kind === 'memoryMoved';
 }

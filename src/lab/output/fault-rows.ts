@@ -2,7 +2,7 @@ import type { ExperimentResult, FaultResult, RunResult } from '../result.ts';
 import { counted, formatBytes, formatCount, formatNs } from './format.ts';
 import { pointLabel, systemLabel } from './names.ts';
 
-/** A table beside the results: for the terminal and for the report's page. Without rows it is not shown. */
+/** A table beside the results: for the terminal and for the report's page. */
 export interface SideTable {
   readonly title: string;
   readonly heads: readonly string[];

@@ -45,7 +45,8 @@ const cpuResult = z.strictObject({ cores: count, usefulNs: amount, pollingNs: am
 const memoryNodeResult = z.strictObject({
   node: z.string(),
   at: z.string(),
-  cpuNs: amount.describe('of its process, from before the first verb to after the last'),
+  cpuNs: amount.describe('of its process, from before the nodes connect to after the last verb'),
+  connectingNs: amount.describe('the part of it until all nodes were connected'),
 });
 
 const nodeProcessResult = z.strictObject({
