@@ -34,13 +34,13 @@ refuses('explain, report, list and help', [
   {
     what: 'a report of something else',
     args: 'report other',
-    files: { 'other/results.json': '{ "resultVersion": 2, "runs": 5 }' },
+    files: { 'other/results.json': '{ "resultVersion": 3, "runs": 5 }' },
     says: /^farside: other\/results\.json: .*expected a results\.json written by farside$/,
   },
   {
     what: 'a report of half a file',
     args: 'report other/results.json',
-    files: { 'other/results.json': '{ "resultVersion": 2,' },
+    files: { 'other/results.json': '{ "resultVersion": 3,' },
     says: /^farside: other\/results\.json: not JSON/,
   },
   {

@@ -1,4 +1,4 @@
-import { pointName, uniqueNames } from '../output/names.ts';
+import { pointName, seedsRun, uniqueNames } from '../output/names.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
 import { faultPlots } from './fault-plots.ts';
@@ -14,7 +14,7 @@ export const detailedPointsMax = 8;
 /** Every picture of a result: first those across the sweep, then those of its points, in order. */
 export function plotsOf(result: ExperimentResult): Plot[] {
   const groups = summarize(result);
-  const context = plotContext(groups, result.seeds.length);
+  const context = plotContext(groups, seedsRun(result).length);
   const plots = [
     ...sweepPlots(result, groups, context),
     ...detailedPoints(groups).flatMap((members) => {
