@@ -71,11 +71,6 @@ refuses('run and compare', [
     says: /^farside: --history h\.edn: values of 8 bytes cannot name .* at least 12 \(--value-bytes\)$/,
   },
   {
-    what: 'more keys than anybody counts',
-    args: 'run direct --keys 99999999999999',
-    says: /expected a whole number of at least 1, such as 8 or 100k, and at most 1000000000000$/,
-  },
-  {
     what: 'an empty trace',
     args: 'run direct --workload none.csv',
     files: { 'none.csv': '' },
