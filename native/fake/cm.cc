@@ -39,6 +39,7 @@ struct FakeId {
   uint16_t listening;  // the port, or 0
   uint32_t qpNum;
   uint32_t peerQpNum;
+  uint8_t readsIn, readsOut;  // READs and atomics outstanding that were agreed on, each way
 };
 
 struct Manager {
@@ -107,11 +108,15 @@ void leaveWire(FakeId* id) {
   id->wire = 0;
 }
 
+// What one side asks of itself is what the other is asked for, and events say it as their reader's own: the
+// sender's initiator depth is the receiver's responder resources (rdma_get_cm_event(3)).
 void carry(FakeEvent* event, const rdma_conn_param* parameters, uint32_t qpNum) {
   if (parameters == nullptr) return;
   auto* data = static_cast<const uint8_t*>(parameters->private_data);
   event->privateData.assign(data, data + parameters->private_data_len);
   event->event.param.conn = *parameters;
+  event->event.param.conn.responder_resources = parameters->initiator_depth;
+  event->event.param.conn.initiator_depth = parameters->responder_resources;
   event->event.param.conn.private_data = event->privateData.data();
   event->event.param.conn.qp_num = qpNum;
 }
@@ -234,6 +239,20 @@ int resolveRoute(rdma_cm_id* base, int) {
   return 0;
 }
 
+// 255 asks for all that the device has, as in rdma_connect(3); more than it has is refused.
+bool takeDepth(uint8_t* depth) {
+  const uint8_t most = world().readsMax;
+  if (*depth == 255) *depth = most;
+  if (*depth <= most) return true;
+  errno = EINVAL;
+  return false;
+}
+
+void agree(FakeId* id, const rdma_conn_param& theirs) {
+  id->readsIn = theirs.initiator_depth;
+  id->readsOut = theirs.responder_resources;
+}
+
 FakeId* makeRequest(FakeId* listener, const rdma_conn_param* parameters) {
   FakeId* request = makeId(listener->id.channel);
   request->id.verbs = context();
@@ -241,6 +260,7 @@ FakeId* makeRequest(FakeId* listener, const rdma_conn_param* parameters) {
   request->id.route.addr.dst_sin.sin_family = AF_INET;
   request->id.route.addr.dst_sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   request->peerQpNum = parameters->qp_num;
+  agree(request, *parameters);
   FakeEvent* event = send(request, RDMA_CM_EVENT_CONNECT_REQUEST);
   event->event.listen_id = &listener->id;
   carry(event, parameters, parameters->qp_num);
@@ -249,6 +269,7 @@ FakeId* makeRequest(FakeId* listener, const rdma_conn_param* parameters) {
 
 int connect(rdma_cm_id* base, rdma_conn_param* parameters) {
   std::lock_guard<std::mutex> guard(manager().lock);
+  if (!takeDepth(&parameters->responder_resources) || !takeDepth(&parameters->initiator_depth)) return -1;
   FakeId* id = idOf(base);
   const uint16_t port = ntohs(base->route.addr.dst_sin.sin_port);
   auto found = manager().listeners.find(port);
@@ -273,6 +294,7 @@ int connect(rdma_cm_id* base, rdma_conn_param* parameters) {
 
 int accept(rdma_cm_id* base, rdma_conn_param* parameters) {
   std::lock_guard<std::mutex> guard(manager().lock);
+  if (!takeDepth(&parameters->responder_resources) || !takeDepth(&parameters->initiator_depth)) return -1;
   FakeId* id = idOf(base);
   if (id->wire != 0) {
     id->qpNum = parameters->qp_num;
@@ -286,6 +308,7 @@ int accept(rdma_cm_id* base, rdma_conn_param* parameters) {
     return -1;
   }
   id->qpNum = id->peer->peerQpNum = parameters->qp_num;
+  agree(id->peer, *parameters);
   carry(send(id->peer, RDMA_CM_EVENT_CONNECT_RESPONSE), parameters, id->qpNum);
   return 0;
 }
@@ -352,11 +375,11 @@ int initQpAttr(rdma_cm_id* base, ibv_qp_attr* attributes, int* mask) {
   } else if (attributes->qp_state == IBV_QPS_RTR) {
     attributes->path_mtu = world().activeMtu;
     attributes->dest_qp_num = idOf(base)->peerQpNum;
-    attributes->max_dest_rd_atomic = 16;
+    attributes->max_dest_rd_atomic = idOf(base)->readsIn;
     *mask |= IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
              IBV_QP_MIN_RNR_TIMER | IBV_QP_AV;
   } else {
-    attributes->max_rd_atomic = 16;
+    attributes->max_rd_atomic = idOf(base)->readsOut;
     attributes->retry_cnt = attributes->rnr_retry = 7;
     *mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC;
   }
@@ -401,6 +424,7 @@ void heardOfConnection(WireId wire, const Frame& frame, const Payload& payload) 
     case FrameKind::kResponse:
       id->answered = true;
       id->peerQpNum = frame.from;
+      agree(id, parameters);
       addRoute(frame.from, wire);
       carry(send(id, RDMA_CM_EVENT_CONNECT_RESPONSE), &parameters, frame.from);
       break;

@@ -27,11 +27,13 @@ Napi::Value FakeConfigure(const Napi::CallbackInfo& info) {
   const double inlineMax = options.integer("maxInlineData", 0, 65536, world().maxInlineData);
   const bool execute = options.flag("execute", world().execute);
   const double mtu = options.integer("activeMtu", IBV_MTU_256, IBV_MTU_4096, world().activeMtu);
+  const double reads = options.integer("maxQpRdAtom", 0, 254, world().readsMax);
   const bool flush = options.flag("flush", world().flush);
   if (!options.ok()) return info.Env().Undefined();
   world().maxInlineData = static_cast<uint32_t>(inlineMax);
   world().execute = execute;
   world().activeMtu = static_cast<ibv_mtu>(mtu);
+  world().readsMax = static_cast<uint8_t>(reads);
   world().flush = flush;
   return info.Env().Undefined();
 }

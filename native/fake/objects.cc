@@ -112,7 +112,7 @@ int queryDevice(ibv_context*, ibv_device_attr* attributes) {
   attributes->max_qp_wr = kMaxQpWr;
   attributes->max_sge = 1;
   attributes->max_cqe = kMaxCqe;
-  attributes->max_qp_rd_atom = attributes->max_qp_init_rd_atom = 16;
+  attributes->max_qp_rd_atom = attributes->max_qp_init_rd_atom = world().readsMax;
   attributes->atomic_cap = IBV_ATOMIC_HCA;
   attributes->phys_port_cnt = 1;
   return 0;
@@ -244,6 +244,9 @@ int modifyQp(ibv_qp* base, ibv_qp_attr* attributes, int mask) {
   std::lock_guard<std::mutex> guard(world().lock);
   auto* qp = reinterpret_cast<FakeQp*>(base);
   if ((mask & IBV_QP_PATH_MTU) != 0 && attributes->path_mtu > world().activeMtu) return EINVAL;
+  const uint8_t most = world().readsMax;
+  if ((mask & IBV_QP_MAX_QP_RD_ATOMIC) != 0 && attributes->max_rd_atomic > most) return EINVAL;
+  if ((mask & IBV_QP_MAX_DEST_RD_ATOMIC) != 0 && attributes->max_dest_rd_atomic > most) return EINVAL;
   if ((mask & IBV_QP_DEST_QPN) != 0) qp->destination = attributes->dest_qp_num;
   if ((mask & IBV_QP_PATH_MTU) != 0) qp->mtu = attributes->path_mtu;
   if ((mask & IBV_QP_MAX_QP_RD_ATOMIC) != 0) qp->maxRdAtomic = attributes->max_rd_atomic;

@@ -100,6 +100,7 @@ struct World {
   uint32_t nextKey = 1;
   uint32_t maxInlineData = 220;
   ibv_mtu activeMtu = IBV_MTU_4096;
+  uint8_t readsMax = 16;  // outstanding READs and atomics of a queue pair, each way
   uint64_t lockedBytes = 0;
   bool flush = true;
   bool execute = true;  // false: verbs do nothing, for measuring what is around them

@@ -43,7 +43,8 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
 }
 
 function whole(text: string): number {
-  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  if (!/^[1-9][0-9]{0,8}$/.test(text))
+    throw new InvalidArgumentError('expected a whole number of at least 1.');
   return Number(text);
 }
 
@@ -72,6 +73,7 @@ async function memoryNode(flags: Flags): Promise<void> {
     ...(flags.mtu === undefined ? {} : { pathMtuBytes: flags.mtu }),
     ...(flags.connections === undefined ? {} : { connectionsMax: flags.connections }),
   });
+  await node.rehearse();
   process.stdout.write(`${JSON.stringify(node.ready)}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());

@@ -1,22 +1,24 @@
 import type { Durability, FabricKind } from '../core/context.ts';
 import { FarsideError } from '../core/errors.ts';
 import type { ClusterMap } from '../memory/cluster.ts';
-import type { MortalCluster } from './job.ts';
 import { SharedCluster } from './shared/cluster.ts';
 import { verbsMissing } from './verbs/addon.ts';
 import { VerbsCluster } from './verbs/cluster.ts';
 import { parseDestination } from './verbs/connect.ts';
+import type { RunConnections } from './verbs/connection-options.ts';
 import type { Rendezvous } from './verbs/rendezvous.ts';
 
+export type { RunConnections } from './verbs/connection-options.ts';
 export { joinRuns } from './verbs/joined-node.ts';
 export { Rendezvous } from './verbs/rendezvous.ts';
 export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
 
 /**
  * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
- * fabric but this table, and fabrics nothing of each other, but that verbs has the signals of its
- * threads and its queues of tasks from shared. The simulator is not in it: it lives in its caller's
- * thread, which drives it event by event and asks it for more than a job's results.
+ * fabric but this table, and fabrics nothing of each other, but that verbs has from shared what does
+ * not depend on what carries verbs: the turns of a node's programs, and the signals of a run. The
+ * simulator is not in it: it lives in its caller's thread, which drives it event by event and asks it
+ * for more than a job's results.
  */
 export type RealFabric = Exclude<FabricKind, 'sim'>;
 
@@ -34,15 +36,23 @@ export interface FabricOptions {
   readonly flushBy?: 'flush' | 'read';
   /** Verbs only: queue pairs of each pair of nodes; default: one for each root program. */
   readonly queuePairs?: number;
+  /** Verbs only: of all connections of the run. */
+  readonly connections?: RunConnections;
 }
 
-interface FabricEntry {
+/** Each opens its own: the one on shared memory can make its caller's thread a node (`attach`). */
+interface Clusters {
+  readonly shared: SharedCluster;
+  readonly verbs: VerbsCluster;
+}
+
+interface FabricEntry<Cluster> {
   /** The one step that is missing for it to work on this machine; undefined where none is. */
   missing(): string | undefined;
-  open(map: ClusterMap, options: FabricOptions): MortalCluster;
+  open(map: ClusterMap, options: FabricOptions): Cluster;
 }
 
-const fabrics: Readonly<Record<RealFabric, FabricEntry>> = {
+const fabrics: { readonly [K in RealFabric]: FabricEntry<Clusters[K]> } = {
   shared: {
     missing: () =>
       typeof SharedArrayBuffer === 'function'
@@ -69,11 +79,11 @@ export function missingFor(kind: FabricKind): string | undefined {
 }
 
 /** FARSIDE_UNSUPPORTED where the fabric does not work here. */
-export function openFabric(
-  kind: RealFabric,
+export function openFabric<K extends RealFabric>(
+  kind: K,
   map: ClusterMap,
   options: FabricOptions,
-): MortalCluster {
+): Clusters[K] {
   const missing = options.memory === 'fake' ? undefined : missingFor(kind);
   if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   return fabrics[kind].open(map, options);

@@ -8,6 +8,7 @@ import {
   type Native,
   type ProviderOption,
   parseDestination,
+  rehearse,
 } from '../fabric/verbs/index.ts';
 import type { RegionSpec } from '../memory/cluster.ts';
 import { parseValue } from './experiment/values.ts';
@@ -71,6 +72,7 @@ export class MemoryNode {
   readonly #native: Native;
   readonly #server: MemoryServer;
   readonly #memories: Memory[] = [];
+  readonly #provider: ProviderOption;
   #start: NodeJS.CpuUsage | undefined;
   #deviceStart = 0;
 
@@ -83,6 +85,7 @@ export class MemoryNode {
       throw new FarsideError('FARSIDE_USAGE', `two regions are called ${twice}`);
     }
     this.#native = loadAddon();
+    this.#provider = options;
     // 48 bits at random: no two starts of any nodes have the same.
     const incarnation = randomBytes(6).readUIntBE(0, 6);
     try {
@@ -109,8 +112,13 @@ export class MemoryNode {
       pid: process.pid,
       regions: options.regions.map(({ name, medium, sizeBytes }) => ({ name, medium, sizeBytes })),
     };
-    this.#start = process.cpuUsage();
-    this.#deviceStart = this.#native.fakeCounters().wireCpuMicroseconds;
+    this.#beginCounting();
+  }
+
+  /** Goes once through what clients will cause, so that its CPU time is not counted; then it is ready. */
+  async rehearse(): Promise<void> {
+    await rehearse(this.#native, this.#server, parseDestination(this.ready.ready), this.#provider);
+    this.#beginCounting();
   }
 
   report(): MemoryNodeReport {
@@ -123,6 +131,11 @@ export class MemoryNode {
   close(): void {
     this.#server.close();
     this.#unmap();
+  }
+
+  #beginCounting(): void {
+    this.#start = process.cpuUsage();
+    this.#deviceStart = this.#native.fakeCounters().wireCpuMicroseconds;
   }
 
   #map({ name, sizeBytes, file }: MappedRegion, hugePages: boolean): Memory {

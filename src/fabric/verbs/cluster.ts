@@ -3,30 +3,23 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { DurabilityUsed, JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
 import { monotonicClock } from '../shared/clock.ts';
-import { ControlBlock, stopReason } from '../shared/control.ts';
+import { abortGraceMs, ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
+import { type RunConnections, verbBoundNs } from './connection-options.ts';
 import { type DurabilityAsked, durabilityUsed } from './durability.ts';
 import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
-import { MemoryServer } from './memory-server.ts';
+import { type MemoryPlaces, placeMemory } from './memory-places.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
 import type { Native } from './native.ts';
 import { NodeMaker } from './node-maker.ts';
-import { servedRegions } from './own-memory.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { Seat, SeatEnds } from './seats.ts';
 
-/**
- * How long a verb may stay in flight: seven transmissions of a packet, each waited for twice the local
- * acknowledgement timeout at most (`connectionDefaults`), rounded up to a second.
- */
-export const verbBoundNsDefault = 1_000_000_000;
-
-const abortGraceMsDefault = 2000;
 /** From a node's first order until it is connected to all others. */
-const readyMsMaxDefault = 60_000;
+const readyMsMax = 60_000;
 /** The incarnation of the one who starts the run: above those of all nodes and their new starts. */
 const ownIncarnation = 4095;
 
@@ -38,9 +31,7 @@ export interface VerbsClusterOptions extends DurabilityAsked {
   readonly rendezvous?: Rendezvous | undefined;
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
-  readonly verbBoundNs?: number;
-  readonly abortGraceMs?: number;
-  readonly readyMsMax?: number;
+  readonly connections?: RunConnections;
 }
 
 /**
@@ -59,15 +50,15 @@ export class VerbsCluster implements MortalCluster {
   readonly #clockOriginNs = process.hrtime.bigint();
   /** 40 random bits above a node's 12. */
   readonly #incarnationBase = randomBytes(5).readUIntBE(0, 5) * 2 ** 12;
-  readonly #servers: MemoryServer[] = [];
   readonly #results = new Map<number, unknown>();
   readonly #told: unknown[] = [];
   #seats: Seat[] = [];
   /** Nodes that start anew and have no seat yet. */
   readonly #starting = new Set<number>();
   #maker: NodeMaker | undefined;
+  #memory: MemoryPlaces | undefined;
   #care: MemoryCare | undefined;
-  /** By node id. */
+  /** By node id; of memory nodes only, until the others have begun to listen. */
   #destinations: Destination[] = [];
   #hasBegun = false;
   #lastIncarnation: number;
@@ -95,7 +86,9 @@ export class VerbsCluster implements MortalCluster {
     try {
       const maker = (this.#maker = this.#makerFor(job));
       await maker.gather();
-      this.#destinations = this.#memoryDestinations();
+      const { memory } = this.#options;
+      this.#memory = placeMemory(this.#native, this.map, memory, this.#incarnationBase);
+      this.#destinations = [...this.#memory.at];
       const care = (this.#care = this.#takeCare());
       await this.#prepare(maker);
       await care.begin();
@@ -114,7 +107,7 @@ export class VerbsCluster implements MortalCluster {
       clearTimeout(this.#readyTimer);
       this.#maker?.release();
       this.#care?.close();
-      for (const server of this.#servers) server.close();
+      this.#memory?.close();
     }
     if (this.#failure !== undefined) throw this.#failure;
     return this.#results;
@@ -133,10 +126,7 @@ export class VerbsCluster implements MortalCluster {
   abort(): void {
     this.#control.requestAbort();
     this.#signal();
-    this.#graceTimer ??= setTimeout(
-      () => this.#stop(),
-      this.#options.abortGraceMs ?? abortGraceMsDefault,
-    );
+    this.#graceTimer ??= setTimeout(() => this.#stop(), abortGraceMs);
   }
 
   get tell(): ((value: unknown) => void) | undefined {
@@ -209,8 +199,8 @@ export class VerbsCluster implements MortalCluster {
       flushBy = 'flush',
       seed,
       rendezvous,
-      verbBoundNs,
       queuePairs,
+      connections = {},
     } = this.#options;
     return new NodeMaker(this.map, job, this.#controlBuffer, rendezvous, {
       ...this.#provider,
@@ -219,7 +209,8 @@ export class VerbsCluster implements MortalCluster {
       queuePairs,
       seed,
       durability,
-      verbBoundNs: verbBoundNs ?? verbBoundNsDefault,
+      connections,
+      verbBoundNs: verbBoundNs(connections),
       clockOriginNs: this.#clockOriginNs,
     });
   }
@@ -236,7 +227,7 @@ export class VerbsCluster implements MortalCluster {
       this.map,
       this.#destinations,
       this.#incarnationBase + ownIncarnation,
-      this.#provider,
+      { ...this.#provider, ...this.#options.connections },
     );
     this.#durability = durabilityUsed(this.#options, cannotFlush);
     const [first] = this.map.withRole('memory');
@@ -248,38 +239,8 @@ export class VerbsCluster implements MortalCluster {
     return this.#options.memory === 'fake' ? { provider: 'fake' } : {};
   }
 
-  /** By node id; of memory nodes only, since the others have not begun to listen. */
-  #memoryDestinations(): Destination[] {
-    const { memory } = this.#options;
-    const nodes = this.map.withRole('memory');
-    const all: Destination[] = [];
-    if (memory !== 'fake' && memory.length !== nodes.length) {
-      throw new FarsideError(
-        'FARSIDE_USAGE',
-        `${memory.length} addresses of memory nodes and ${nodes.length} memory nodes: give one for each`,
-      );
-    }
-    for (const [i, node] of nodes.entries()) {
-      if (memory !== 'fake') {
-        all[node.id] = memory[i] as Destination;
-        continue;
-      }
-      const server = new MemoryServer(this.#native, {
-        ...this.#provider,
-        host: '127.0.0.1',
-        port: 0,
-        regions: servedRegions(node, new SharedArrayBuffer(node.spaceBytes)),
-        incarnation: this.#incarnationBase + node.id,
-      });
-      this.#servers.push(server);
-      all[node.id] = { host: '127.0.0.1', port: server.port };
-    }
-    return all;
-  }
-
   /** A node that hangs on its way must not hang the run. */
   #awaitReady(): void {
-    const readyMsMax = this.#options.readyMsMax ?? readyMsMaxDefault;
     this.#readyTimer = setTimeout(() => {
       const late = this.#seats.filter(({ isReady }) => !isReady);
       const names = late.map(({ node }) => this.map.node(node).name).join(', ');
@@ -345,8 +306,11 @@ export class VerbsCluster implements MortalCluster {
     if (this.#hasBegun) seat.tell({ kind: 'begin' });
     if (this.#hasBegun || !this.#seats.every(({ isReady }) => isReady)) return;
     clearTimeout(this.#readyTimer);
-    this.#hasBegun = true;
-    this.#tellAll({ kind: 'begin' });
+    const begin = (): void => {
+      this.#hasBegun = true;
+      this.#tellAll({ kind: 'begin' });
+    };
+    this.#care?.connected().then(begin, (error: FarsideError) => this.#fail(error));
   }
 
   #tellAll(order: ProcessOrder): void {

@@ -11,7 +11,7 @@ import {
 } from './connect.ts';
 import { decodeDirectory, encodeDirectory } from './directory.ts';
 import { MemoryServer } from './memory-server.ts';
-import { access, type Cq, type Device, type Native, type Pd } from './native.ts';
+import { access, type Cq, type Device, type Native, type Pd, type Qp } from './native.ts';
 import { outcomeOf, ringOp, VerbRing } from './rings.ts';
 
 const absent = addonAbsent();
@@ -58,6 +58,46 @@ describe.skipIf(absent !== undefined)(
       server.close();
       hub.close();
       native.close(device);
+    });
+
+    test('as many READs and atomics are outstanding as the devices have, or as was wished for', async () => {
+      const depthOf = async (maxRdAtomic?: number): Promise<number> => {
+        const wish = maxRdAtomic === undefined ? {} : { maxRdAtomic };
+        const queuePair = (): Qp => native.createQp(pd, cq);
+        const { qp } = await connectQueuePair(hub, {
+          ...to(),
+          ...wish,
+          incarnation: 1,
+          queuePair,
+        });
+        return native.queryQp(qp).maxRdAtomic;
+      };
+      expect(await depthOf()).toBe(16);
+      expect(await depthOf(5)).toBe(5);
+      // A node whose device has fewer grants what it has, whatever it is asked for.
+      const poor = new MemoryServer(native, {
+        ...fake,
+        host,
+        port: 0,
+        incarnation: 78,
+        maxRdAtomic: 3,
+        regions: [],
+      });
+      const asked = connectQueuePair(hub, {
+        host,
+        port: poor.port,
+        incarnation: 1,
+        queuePair: () => native.createQp(pd, cq),
+      });
+      expect(native.queryQp((await asked).qp).maxRdAtomic).toBe(3);
+      poor.close();
+      try {
+        native.fakeConfigure({ maxQpRdAtom: 2 });
+        await expect(depthOf(5)).rejects.toThrow('EINVAL');
+        expect(await depthOf()).toBe(2);
+      } finally {
+        native.fakeConfigure({ maxQpRdAtom: 16 });
+      }
     });
 
     test('a client learns of the regions by one READ, then uses them', async () => {

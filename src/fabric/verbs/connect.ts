@@ -1,7 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { FarsideError } from '../../core/errors.ts';
 import type { CmHub } from './cm-hub.ts';
-import { type ConnectionOptions, connectionDefaults, overruled } from './connection-options.ts';
+import {
+  type ConnectionOptions,
+  connectionDefaults,
+  overruled,
+  wantedDepth,
+} from './connection-options.ts';
 import {
   answerCode,
   decodeAnswer,
@@ -176,7 +181,7 @@ class Attempt {
   }
 
   #request(id: CmId): void {
-    const depth = this.#to.maxRdAtomic ?? connectionDefaults.maxRdAtomic;
+    const depth = wantedDepth(this.#to);
     this.#qp = this.#to.queuePair?.(this.#native.queryId(id).device as string);
     // A question needs no queue pair; its number is one that the answer never uses.
     let qpNum = questionQpNum();

@@ -13,10 +13,17 @@ export interface ConnectionOptions {
   readonly retryCnt?: number;
   /** Where the receiver was not ready, 0 to 7; 7 is for ever. */
   readonly rnrRetry?: number;
-  /** READs and atomics outstanding, each way. Default 16. */
+  /** READs and atomics outstanding, each way. Default what the devices of both sides have. */
   readonly maxRdAtomic?: number;
   /** Bound on resolving and connecting together. Default 5000. */
   readonly connectTimeoutMs?: number;
+}
+
+/** What a run sets about the connections of all its nodes. */
+export interface RunConnections
+  extends Pick<ConnectionOptions, 'pathMtuBytes' | 'timeout' | 'retryCnt'> {
+  /** A node listens at the address that is the GID of this index of its device. Default: `chooseGid`. */
+  readonly gidIndex?: number;
 }
 
 /**
@@ -26,9 +33,27 @@ export interface ConnectionOptions {
 export const connectionDefaults = {
   timeout: 14,
   retryCnt: 6,
-  maxRdAtomic: 16,
   connectTimeoutMs: 5000,
 } as const;
+
+/** To the connection manager, all that the device has (rdma_connect(3)). */
+const deviceDepth = 255;
+
+/** READs and atomics that this side asks for, each way. */
+export function wantedDepth({ maxRdAtomic = deviceDepth }: ConnectionOptions): number {
+  return maxRdAtomic;
+}
+
+/**
+ * How long a verb may stay in flight, rounded up to a second: each transmission of a packet is waited for
+ * twice the local acknowledgement timeout at most. By default 7 of 134 ms.
+ */
+export function verbBoundNs({
+  timeout = connectionDefaults.timeout,
+  retryCnt = connectionDefaults.retryCnt,
+}: RunConnections): number {
+  return Math.ceil(((retryCnt + 1) * 2 * 4096 * 2 ** timeout) / 1e9) * 1e9;
+}
 
 /** The attributes of a transition that the options overrule. */
 export function overruled(options: ConnectionOptions): QpAttributes {

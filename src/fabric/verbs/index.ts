@@ -14,13 +14,18 @@ export {
   fenceAt,
   parseDestination,
 } from './connect.ts';
-export { type ConnectionOptions, connectionDefaults } from './connection-options.ts';
+export {
+  type ConnectionOptions,
+  connectionDefaults,
+  type RunConnections,
+} from './connection-options.ts';
 export { decodeDirectory, type FlushReach, type RegionDescriptor } from './directory.ts';
 export { type ChosenGid, chooseGid } from './gid.ts';
 export { connectLoopback, type LoopbackOptions } from './loopback.ts';
 export { MemoryServer, type MemoryServerOptions, type ServedRegion } from './memory-server.ts';
 export * from './native.ts';
 export { type Capabilities, probeCapabilities } from './probe.ts';
+export { rehearse } from './rehearsal.ts';
 export {
   describeStatus,
   flushType,

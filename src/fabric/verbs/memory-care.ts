@@ -16,6 +16,7 @@ export class MemoryCare {
   readonly #destinations: readonly Destination[];
   readonly #isOwn: boolean;
   #before: readonly number[] = [];
+  #connected: readonly number[] = [];
 
   constructor(
     native: Native,
@@ -35,14 +36,24 @@ export class MemoryCare {
     if (!this.#isOwn) this.#before = await this.#cpuMicroseconds();
   }
 
+  /** All nodes are connected: what follows is what verbs cost. */
+  async connected(): Promise<void> {
+    if (!this.#isOwn) this.#connected = await this.#cpuMicroseconds();
+  }
+
   /** CPU time since `begin`. */
   async end(): Promise<readonly MemoryCpu[] | undefined> {
     if (this.#isOwn) return undefined;
     const after = await this.#cpuMicroseconds();
     return this.#map.withRole('memory').map(({ id, name }, i) => {
       const { host, port } = this.#destinations[id] as Destination;
-      const cpuNs = ((after[i] as number) - (this.#before[i] as number)) * 1000;
-      return { node: name, at: `${host}:${port}`, cpuNs };
+      const before = this.#before[i] as number;
+      return {
+        node: name,
+        at: `${host}:${port}`,
+        cpuNs: ((after[i] as number) - before) * 1000,
+        connectingNs: ((this.#connected[i] ?? before) - before) * 1000,
+      };
     });
   }
 

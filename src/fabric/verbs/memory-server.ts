@@ -1,7 +1,7 @@
 import { FarsideError } from '../../core/errors.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
-import { type ConnectionOptions, connectionDefaults, overruled } from './connection-options.ts';
+import { type ConnectionOptions, overruled, wantedDepth } from './connection-options.ts';
 import {
   directoryBytes,
   encodeDirectory,
@@ -73,6 +73,8 @@ interface Exported {
   /** Its queue pairs post nothing, so nothing ever completes here. */
   readonly cq: Cq;
   readonly welcome: Buffer;
+  /** READs and atomics that a queue pair of it may have outstanding: the peer's, and its own. */
+  readonly depths: { readonly responder: number; readonly initiator: number };
 }
 
 interface Client {
@@ -207,17 +209,23 @@ export class MemoryServer {
     const qp = serving?.queuePair() ?? native.createQp(exported.pd, exported.cq, { maxSendWr: 1 });
     try {
       const qpAccessFlags = access.remoteRead | access.remoteWrite | access.remoteAtomic;
-      const attributes = overruled(this.#options);
+      // The manager would take the peer's wish for granted, and the device refuse one that is too large.
+      const responderResources = Math.min(exported.depths.responder, event.responderResources ?? 0);
+      const initiatorDepth = Math.min(exported.depths.initiator, event.initiatorDepth ?? 0);
+      const attributes = {
+        ...overruled(this.#options),
+        maxDestRdAtomic: responderResources,
+        maxRdAtomic: initiatorDepth,
+      };
       native.modifyQpById(qp, id, { state: 'init', qpAccessFlags });
       serving?.accepted(qp);
       native.modifyQpById(qp, id, { state: 'rtr', ...attributes });
       native.modifyQpById(qp, id, { state: 'rts', ...attributes });
-      const depth = this.#options.maxRdAtomic ?? connectionDefaults.maxRdAtomic;
       native.accept(id, {
         qpNum: native.queryQp(qp).qpNum,
         privateData: exported.welcome,
-        responderResources: Math.min(depth, event.initiatorDepth ?? depth),
-        initiatorDepth: Math.min(depth, event.responderResources ?? depth),
+        responderResources,
+        initiatorDepth,
       });
     } catch (error) {
       native.close(qp);
@@ -256,7 +264,9 @@ export class MemoryServer {
       encodeDirectory(regions, table);
       const directory = native.queryMr(native.regMr(pd, table, access.remoteRead));
       const welcome = encodeWelcome({ incarnation: this.incarnation, directory });
-      const exported = { device, pd, cq: native.createCq(device, 16), welcome };
+      const cq = native.createCq(device, 16);
+      const depths = depthsOf(native, device, wantedDepth(this.#options));
+      const exported = { device, pd, cq, welcome, depths };
       this.#exported.set(name, exported);
       return exported;
     } catch (error) {
@@ -266,8 +276,13 @@ export class MemoryServer {
   }
 }
 
+function depthsOf(native: Native, device: Device, wanted: number): Exported['depths'] {
+  const { maxQpRdAtom, maxQpInitRdAtom } = native.queryDevice(device);
+  return { responder: Math.min(wanted, maxQpRdAtom), initiator: Math.min(wanted, maxQpInitRdAtom) };
+}
+
 /** A port whose interface has Ethernet's usual MTU of 1500 B carries RDMA packets of 1024 B. */
-function refuseMtu(
+export function refuseMtu(
   native: Native,
   device: Device,
   name: string,

@@ -168,6 +168,7 @@ export interface ConnectionParameters {
   readonly qpNum: number;
   /** At most 56 bytes with `connect`, 196 with `accept`. */
   readonly privateData?: Buffer;
+  /** READs and atomics outstanding, of the peer and of this side; 255: all that the device has. */
   readonly responderResources?: number;
   readonly initiatorDepth?: number;
   readonly retryCount?: number;
@@ -185,6 +186,7 @@ export interface CmEvent {
   readonly listenKey?: number;
   readonly privateData?: Buffer;
   readonly qpNum?: number;
+  /** As the peer asks them of the one who hears this. */
   readonly responderResources?: number;
   readonly initiatorDepth?: number;
 }
@@ -207,6 +209,7 @@ export interface FakeControls {
     maxInlineData?: number;
     execute?: boolean;
     activeMtu?: number;
+    maxQpRdAtom?: number;
     flush?: boolean;
   }): void;
   /** The verb after `after` more of them fails with `status`, or is refused with the errno `refuse`. */

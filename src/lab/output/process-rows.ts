@@ -6,10 +6,22 @@ import { formatNs } from './format.ts';
 export function memoryNodeTable(result: ExperimentResult): SideTable {
   return {
     title: 'memory nodes',
-    heads: ['system', 'seed', 'node', 'listens at', 'CPU time\nover the run'],
+    heads: [
+      'system',
+      'seed',
+      'node',
+      'listens at',
+      'CPU time\nover the run',
+      'of which\nconnecting',
+    ],
     textColumns: 4,
     rows: rowsOf(result, ({ memoryNodes = [] }) =>
-      memoryNodes.map(({ node, at, cpuNs }) => [node, at, formatNs(cpuNs)]),
+      memoryNodes.map(({ node, at, cpuNs, connectingNs }) => [
+        node,
+        at,
+        formatNs(cpuNs),
+        formatNs(connectingNs),
+      ]),
     ),
   };
 }

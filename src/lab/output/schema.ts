@@ -45,7 +45,8 @@ const cpuResult = z.strictObject({ cores: count, usefulNs: amount, pollingNs: am
 const memoryNodeResult = z.strictObject({
   node: z.string(),
   at: z.string(),
-  cpuNs: amount.describe('of its process, from before the first verb to after the last'),
+  cpuNs: amount.describe('of its process, from before the nodes connect to after the last verb'),
+  connectingNs: amount.describe('the part of it until all nodes were connected'),
 });
 
 const nodeProcessResult = z.strictObject({
@@ -80,6 +81,9 @@ const faultsResult = z.strictObject({
   operationsFailed: count,
   operationsUnknown: count.describe('of those, the ones that may have taken effect'),
   programsEnded: count,
+  served: z
+    .strictObject({ fromNs: amount, intervalNs: amount, operations: z.array(count) })
+    .describe('operations that ended without an error, by interval, since the clients began'),
 });
 
 const runResult = z.strictObject({
