@@ -9,8 +9,8 @@ import type { World } from './world.ts';
  * - `crash`: a node that runs programs stops for ever. What it has posted may still land.
  * - `restart`: a memory node, or a server, loses power and is back at once, with what its media kept.
  * - `lose`: a memory node is gone for good.
- * - `cut`: a node's queue pairs to memory nodes break. What it has in flight there ends unknown, and may act at
- *   any later time, in post order, in part, or never; new queue pairs work.
+ * - `cut`: a node's queue pairs to memory nodes break. What it has in flight there ends unknown, and may
+ *   act at any later time, in post order, in part, or never; new queue pairs work.
  * - `pause`: nothing happens but that time passes; for systems that look at the clock.
  */
 export const faultKinds = ['crash', 'restart', 'lose', 'cut', 'pause'] as const;

@@ -161,6 +161,16 @@ const found: readonly Found[] = [
     scheduler: 'slow',
     schedules: 90,
   },
+  {
+    what: 'a put that commits to a memory node which is lost meanwhile gets its copy anew',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, spares: 1, standbys: 1 },
+      faults: [{ kind: 'lose', count: 1 }],
+    }),
+    scheduler: 'pct',
+    schedules: 140,
+  },
 ];
 
 test.each(found)('$what', (one) => {

@@ -218,8 +218,8 @@ export class Recovery {
   }
 
   /**
-   * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may have
-   * met a path that broke and is whole again, two in a row have not.
+   * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may
+   * have met a path that broke and is whole again, two in a row have not.
    */
   *#reconnect(error: VerbError): Program {
     const isUnknown = error.outcome === 'unknown';

@@ -42,9 +42,9 @@ const retryNs = 20_000;
  * confirmed by everybody, before what it moves away from is retired. Then whatever version an entry
  * names is still there, and the rest of the chain and the key itself are read from memory nodes.
  *
- * A head is R words, which do not change at one moment. So the next one is written beside it, and then the word
- * in front changes. With one head, an entry whose writer was lost half-way names one copy each of two versions:
- * with the memory node of the older one lost as well, nobody could find the chain.
+ * A head is R words, which do not change at one moment. So the next one is written beside it, and then
+ * the word in front changes. With one head, an entry whose writer was lost half-way names one copy each of
+ * two versions: with the memory node of the older one lost as well, nobody could find the chain.
  *
  * Shortcuts would not do in its place: two nodes' WRITEs may cross, and the older one stay for ever.
  */

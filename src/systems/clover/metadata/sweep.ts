@@ -140,7 +140,7 @@ export class Sweep implements Repairer {
     }
     if (retired.count > 0) yield* this.#host.heads.follow([chain]);
     retired.hand(allocator, this.#host.nowNs());
-    // Not waited for: where a memory node is lost as well, that ends with a rebuild, which waits for this sweep.
+    // Not waited for: where a memory node is lost too, that ends with a rebuild, which waits for this sweep.
     if (hasEnded(chain)) yield* spawn(this.#host.end(chain), 'end of a chain');
   }
 
