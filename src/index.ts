@@ -23,6 +23,7 @@ export {
   read,
   readWord,
   receive,
+  reconnect,
   settle,
   sleep,
   spawn,
@@ -56,12 +57,25 @@ export {
 } from './lab/store/open-store.ts';
 export type { KeyLike, Store } from './lab/store/store.ts';
 export { ClusterMap, type NodeSpec, type Region, type RegionSpec } from './memory/cluster.ts';
+export {
+  type Audit,
+  type AuditEntry,
+  type Fault,
+  type MemoryImage,
+  nothingRecovered,
+  type RecoveryReport,
+} from './systems/recovery.ts';
 export type {
+  ServerSpec,
   Site,
   StoreClient,
+  StoreOperation,
   StoreShape,
   System,
+  SystemLayout,
   SystemNode,
   SystemParameter,
+  SystemPromise,
   SystemServer,
+  SystemStatistics,
 } from './systems/system.ts';

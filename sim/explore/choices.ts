@@ -125,7 +125,7 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
     flights.some(
       (flight) =>
         flight.state !== flightState.acted &&
-        !flight.isOrphan &&
+        (flight.isInDoubt || !flight.isOrphan) &&
         flight.postedAtStep <= task.sleptAtStep,
     ),
   );

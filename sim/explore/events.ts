@@ -6,6 +6,8 @@ export interface WorldEvents {
   landedAfterCrash: number;
   landedInPart: number;
   cutByFence: number;
+  /** Verbs whose program was told that their outcome is unknown, by a `cut`. */
+  leftInDoubt: number;
   wordsReverted: number;
   spins: number;
 }
@@ -18,6 +20,7 @@ export function noEvents(): WorldEvents {
     landedAfterCrash: 0,
     landedInPart: 0,
     cutByFence: 0,
+    leftInDoubt: 0,
     wordsReverted: 0,
     spins: 0,
   };

@@ -9,9 +9,11 @@ import type { World } from './world.ts';
  * - `crash`: a node that runs programs stops for ever. What it has posted may still land.
  * - `restart`: a memory node, or a server, loses power and is back at once, with what its media kept.
  * - `lose`: a memory node is gone for good.
+ * - `cut`: a node's queue pairs to memory nodes break. What it has in flight there ends unknown, and may act at
+ *   any later time, in post order, in part, or never; new queue pairs work.
  * - `pause`: nothing happens but that time passes; for systems that look at the clock.
  */
-export const faultKinds = ['crash', 'restart', 'lose', 'pause'] as const;
+export const faultKinds = ['crash', 'restart', 'lose', 'cut', 'pause'] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
 export interface FaultMenuEntry {
@@ -30,6 +32,7 @@ export function mayHappen(world: World, { kind, node, budget }: FaultMenuEntry):
   if (budget.left <= 0) return false;
   switch (kind) {
     case 'crash':
+    case 'cut':
       return mayCrash(world, node);
     case 'restart':
       if (world.nodes[node] !== undefined) return mayCrash(world, node);
@@ -93,6 +96,9 @@ export function performFault(world: World, index: number, option: number): void 
       world.down[entry.node] = true;
       breakPairsTo(world, entry.node);
       break;
+    case 'cut':
+      cut(world, entry.node);
+      break;
     case 'pause':
       world.nowNs += entry.durationNs;
       break;
@@ -123,6 +129,24 @@ function crash(world: World, id: number): void {
   }
   breakPairsTo(world, id);
   for (const other of world.nodes) if (other !== node) other?.hub.disconnect(id);
+}
+
+/** READs change nothing; what has acted already only loses its completion. */
+function cut(world: World, id: number): void {
+  const { incarnation } = world.node(id);
+  for (const pair of world.pairs) {
+    if (pair.incarnation !== incarnation || pair.broken) continue;
+    if (world.cluster.node(pair.node).role !== 'memory') continue;
+    pair.broken = true;
+    for (const flight of pair.flights.splice(0)) {
+      const { verb, state } = flight;
+      if (state !== flightState.acted && verb.op !== verbOp.read) {
+        pair.flights.push(flight.leftInDoubt());
+      }
+      world.finish(flight, verbStatus.unknown);
+      world.events.leftInDoubt++;
+    }
+  }
 }
 
 /** Node `id` has started anew: its peers have empty rings with it, and hear nothing from `before`. */

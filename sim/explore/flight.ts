@@ -1,5 +1,5 @@
 import { nodeOf, offsetOf } from '../../src/core/address.ts';
-import { type Verb, verbOp } from '../../src/core/effect.ts';
+import { type Verb, verbOp, verbStatus } from '../../src/core/effect.ts';
 import type { Task } from './task.ts';
 
 export const flightState = { posted: 0, partly: 1, acted: 2 } as const;
@@ -27,6 +27,8 @@ export class Flight {
   actedAtStep = 0;
   /** A hash of what the program will learn from it, once it has ended. */
   answer = 0;
+  /** Its program has been told that its outcome is unknown; it may act at any later time. */
+  isInDoubt = false;
 
   constructor(
     verb: Verb<unknown>,
@@ -60,11 +62,36 @@ export class Flight {
   }
 
   /**
-   * Whoever posted it has crashed. A program that has only ended, such as one that answers a call, has not:
-   * what it posted last is as sure to act as anything else.
+   * Nobody waits for it: whoever posted it has crashed, or was cut off. A program that has only ended, such as
+   * one that answers a call, has not: what it posted last is as sure to act as anything else.
    */
   get isOrphan(): boolean {
-    return !this.task.node.up;
+    return this.isInDoubt || !this.task.node.up;
+  }
+
+  /**
+   * The same verb without its program, which may use verb and buffer for something else from now on: what had
+   * left the node was a copy.
+   */
+  leftInDoubt(): Flight {
+    const verb = this.verb.copy();
+    verb.buffer = verb.buffer?.slice();
+    verb.fenced = this.verb.fenced;
+    verb.status = verbStatus.posted;
+    const left = new Flight(
+      verb,
+      this.task,
+      this.serial,
+      this.pair,
+      this.deadlineNs,
+      this.postedAtStep,
+    );
+    left.state = this.state;
+    left.part = this.part;
+    left.swallowed = this.swallowed;
+    left.actedAtStep = this.actedAtStep;
+    left.isInDoubt = true;
+    return left;
   }
 
   /** Whether word `i` of the verb is among those that act first. */

@@ -44,6 +44,10 @@ function ending({ kind, outcome, value }: Operation): string {
 }
 
 function when(history: History, { invokedNs, completedNs }: Operation): string {
+  if (history.clock === 'steps') {
+    const isOver = completedNs !== Number.POSITIVE_INFINITY;
+    return isOver ? `steps ${invokedNs} to ${completedNs}` : `from step ${invokedNs}`;
+  }
   const [unit, unitNs] = unitOf(history);
   // To the picosecond, which is what virtual time has.
   const inUnit = (ns: number): string => `${Math.round(ns * 1000) / (1000 * unitNs)}`;

@@ -66,6 +66,8 @@ export interface History {
   readonly invokedAt: Float64Array;
   readonly completedAt: Float64Array;
   readonly keyNames: readonly string[];
+  /** What the times count; absent: nanoseconds. An explored schedule has no time, only steps. */
+  readonly clock?: 'steps';
 }
 
 export const kindNumber = numbered(operationKinds);

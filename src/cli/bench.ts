@@ -5,6 +5,7 @@ import { benchVerbs } from '../lab/bench/options.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 import { parseValue, type ValueKind } from '../lab/experiment/values.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import { camelCase } from './camel-case.ts';
 
 const help = `
 Latency is of one verb outstanding at a time; typical is the median. The rate is of --tx-depth verbs
@@ -153,7 +154,7 @@ function optionsOf(verbText: string, given: Given): BenchOptions {
 }
 
 function flagValue<T extends ParameterValue>(name: FlagName, given: Given, otherwise: T): T {
-  const written = given[camel(name)];
+  const written = given[camelCase(name)];
   if (written === undefined) return otherwise;
   const parsed = parseValue(flags[name].kind, written);
   if ('expected' in parsed) throw usageError([`--${name} ${written}: expected ${parsed.expected}`]);
@@ -163,8 +164,8 @@ function flagValue<T extends ParameterValue>(name: FlagName, given: Given, other
 /** What a user asked for in vain is an error: one line for each. */
 function refuseIdle(given: Given, fabric: string, isFlush: boolean): void {
   const problems = Object.entries<BenchFlag>(flags).flatMap(([name, { only }]) => {
-    if (only === undefined || given[camel(name)] === undefined) return [];
-    const what = `--${name} ${given[camel(name)]}: it has no effect`;
+    if (only === undefined || given[camelCase(name)] === undefined) return [];
+    const what = `--${name} ${given[camelCase(name)]}: it has no effect`;
     if (only.flag === 'bw') {
       return given.lat === true ? [`${what} with --lat, which keeps one outstanding`] : [];
     }
@@ -172,9 +173,4 @@ function refuseIdle(given: Given, fabric: string, isFlush: boolean): void {
     return only.flag === 'flush' && !isFlush ? [`${what} but on farside bench flush`] : [];
   });
   if (problems.length > 0) throw usageError(problems);
-}
-
-/** As commander names a flag's value. */
-function camel(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,6 +1,7 @@
 import type { CompareHooks, CompareOutcome } from '../lab/compare.ts';
 import { type Experiment, type ExperimentSource, planExperiment } from '../lab/experiment/plan.ts';
 import { usageError } from '../lab/experiment/setting.ts';
+import { counted } from '../lab/output/format.ts';
 import { axisLabel, pointLabel } from '../lab/output/names.ts';
 import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
@@ -124,7 +125,7 @@ function listRuns({ name, plan }: Experiment): string {
   });
   const axes = plan.axes.map(({ path, values }) => `${axisLabel(path)} ${values.join(', ')}`);
   const over = axes.length === 0 ? '' : ` over ${axes.join(' x ')}`;
-  return `${name}: ${lines.length} runs${over}\n${lines.join('\n')}\n`;
+  return `${name}: ${counted(lines.length, 'run')}${over}\n${lines.join('\n')}\n`;
 }
 
 /** Values that were not what their keys say: only looked for with --data-integrity. */

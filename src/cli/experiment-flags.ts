@@ -11,6 +11,7 @@ import {
 import { seedExpectation, seedsOf } from '../lab/experiment/seeds.ts';
 import { type Origin, type Setting, usageError } from '../lab/experiment/setting.ts';
 import { parseValue } from '../lab/experiment/values.ts';
+import { camelCase } from './camel-case.ts';
 
 /**
  * The flags that describe an experiment: one for each parameter of the table that has one, `--set`
@@ -128,11 +129,6 @@ export function draftOfFlags(flags: ExperimentFlags): Draft {
 
 function textsOf(flags: ExperimentFlags, name: string): readonly string[] {
   return (flags[name] ?? []) as readonly string[];
-}
-
-/** `compute-nodes` is `computeNodes` among Commander's values. */
-export function camelCase(flag: string): string {
-  return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function seedsOfFlag(given: unknown): number[] | undefined {

@@ -14,6 +14,7 @@ import { type ExplainedOperation, explainedOperations } from '../lab/explain/sta
 import { colorWanted } from '../lab/output/table.ts';
 import { openProfile } from '../lab/profiles.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import { camelCase } from './camel-case.ts';
 import { blamingOwn, isOwn } from './failures.ts';
 
 const help = `
@@ -108,7 +109,7 @@ async function run(
   const sets = (given.set as readonly string[] | undefined) ?? [];
   const { settings, profileOverrides } = changesOf(sets, chosen as ChosenSystem, profile);
   const replicas = value('replicas') as number;
-  const asksForNodes = given[camel('memory-nodes')] !== undefined;
+  const asksForNodes = given[camelCase('memory-nodes')] !== undefined;
   const memoryNodes = value('memory-nodes') as number;
   const lines = await blamingOwn(isOwn(system) ? [system] : [], () =>
     explain(
@@ -142,15 +143,10 @@ function flagValue(
   name: FlagName,
   given: Readonly<Record<string, string | boolean | readonly string[] | undefined>>,
 ): ParameterValue {
-  const written = (given[camel(name)] as string | undefined) ?? flags[name].default;
+  const written = (given[camelCase(name)] as string | undefined) ?? flags[name].default;
   const parsed = parseValue(flags[name].kind, written);
   if ('expected' in parsed) throw usageError([`--${name} ${written}: expected ${parsed.expected}`]);
   return parsed.value;
-}
-
-/** As commander names a flag's value. */
-function camel(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** What `--set` changes: there is no experiment here, only the system and the profile. */

@@ -4,7 +4,7 @@ import type { Program, ProgramSeries } from '../core/effect.ts';
 
 /**
  * What a fabric gives to whoever starts programs on one of its nodes. `sim` hands out one of these
- * per compute node in one thread; `shared` and `verbs` one in the worker that is that node.
+ * per compute node in one thread; `shared` and `verbs` one in the worker or process that is that node.
  */
 export interface NodeRuntime {
   readonly context: NodeContext;

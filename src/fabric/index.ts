@@ -1,7 +1,6 @@
 import type { Durability, FabricKind } from '../core/context.ts';
 import { FarsideError } from '../core/errors.ts';
 import type { ClusterMap } from '../memory/cluster.ts';
-import type { MortalCluster } from './job.ts';
 import { SharedCluster } from './shared/cluster.ts';
 import { verbsMissing } from './verbs/addon.ts';
 import { VerbsCluster } from './verbs/cluster.ts';
@@ -16,9 +15,10 @@ export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
 
 /**
  * The switchboard: which fabric carries a cluster where time is real. Those who run jobs know no
- * fabric but this table, and fabrics nothing of each other, but that verbs has the signals of its
- * threads and its queues of tasks from shared. The simulator is not in it: it lives in its caller's
- * thread, which drives it event by event and asks it for more than a job's results.
+ * fabric but this table, and fabrics nothing of each other, but that verbs has from shared what does
+ * not depend on what carries verbs: the turns of a node's programs, and the signals of a run. The
+ * simulator is not in it: it lives in its caller's thread, which drives it event by event and asks it
+ * for more than a job's results.
  */
 export type RealFabric = Exclude<FabricKind, 'sim'>;
 
@@ -40,13 +40,19 @@ export interface FabricOptions {
   readonly connections?: RunConnections;
 }
 
-interface FabricEntry {
-  /** The one step that is missing for it to work on this machine; undefined where none is. */
-  missing(): string | undefined;
-  open(map: ClusterMap, options: FabricOptions): MortalCluster;
+/** Each opens its own: the one on shared memory can make its caller's thread a node (`attach`). */
+interface Clusters {
+  readonly shared: SharedCluster;
+  readonly verbs: VerbsCluster;
 }
 
-const fabrics: Readonly<Record<RealFabric, FabricEntry>> = {
+interface FabricEntry<Cluster> {
+  /** The one step that is missing for it to work on this machine; undefined where none is. */
+  missing(): string | undefined;
+  open(map: ClusterMap, options: FabricOptions): Cluster;
+}
+
+const fabrics: { readonly [K in RealFabric]: FabricEntry<Clusters[K]> } = {
   shared: {
     missing: () =>
       typeof SharedArrayBuffer === 'function'
@@ -73,11 +79,11 @@ export function missingFor(kind: FabricKind): string | undefined {
 }
 
 /** FARSIDE_UNSUPPORTED where the fabric does not work here. */
-export function openFabric(
-  kind: RealFabric,
+export function openFabric<K extends RealFabric>(
+  kind: K,
   map: ClusterMap,
   options: FabricOptions,
-): MortalCluster {
+): Clusters[K] {
   const missing = options.memory === 'fake' ? undefined : missingFor(kind);
   if (missing !== undefined) throw new FarsideError('FARSIDE_UNSUPPORTED', missing);
   return fabrics[kind].open(map, options);

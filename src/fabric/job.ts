@@ -6,23 +6,23 @@ import type { NodeRuntime } from './fabric.ts';
 
 /**
  * What a run does, in a form that every fabric can carry: a module that exports a `Job`. The job is
- * called once for each node that runs programs, in whatever thread is that node; it starts the
- * node's programs and gives back a function that is asked for the node's result when they have
- * ended (on servers, which run daemons only: when the last node with foreground programs has
- * finished).
+ * called once for each node that runs programs, in whatever thread or process is that node; it
+ * starts the node's programs and gives back a function that is asked for the node's result when
+ * they have ended (on servers, which run daemons only: when the last node with foreground programs
+ * has finished).
  *
- * Programs run after every node's job has returned. In a worker the event loop stands still while
- * they run: what a program needs (trace lines, say) it must be able to get synchronously.
+ * Programs run after every node's job has returned. On shared memory the event loop stands still
+ * while they run: what a program needs (trace lines, say) it must be able to get synchronously.
  */
 export type Job = (site: JobSite) => JobEnd | Promise<JobEnd>;
 
-/** Gives what the structured clone algorithm can carry to the caller's thread. */
+/** Gives what the structured clone algorithm can carry to the one who started the run. */
 export type JobEnd = () => unknown;
 
 export interface JobSite {
   readonly runtime: NodeRuntime;
   readonly cluster: ClusterMap;
-  /** What the caller gave this node; a clone of it in a worker. */
+  /** What the caller gave this node; a clone of it in a worker or process. */
   readonly data: unknown;
   /**
    * Of a node that shares no memory with the one who started the run: `hear` is called with what

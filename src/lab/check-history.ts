@@ -3,6 +3,7 @@ import { readHistory } from '../check/formats/formats.ts';
 import { type History, type Outcome, outcomes } from '../check/history.ts';
 import { type HistoryPromise, judge } from '../check/judge.ts';
 import type { Verdict } from '../check/verdict.ts';
+import { counted } from './output/format.ts';
 import { readText } from './text-file.ts';
 
 /** A recorded history and what it says about each promise. */
@@ -61,8 +62,4 @@ function summary({ length, process, key, outcome }: History): string {
     `${counted(length, 'operation')} of ${counted(processes, 'process', 'processes')} on ` +
     `${counted(keys, 'key')}${ended === '' ? '' : `: ${ended}`}`
   );
-}
-
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
 }

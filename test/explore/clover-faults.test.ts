@@ -6,6 +6,7 @@ import { type Budgeted, scenario, searchFor } from '../support/twin-scenarios.ts
 
 const crash = { kind: 'crash', count: 1 } as const;
 const lose = { kind: 'lose', count: 1 } as const;
+const cut = { kind: 'cut', count: 1 } as const;
 const two = 'put get/get put';
 const three = 'put put/get put/put get';
 const byTime = { timing: 'bounded', settings: { handlers: 2 } } as const;
@@ -42,6 +43,17 @@ const once: readonly (readonly [string, Partial<Scenario>, string])[] = [
     'a compute node crashes while keys come and go',
     { ...byTime, faults: [crash] },
     'put get delete insert get/insert put get get/get delete insert put',
+  ],
+  ['verbs of a node that lives are left in doubt', { ...byTime, faults: [cut] }, two],
+  [
+    'the same with several copies, which its puts hold',
+    { ...byTime, faults: [cut], replicas: 2 },
+    two,
+  ],
+  [
+    'the same, any verb late, while keys come and go',
+    { ...byConsent, faults: [cut], replicas: 2 },
+    'put get delete/insert put get',
   ],
   ['a compute node crashes, any verb late', { ...byConsent, faults: [crash] }, three],
   [

@@ -1,13 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { loadAddon } from '../../src/fabric/verbs/addon.ts';
 import { runBench } from '../../src/lab/bench/bench.ts';
 import type { BenchOptions } from '../../src/lab/bench/options.ts';
 import { runOne } from '../../src/lab/run.ts';
 import type { RunSpec } from '../../src/lab/spec.ts';
 import { smallSpec } from '../support/specs.ts';
-import { addonAbsent } from '../support/verbs.ts';
-
-const absent = addonAbsent();
+import { describeOnFake } from '../support/verbs.ts';
 
 /** Direct in durability `flush`, on the fake device: what the result says it was. */
 async function durabilityOf(cluster: Partial<RunSpec['cluster']> = {}) {
@@ -38,7 +36,7 @@ const flushBench: BenchOptions = {
   flushBy: 'flush',
 };
 
-describe.skipIf(absent !== undefined)('durability flush on verbs', () => {
+describeOnFake('durability flush on verbs', () => {
   afterEach(() => loadAddon().fakeConfigure({ flush: true }));
 
   test('is FLUSH where the device has it, and READ where the operator says so', async () => {

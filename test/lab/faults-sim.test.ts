@@ -114,6 +114,14 @@ describe('links and slowness', () => {
     expect(result.operations).toBe(5000);
   });
 
+  test('lost completions leave no key held for good, where clover keeps copies', async () => {
+    const lost = 'lose completions from mn0 to cn1 at 300us, for 200us';
+    const result = await run([lost], { system: 'clover' });
+    expect(result.faults.operationsUnknown).toBeGreaterThan(0);
+    expect(first(result).clientsNeverServed).toBe(0);
+    expect(result.events.putsFinished).toBeGreaterThan(0);
+  });
+
   test.each(['slow cn0 by 50us', 'slow mn0 by 50us', 'slow cn0 to mn0 by 50us'])(
     '%s makes the run longer and fails nothing',
     async (what) => {

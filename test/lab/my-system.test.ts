@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { runOne } from '../../src/lab/run.ts';
+import { run } from '../support/faulty.ts';
 import { smallSpec } from '../support/specs.ts';
 
 const system = './examples/my-system.js';
@@ -34,6 +35,16 @@ describe("the example of a user's own system", () => {
     const { perOperation } = await runOne(spec);
     expect(perOperation.insert!.count).toBeGreaterThan(20);
     expect(perOperation.insert!.failed).toBe(0);
+  });
+
+  test('survivors free what a dead client held, and lose nothing', async () => {
+    const { faults, operations, perOperation } = await run(['crash cn1 at verb 500'], {
+      system,
+      cluster: { replicas: 1 },
+    });
+    expect(operations).toBe(5000);
+    expect(faults.faults[0]).toMatchObject({ recoveries: 2, recoveryRetries: 0 });
+    for (const { corrupt } of Object.values(perOperation)) expect(corrupt).toBe(0);
   });
 
   test('refuses replicas, which it does not have', async () => {

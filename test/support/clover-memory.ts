@@ -91,10 +91,10 @@ function linksOf(bytes: Uint8Array, here: Reference, replicas: number, crashed: 
   for (let r = 0; r < replicas; r++) {
     const low = loadHalf(bytes, 8 * r);
     const high = loadHalf(bytes, 8 * r + 4);
-    check(crashed || !isHeld(low), 'B_w was left standing');
+    check(crashed || r > 0 || !isHeld(low), 'B_w was left standing');
     check(ownIn(low) === versionOf(here), `version ${ownIn(low)} where ${versionOf(here)} belongs`);
     if (handleIn(high, low) !== 0) refs.push(linkIn(high, low));
-    area = areaIn(low);
+    if (r === 0) area = areaIn(low);
   }
   const isWhole = refs.length === replicas;
   check(crashed || refs.length === 0 || isWhole, 'a header links to some copies only');

@@ -1,8 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeEach } from 'vitest';
 import type { MemoryNodeReady, MemoryNodeReport } from '../../src/lab/memory-node.ts';
-import { type Ended, type Started, startCli } from './cli.ts';
+import type { ExperimentResult, RunResult } from '../../src/lab/result.ts';
+import { type Ended, type Started, startCli, temporaryFolder } from './cli.ts';
 
 /** Every region that one of the three systems wants of a memory node, for a few hundred keys. */
 const sizes = [
@@ -92,4 +96,38 @@ export function smallRun(
     ...['--workload', 'a', '--keys', '300', '--warmup', '100'],
     ...['--data-integrity', '--out', dir, '--force', '--quiet'],
   ];
+}
+
+/** Where a test's processes run: a network with one memory node, and a folder for what they write. */
+export class FakeSite {
+  readonly dir: string;
+  /** Of a run's results. */
+  readonly out: string;
+  network!: FakeNetwork;
+  memory!: ServedMemory;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    this.out = path.join(dir, 'out');
+  }
+
+  async open(): Promise<void> {
+    this.network = new FakeNetwork(this.dir);
+    this.memory = await this.network.memoryNode(7471);
+  }
+
+  get results(): readonly RunResult[] {
+    const text = readFileSync(path.join(this.out, 'results.json'), 'utf8');
+    return (JSON.parse(text) as ExperimentResult).runs;
+  }
+}
+
+/** Opened anew for each test of the suite that asks for it. */
+export function siteForEach(timeoutMs: number): FakeSite {
+  const folder = temporaryFolder();
+  const site = new FakeSite(folder.dir);
+  beforeEach(() => site.open(), timeoutMs);
+  afterEach(() => site.network.close());
+  afterAll(() => folder.remove());
+  return site;
 }

@@ -7,24 +7,23 @@ import type { StoreClient } from '../../src/systems/system.ts';
 import type { SimStore } from './sim-store.ts';
 
 /** Keys that have one writer each, who knows what must be there after whatever fault. */
-export const ownedKeys = Array.from({ length: 12 }, (_, i) => keyOf(`key${i}`));
-const keys = ownedKeys;
+const keys = Array.from({ length: 12 }, (_, i) => keyOf(`key${i}`));
 
-export function value(key: number, version: number): Uint8Array {
+function value(key: number, version: number): Uint8Array {
   const bytes = new Uint8Array(8 * (2 + (version % 40)));
   new Uint32Array(bytes.buffer).fill(version * 64 + key);
   return bytes;
 }
 
 /** What the writer of a key knows: the version acknowledged last, and those whose outcome is unknown. */
-export interface Known {
+interface Known {
   version: number | undefined;
   maybe: Set<number | undefined>;
   failed: number;
 }
 
 /** One writer a key: puts, deletes and inserts it for ever, and notes what is acknowledged. */
-export function* writeKey(
+function* writeKey(
   store: StoreClient,
   k: number,
   known: Known,
@@ -61,7 +60,7 @@ export function* writeKey(
   }
 }
 
-export function* checkKey(store: StoreClient, k: number, known: Known): Program<void> {
+function* checkKey(store: StoreClient, k: number, known: Known): Program<void> {
   const into = new Uint8Array(400);
   const length = yield* store.get(keys[k] as Key, into);
   const found = length === undefined ? undefined : (new Uint32Array(into.buffer)[0] as number) >> 6;
@@ -83,4 +82,26 @@ export function loadOwned(store: SimStore): Known[] {
     },
   ]);
   return knowns;
+}
+
+/** All writers write until then, on two threads of each of three nodes; one of them comes far. */
+export function writeOwned(store: SimStore, knowns: Known[], until: () => boolean): void {
+  store.run(
+    knowns.map((known, k) => ({
+      node: k % 3,
+      thread: k % 2,
+      program: (client: StoreClient) => writeKey(client, k, known, until),
+    })),
+  );
+  expect(Math.max(...knowns.map(({ version }) => version ?? 0))).toBeGreaterThan(20);
+}
+
+/** Another node than the writer's finds what the writer knows. */
+export function checkOwned(store: SimStore, knowns: Known[]): void {
+  store.run(
+    knowns.map((known, k) => ({
+      node: (k + 1) % 3,
+      program: (client: StoreClient) => checkKey(client, k, known),
+    })),
+  );
 }

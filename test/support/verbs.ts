@@ -1,3 +1,4 @@
+import { describe } from 'vitest';
 import { loadAddon } from '../../src/fabric/verbs/addon.ts';
 import { connectLoopback } from '../../src/fabric/verbs/loopback.ts';
 import {
@@ -161,4 +162,13 @@ export function addonAbsent(): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Tests over the fake device: left out, and the title says why, where the addon cannot be loaded. */
+export function describeOnFake(title: string, tests: () => void): void {
+  const absent = addonAbsent();
+  describe.skipIf(absent !== undefined)(
+    absent === undefined ? title : `${title} (${absent})`,
+    tests,
+  );
 }

@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ExperimentResult, RunResult } from '../../src/lab/result.ts';
-import { temporaryFolder } from '../support/cli.ts';
-import { FakeNetwork, type ServedMemory, smallRun } from '../support/fake-network.ts';
-import { addonAbsent } from '../support/verbs.ts';
+import { expect, test } from 'vitest';
+import { siteForEach, smallRun } from '../support/fake-network.ts';
+import { describeOnFake } from '../support/verbs.ts';
 
-const absent = addonAbsent();
 const timeoutMs = 240_000;
 
 interface Case {
@@ -55,70 +51,64 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe.skipIf(absent !== undefined)(
-  `faults of nodes as processes, on the fake device${absent === undefined ? '' : ` (${absent})`}`,
-  () => {
-    const folder = temporaryFolder();
-    const out = path.join(folder.dir, 'out');
-    const history = path.join(folder.dir, 'history.edn');
-    let network: FakeNetwork;
-    let memory: ServedMemory;
+describeOnFake('faults of nodes as processes, on the fake device', () => {
+  const site = siteForEach(timeoutMs);
+  const history = path.join(site.dir, 'history.edn');
 
-    beforeEach(async () => {
-      network = new FakeNetwork(folder.dir);
-      memory = await network.memoryNode(7471);
-    }, timeoutMs);
-    afterEach(() => network.close());
+  test.for(cases)(
+    'SIGKILL ends $what',
+    { timeout: timeoutMs },
+    async ({ system, fault, standbys = '0', killed, isReplaced, operations = '1000' }) => {
+      const { code, stderr } = await site.network.run([
+        ...[
+          'run',
+          system,
+          ...smallRun(site.memory, site.out, ['--operations', operations]),
+          '--processes',
+          '--standbys',
+          standbys,
+        ],
+        ...['--fault', fault, '--history', history],
+      ]);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      const { faults, perOperation, processes } = site.results[0]!;
+      expect(faults?.faults[0]?.atNs).toBeGreaterThan(0);
+      expect(faults?.faults[0]?.clientsNeverServed).toBe(0);
+      for (const { corrupt } of Object.values(perOperation)) expect(corrupt).toBe(0);
+      const done = Object.values(perOperation).reduce((sum, { count }) => sum + count, 0);
+      // What a killed compute node had measured went with it; its next start does the rest.
+      const half = Number(operations) / 2;
+      expect(done).toBeGreaterThanOrEqual(isReplaced ? half + 1 : half);
+      expect(processes?.map(({ node }) => node)).toContain(killed);
+      // What the killed process had acknowledged is in the history, and nothing acknowledged was lost.
+      const checked = await site.network.run(['check', '--history', history]);
+      expect(checked).toMatchObject({ code: 0 });
+      expect((await site.memory.end()).connections).toBe(0);
+    },
+  );
 
-    const result = (): RunResult => {
-      const text = readFileSync(path.join(out, 'results.json'), 'utf8');
-      return (JSON.parse(text) as ExperimentResult).runs[0]!;
-    };
+  test.for([
+    ['partition cn0 from mn0 at 5ms', 'it cannot be done to real memory nodes and networks'],
+    ['lose mn0 at 5ms', 'it cannot be done to real memory nodes and networks'],
+    ['crash mn0 at 5ms, restart after 1ms', 'it cannot be done to real memory nodes'],
+    ['crash cn1 at 5ms', 'over verbs a crash is a process that is killed, and nodes are threads'],
+  ] as const)('%s is refused in one line that says what can be', async ([fault, why]) => {
+    const args = ['run', 'direct', ...smallRun(site.memory, site.out), '--fault', fault];
+    const { code, stderr } = await site.network.run(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`farside: --fault "${fault}": ${why}`);
+    expect(stderr).toMatch(/(crash and slow down compute nodes|add --processes)/);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
 
-    test.for(cases)(
-      'SIGKILL ends $what',
-      { timeout: timeoutMs },
-      async ({ system, fault, standbys = '0', killed, isReplaced, operations = '1000' }) => {
-        const { code, stderr } = await network.run([
-          ...[
-            'run',
-            system,
-            ...smallRun(memory, out, ['--operations', operations]),
-            '--processes',
-            '--standbys',
-            standbys,
-          ],
-          ...['--fault', fault, '--history', history],
-        ]);
-        expect({ code, stderr }).toMatchObject({ code: 0 });
-        const { faults, perOperation, processes } = result();
-        expect(faults?.faults[0]?.atNs).toBeGreaterThan(0);
-        expect(faults?.faults[0]?.clientsNeverServed).toBe(0);
-        for (const { corrupt } of Object.values(perOperation)) expect(corrupt).toBe(0);
-        const done = Object.values(perOperation).reduce((sum, { count }) => sum + count, 0);
-        // What a killed compute node had measured went with it; its next start does the rest.
-        const half = Number(operations) / 2;
-        expect(done).toBeGreaterThanOrEqual(isReplaced ? half + 1 : half);
-        expect(processes?.map(({ node }) => node)).toContain(killed);
-        // What the killed process had acknowledged is in the history, and nothing acknowledged was lost.
-        const checked = await network.run(['check', '--history', history]);
-        expect(checked).toMatchObject({ code: 0 });
-        expect((await memory.end()).connections).toBe(0);
-      },
+  test('what lands of a process that is killed by time is not for a plan to say', async () => {
+    const fault = 'crash cn1 at 5ms, landing none';
+    const args = ['run', 'direct', ...smallRun(site.memory, site.out), '--processes'];
+    const { code, stderr } = await site.network.run([...args, '--fault', fault]);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `farside: --fault "${fault}": what a killed process has posted lands or not as the device has it: ` +
+        'crash it at a verb, or leave out landing none\n',
     );
-
-    test.for([
-      ['partition cn0 from mn0 at 5ms', 'it cannot be done to real memory nodes and networks'],
-      ['lose mn0 at 5ms', 'it cannot be done to real memory nodes and networks'],
-      ['crash mn0 at 5ms, restart after 1ms', 'it cannot be done to real memory nodes'],
-      ['crash cn1 at 5ms', 'over verbs a crash is a process that is killed, and nodes are threads'],
-    ] as const)('%s is refused in one line that says what can be', async ([fault, why]) => {
-      const args = ['run', 'direct', ...smallRun(memory, out), '--fault', fault];
-      const { code, stderr } = await network.run(args);
-      expect(code).toBe(2);
-      expect(stderr).toContain(`farside: --fault "${fault}": ${why}`);
-      expect(stderr).toMatch(/(crash and slow down compute nodes|add --processes)/);
-      expect(stderr.trim().split('\n')).toHaveLength(1);
-    });
-  },
-);
+  });
+});

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { offsetOf } from '../../core/address.ts';
 import type { Durability } from '../../core/context.ts';
@@ -7,7 +6,8 @@ import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace } from '../../memory/space.ts';
 import type { JobModule, MortalCluster } from '../job.ts';
 import { monotonicClock } from './clock.ts';
-import { ControlBlock, stopReason } from './control.ts';
+import { abortGraceMs, ControlBlock, stopReason } from './control.ts';
+import { spinTurnsFor } from './loop.ts';
 import { SharedNode } from './node.ts';
 import { fromPlain, workerDied } from './plain-error.ts';
 import type { WorkerInput, WorkerMessage } from './worker.ts';
@@ -22,11 +22,6 @@ import type { WorkerInput, WorkerMessage } from './worker.ts';
  * suspended guest.
  */
 export const verbBoundNsDefault = 150_000_000;
-
-/** Idle turns before a node sleeps; few where there are more threads than cores to spin on. */
-const spinTurns = { coresForAll: 1000, tooFewCores: 20 } as const;
-/** After `abort`, how long jobs may take to finish by themselves. */
-const abortGraceMsDefault = 2000;
 
 export interface SharedClusterOptions {
   readonly seed: number;
@@ -119,10 +114,7 @@ export class SharedCluster implements MortalCluster {
     const here = new Set(this.#attached.map((node) => node.context.node));
     const nodes = this.map.nodes.filter(({ role, id }) => role !== 'memory' && !here.has(id));
     this.#job = job;
-    this.#spinTurnsMax =
-      nodes.length + here.size <= availableParallelism()
-        ? spinTurns.coresForAll
-        : spinTurns.tooFewCores;
+    this.#spinTurnsMax = spinTurnsFor(nodes.length + here.size);
     this.#threads = nodes.map(({ id }) => this.#spawn(id, id, job, job.dataOf?.(id)));
     if (nodes.length === 0) this.#open();
   }
@@ -170,7 +162,7 @@ export class SharedCluster implements MortalCluster {
     this.#control.requestAbort();
     this.#graceTimer ??= setTimeout(
       () => this.#control.stop(stopReason.aborted),
-      this.#options.abortGraceMs ?? abortGraceMsDefault,
+      this.#options.abortGraceMs ?? abortGraceMs,
     );
   }
 

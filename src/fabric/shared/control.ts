@@ -22,6 +22,9 @@ const nodeWord = { sleeping: 0, doorbell: 1, state: 2, incarnation: 3, progress:
 /** `done`: the last client has finished. `aborted`: end now, with what there is. */
 export const stopReason = { none: 0, done: 1, aborted: 2 } as const;
 
+/** After a run was asked to end early, how long jobs may take to finish by themselves. */
+export const abortGraceMs = 2000;
+
 /** A client is a node with foreground programs; `exited` is definite: its thread is gone. */
 const nodeState = { idle: 0, client: 1, exited: 2 } as const;
 

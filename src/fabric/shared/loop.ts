@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
 import { type ControlBlock, stopReason } from './control.ts';
 import type { SharedNode } from './node.ts';
@@ -6,6 +7,13 @@ import type { SharedNode } from './node.ts';
 const spinBelowNs = 50_000;
 /** A sleeping node looks around this often, whatever happens. */
 export const sleepNsMax = 50_000_000;
+/** Idle turns before a node sleeps. */
+const spinTurns = { coresForAll: 1000, tooFewCores: 20 } as const;
+
+/** Few where there are more nodes on this host than cores for them to spin on. */
+export function spinTurnsFor(nodes: number): number {
+  return nodes <= availableParallelism() ? spinTurns.coresForAll : spinTurns.tooFewCores;
+}
 
 /**
  * Runs one node in the calling thread until the run stops. Where all programs wait it looks for

@@ -163,7 +163,8 @@ function takeWord(verb: Verb<unknown>, word: bigint): void {
   verb.high = scratchHalves[1] as number;
 }
 
-function checkLocal(buffer: Uint8Array): void {
+/** FARSIDE_ALIGNMENT where a program's own buffer does not begin at a word. */
+export function checkLocal(buffer: Uint8Array): void {
   if ((buffer.byteOffset & 7) !== 0) throw unalignedLocal(buffer);
 }
 
@@ -175,7 +176,7 @@ function unalignedLocal(buffer: Uint8Array): FarsideError {
   );
 }
 
-function usedTwice(): FarsideError {
+export function usedTwice(): FarsideError {
   return new FarsideError('FARSIDE_USAGE', 'a verb object was posted twice: make a new one');
 }
 

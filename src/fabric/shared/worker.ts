@@ -1,41 +1,23 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Durability } from '../../core/context.ts';
 import { assert } from '../../core/errors.ts';
-import type { RingShape } from '../../core/mailbox.ts';
-import { ClusterMap, type NodeSpec } from '../../memory/cluster.ts';
+import { ClusterMap } from '../../memory/cluster.ts';
 import { loadJob } from '../job.ts';
 import { monotonicClock } from './clock.ts';
 import { ControlBlock } from './control.ts';
 import { jobSite } from './job-site.ts';
 import { runUntilStopped } from './loop.ts';
 import { SharedNode } from './node.ts';
-import { type PlainError, plainError } from './plain-error.ts';
+import type { NodeReport, NodeStart } from './node-start.ts';
+import { plainError } from './plain-error.ts';
 
-/** All that a thread needs to become a node; plain data and shared buffers. */
-export interface WorkerInput {
-  readonly node: number;
-  readonly incarnation: number;
-  readonly specs: readonly NodeSpec[];
-  readonly ring: RingShape;
+export interface WorkerInput extends NodeStart {
   readonly buffers: readonly SharedArrayBuffer[];
   readonly control: SharedArrayBuffer;
   readonly maySleep: Uint8Array;
-  readonly seed: number;
-  readonly durability: Durability;
-  readonly verbBoundNs: number;
-  readonly clockOriginNs: bigint;
-  readonly spinTurnsMax: number;
-  readonly module: string;
-  readonly jobName: string;
-  readonly data: unknown;
 }
 
 /** What a worker says; nothing is ever said to it. */
-export type WorkerMessage =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'result'; readonly value: unknown }
-  | { readonly kind: 'fence'; readonly incarnation: number }
-  | { readonly kind: 'error'; readonly error: PlainError };
+export type WorkerMessage = NodeReport | { readonly kind: 'fence'; readonly incarnation: number };
 
 async function main(input: WorkerInput, say: (message: WorkerMessage) => void): Promise<void> {
   const { node } = input;

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { addonAbsent } from '../../../test/support/verbs.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeOnFake } from '../../../test/support/verbs.ts';
 import { globalAddress } from '../../core/address.ts';
 import {
   atomicWrite,
@@ -29,7 +29,6 @@ import { ownMemory, servedRegions } from './own-memory.ts';
 import { Station } from './station.ts';
 import { Targets } from './targets.ts';
 
-const absent = addonAbsent();
 const host = '127.0.0.1';
 const { ok, failed, unknown } = verbStatus;
 const regions = [{ name: 'data', medium: 'dram', sizeBytes: 1 << 16 }] as const;
@@ -42,7 +41,7 @@ const map = new ClusterMap(
 );
 
 /** One node in this thread, on the fake device, whose queue pairs a test can break. */
-describe.skipIf(absent !== undefined)('a queue pair that breaks', () => {
+describeOnFake('a queue pair that breaks', () => {
   let native: Native;
   let server: MemoryServer;
   let station: Station;

@@ -3,6 +3,7 @@ import type { Counters } from '../../core/counters.ts';
 import { type Verb, verbOp, verbStatus } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { loadWord, storeWord } from '../../core/word.ts';
+import { checkLocal, usedTwice } from '../shared/verbs.ts';
 import { Connector, type ConnectorOptions, type Endpoint, type Endpoints } from './endpoint.ts';
 import { wcStatus } from './native.ts';
 import {
@@ -132,9 +133,7 @@ export class Carrier {
   // Posting -----------------------------------------------------------------------------------
 
   #post(endpoints: Endpoints, verb: Verb<unknown>, counters: Counters): void {
-    if (verb.status !== verbStatus.idle) {
-      throw new FarsideError('FARSIDE_USAGE', 'a verb object was posted twice: make a new one');
-    }
+    if (verb.status !== verbStatus.idle) throw usedTwice();
     this.#check(verb);
     verb.depth = counters.roundTrips;
     counters.verbs++;
@@ -153,14 +152,9 @@ export class Carrier {
 
   #check({ address, lengthBytes, buffer }: Verb<unknown>): void {
     this.#o.targets.regionAt(address, lengthBytes);
-    if (buffer !== undefined && (buffer.byteOffset & 7) !== 0) {
-      throw new FarsideError(
-        'FARSIDE_ALIGNMENT',
-        `a local buffer of ${buffer.length} B starts at byte ${buffer.byteOffset} of its ` +
-          'ArrayBuffer: expected a multiple of 8',
-      );
-    }
-    if (buffer !== undefined && lengthBytes > verbBytesMax) {
+    if (buffer === undefined) return;
+    checkLocal(buffer);
+    if (lengthBytes > verbBytesMax) {
       throw new FarsideError(
         'FARSIDE_LIMIT',
         `a verb of ${lengthBytes} B: one verb carries at most ${verbBytesMax} B on this fabric`,

@@ -3,7 +3,7 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { DurabilityUsed, JobModule, MemoryCpu, MortalCluster, NodeProcess } from '../job.ts';
 import { monotonicClock } from '../shared/clock.ts';
-import { ControlBlock, stopReason } from '../shared/control.ts';
+import { abortGraceMs, ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
@@ -11,17 +11,15 @@ import { type RunConnections, verbBoundNs } from './connection-options.ts';
 import { type DurabilityAsked, durabilityUsed } from './durability.ts';
 import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
-import { MemoryServer } from './memory-server.ts';
+import { type MemoryPlaces, placeMemory } from './memory-places.ts';
 import type { ProcessMessage, ProcessOrder } from './messages.ts';
 import type { Native } from './native.ts';
 import { NodeMaker } from './node-maker.ts';
-import { servedRegions } from './own-memory.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { Seat, SeatEnds } from './seats.ts';
 
-const abortGraceMsDefault = 2000;
 /** From a node's first order until it is connected to all others. */
-const readyMsMaxDefault = 60_000;
+const readyMsMax = 60_000;
 /** The incarnation of the one who starts the run: above those of all nodes and their new starts. */
 const ownIncarnation = 4095;
 
@@ -34,8 +32,6 @@ export interface VerbsClusterOptions extends DurabilityAsked {
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
   readonly connections?: RunConnections;
-  readonly abortGraceMs?: number;
-  readonly readyMsMax?: number;
 }
 
 /**
@@ -54,15 +50,15 @@ export class VerbsCluster implements MortalCluster {
   readonly #clockOriginNs = process.hrtime.bigint();
   /** 40 random bits above a node's 12. */
   readonly #incarnationBase = randomBytes(5).readUIntBE(0, 5) * 2 ** 12;
-  readonly #servers: MemoryServer[] = [];
   readonly #results = new Map<number, unknown>();
   readonly #told: unknown[] = [];
   #seats: Seat[] = [];
   /** Nodes that start anew and have no seat yet. */
   readonly #starting = new Set<number>();
   #maker: NodeMaker | undefined;
+  #memory: MemoryPlaces | undefined;
   #care: MemoryCare | undefined;
-  /** By node id. */
+  /** By node id; of memory nodes only, until the others have begun to listen. */
   #destinations: Destination[] = [];
   #hasBegun = false;
   #lastIncarnation: number;
@@ -90,7 +86,9 @@ export class VerbsCluster implements MortalCluster {
     try {
       const maker = (this.#maker = this.#makerFor(job));
       await maker.gather();
-      this.#destinations = this.#memoryDestinations();
+      const { memory } = this.#options;
+      this.#memory = placeMemory(this.#native, this.map, memory, this.#incarnationBase);
+      this.#destinations = [...this.#memory.at];
       const care = (this.#care = this.#takeCare());
       await this.#prepare(maker);
       await care.begin();
@@ -109,7 +107,7 @@ export class VerbsCluster implements MortalCluster {
       clearTimeout(this.#readyTimer);
       this.#maker?.release();
       this.#care?.close();
-      for (const server of this.#servers) server.close();
+      this.#memory?.close();
     }
     if (this.#failure !== undefined) throw this.#failure;
     return this.#results;
@@ -128,10 +126,7 @@ export class VerbsCluster implements MortalCluster {
   abort(): void {
     this.#control.requestAbort();
     this.#signal();
-    this.#graceTimer ??= setTimeout(
-      () => this.#stop(),
-      this.#options.abortGraceMs ?? abortGraceMsDefault,
-    );
+    this.#graceTimer ??= setTimeout(() => this.#stop(), abortGraceMs);
   }
 
   get tell(): ((value: unknown) => void) | undefined {
@@ -244,38 +239,8 @@ export class VerbsCluster implements MortalCluster {
     return this.#options.memory === 'fake' ? { provider: 'fake' } : {};
   }
 
-  /** By node id; of memory nodes only, since the others have not begun to listen. */
-  #memoryDestinations(): Destination[] {
-    const { memory } = this.#options;
-    const nodes = this.map.withRole('memory');
-    const all: Destination[] = [];
-    if (memory !== 'fake' && memory.length !== nodes.length) {
-      throw new FarsideError(
-        'FARSIDE_USAGE',
-        `${memory.length} addresses of memory nodes and ${nodes.length} memory nodes: give one for each`,
-      );
-    }
-    for (const [i, node] of nodes.entries()) {
-      if (memory !== 'fake') {
-        all[node.id] = memory[i] as Destination;
-        continue;
-      }
-      const server = new MemoryServer(this.#native, {
-        ...this.#provider,
-        host: '127.0.0.1',
-        port: 0,
-        regions: servedRegions(node, new SharedArrayBuffer(node.spaceBytes)),
-        incarnation: this.#incarnationBase + node.id,
-      });
-      this.#servers.push(server);
-      all[node.id] = { host: '127.0.0.1', port: server.port };
-    }
-    return all;
-  }
-
   /** A node that hangs on its way must not hang the run. */
   #awaitReady(): void {
-    const readyMsMax = this.#options.readyMsMax ?? readyMsMaxDefault;
     this.#readyTimer = setTimeout(() => {
       const late = this.#seats.filter(({ isReady }) => !isReady);
       const names = late.map(({ node }) => this.map.node(node).name).join(', ');

@@ -50,10 +50,6 @@ export class CmHub {
     this.native.watchEventChannel(this.channel, () => this.poll());
   }
 
-  unwatch(): void {
-    if (this.native.isOpen(this.channel)) this.native.watchEventChannel(this.channel);
-  }
-
   close(): void {
     this.#handlers.clear();
     this.native.close(this.channel);

@@ -23,7 +23,7 @@ const frameBytesMax = 256 << 20;
  * side are counted and not time, because a machine that stood still has heard nobody.
  */
 const beatMs = 1000;
-export const silentBeatsMax = 20;
+const silentBeatsMax = 20;
 
 export interface LinkEnds {
   message(message: unknown): void;
@@ -34,7 +34,6 @@ export interface LinkEnds {
 export class Link {
   readonly #socket: Socket;
   readonly #version: string;
-  readonly #silentBeatsMax: number;
   #ends: LinkEnds;
   #in: Buffer[] = [];
   #inBytes = 0;
@@ -43,11 +42,10 @@ export class Link {
   #silentBeats = 0;
   readonly #beat: NodeJS.Timeout;
 
-  constructor(socket: Socket, version: string, ends: LinkEnds, beatsMax = silentBeatsMax) {
+  constructor(socket: Socket, version: string, ends: LinkEnds) {
     this.#socket = socket;
     this.#version = version;
     this.#ends = ends;
-    this.#silentBeatsMax = beatsMax;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => {});
@@ -83,8 +81,8 @@ export class Link {
   }
 
   #onBeat(): void {
-    if (++this.#silentBeats > this.#silentBeatsMax) {
-      this.#fail(`nothing came from it for ${(this.#silentBeatsMax * beatMs) / 1000} s`);
+    if (++this.#silentBeats > silentBeatsMax) {
+      this.#fail(`nothing came from it for ${(silentBeatsMax * beatMs) / 1000} s`);
     } else if (this.#isOpen) this.send(undefined);
   }
 

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, hostname, tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Durability } from '../../core/context.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import type { JobModule, NodeProcess } from '../job.ts';
+import { spinTurnsFor } from '../shared/loop.ts';
 import { errorBetween } from './clock-offset.ts';
 import type { Destination } from './connect.ts';
 import type { Member } from './member.ts';
@@ -12,9 +13,6 @@ import type { NodeInput } from './messages.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { JoinableRole } from './roles.ts';
 import { processSeat, type Seat, type SeatEnds, threadSeat } from './seats.ts';
-
-/** Idle turns before a node sleeps; few where there are more nodes than cores to spin on. */
-const spinTurns = { coresForAll: 1000, tooFewCores: 20 } as const;
 
 /** What all nodes of a run are given alike. */
 export type CommonInput = Pick<
@@ -171,7 +169,7 @@ export class NodeMaker {
   #spinTurns(node: number): number {
     const host = this.#members.get(node)?.host;
     const together = this.#nodes().filter(({ id }) => this.#members.get(id)?.host === host).length;
-    return together <= availableParallelism() ? spinTurns.coresForAll : spinTurns.tooFewCores;
+    return spinTurnsFor(together);
   }
 
   #nodes(): readonly ClusterMap['nodes'][number][] {

@@ -1,5 +1,4 @@
-import type { Durability, NodeContext } from '../../core/context.ts';
-import { Counters } from '../../core/counters.ts';
+import type { Counters } from '../../core/counters.ts';
 import {
   type Batch,
   type Effect,
@@ -11,34 +10,15 @@ import {
   verbStatus,
   type Wait,
 } from '../../core/effect.ts';
-import { FarsideError, unreachable } from '../../core/errors.ts';
-import { MailboxHub } from '../../core/mailbox.ts';
-import { streamsOf } from '../../core/random.ts';
-import { resume, throwInto } from '../../core/running.ts';
+import { FarsideError } from '../../core/errors.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { ClusterSpace } from '../../memory/space.ts';
-import type { NodeRuntime, StartOptions } from '../fabric.ts';
-import { mailboxMemory } from '../shared/node.ts';
-import { TaskQueue } from '../shared/task.ts';
-import { VerbExecutor } from '../shared/verbs.ts';
-import { Waiters } from '../shared/waiters.ts';
+import type { StartOptions } from '../fabric.ts';
+import { RealNode, type RealNodeOptions } from '../shared/real-node.ts';
 import type { Carrier } from './carrier.ts';
 import { VerbsTask, Waiting } from './task.ts';
 
-/** Effects that a program may perform, without waiting, before others of its node get a turn. */
-const effectsPerTurn = 64;
-
-/** The work itself takes its time. */
-const free = (): void => {};
-
-export interface VerbsNodeOptions {
-  readonly node: number;
-  /** Of this start of the node: its id, until it starts anew. */
-  readonly incarnation: number;
-  readonly seed: number;
-  readonly durability: Durability;
-  readonly clockNs: () => number;
-  readonly verbBoundNs: number;
+export interface VerbsNodeOptions extends RealNodeOptions {
   /** The node's own regions. */
   readonly own: ArrayBufferLike;
   /** To each node, shared by the root programs; undefined: each program has its own. */
@@ -54,46 +34,33 @@ export interface VerbsNodeOptions {
  * that posts goes on, or waits until the completions that it needs have been reaped; all that the programs
  * of one turn have posted goes out together at its end.
  */
-export class VerbsNode implements NodeRuntime {
-  readonly context: NodeContext;
-  readonly background = new Counters();
+export class VerbsNode extends RealNode<VerbsTask> {
   readonly carrier: Carrier;
   readonly #options: VerbsNodeOptions;
   readonly #map: ClusterMap;
-  readonly #local: VerbExecutor;
-  readonly #hub: MailboxHub;
-  readonly #ready = new TaskQueue();
-  readonly #waiters = new Waiters<VerbsTask>(this.background, (task) => this.#woken(task));
   #opening: Promise<void>[] | undefined = [];
   readonly #shared: VerbsTask['endpoints'][] = [];
   #roots = 0;
   #failure: unknown;
-  #foreground = 0;
-  #current = this.background;
 
   constructor(cluster: ClusterMap, options: VerbsNodeOptions) {
+    // Only the node's own memory is here; the others' lies behind verbs.
+    const buffers = cluster.nodes.map(({ id }) =>
+      id === options.node ? options.own : new ArrayBuffer(0),
+    );
+    super('verbs', cluster, new ClusterSpace(buffers), options);
     this.#map = cluster;
     this.#options = options;
-    // Only the node's own memory is here; the others' lies behind verbs.
-    const space = new ClusterSpace(
-      cluster.nodes.map(({ id }) => (id === options.node ? options.own : new ArrayBuffer(0))),
-    );
-    const own = space.spaces[options.node];
-    if (own === undefined) throw new FarsideError('FARSIDE_ADDRESS', `no node ${options.node}`);
-    this.#local = new VerbExecutor(space, options.node, undefined);
-    this.#hub = new MailboxHub(mailboxMemory(own), cluster.mailboxPeers(options.node));
     this.carrier = options.carrier((verb) => this.#completed(verb));
-    this.context = this.#makeContext(options);
   }
 
   /**
    * Before the run its queue pairs, to all memory nodes and to the node's peers, begin to connect at once:
    * what is in the way is better known then. Later each is made when it is first needed.
    */
-  start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
-    const { label = 'program', daemon = false, background = false } = options;
-    const counters = options.counters ?? (background ? this.background : new Counters());
-    const task = this.#add(program, label, daemon, counters, this.#endpointsForNext());
+  override start(program: Program<unknown> | ProgramSeries, options: StartOptions = {}): void {
+    const task = this.begin(program, options);
+    task.endpoints = this.#endpointsForNext();
     if (this.#opening === undefined) return;
     const { node } = this.#options;
     for (const { id } of this.#map.withRole('memory')) this.#connect(task, id);
@@ -122,53 +89,27 @@ export class VerbsNode implements NodeRuntime {
     await Promise.all(opening);
   }
 
-  /** Programs that are neither daemons nor finished. */
-  get foreground(): number {
-    return this.#foreground;
+  /** What the programs have posted goes out at the end, and what has completed is reaped. */
+  override turn(): boolean {
+    const wasReady = super.turn();
+    return this.carrier.turn() || wasReady;
   }
 
-  /** When the next timer is due, in nanoseconds of the node's clock; infinity where there is none. */
-  get nextTimerNs(): number {
-    return this.#waiters.nextNs;
-  }
-
-  /** Takes what has come, gives every ready program one turn, then posts and reaps. */
-  turn(): boolean {
-    this.poll();
-    const count = this.#ready.size;
-    for (let i = 0; i < count; i++) this.#run(this.#ready.shift() as VerbsTask);
-    const completed = this.carrier.turn();
-    return count > 0 || completed;
-  }
-
-  /** Makes ready whoever got what it waits for; true if any program is ready now. */
-  poll(): boolean {
+  override poll(): boolean {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#hub.poll() && this.#hub.owesCredits()) {
-      this.#add(this.#hub.returnCredits(), 'credits', true, this.background, this.#credits);
-    }
-    this.#waiters.expire(this.context.nowNs);
-    return this.#ready.size > 0;
+    return super.poll();
   }
 
-  readonly #credits: VerbsTask['endpoints'] = [];
-
-  #makeContext(options: VerbsNodeOptions): NodeContext {
-    const counters = (): Counters => this.#current;
-    return {
-      node: options.node,
-      incarnation: options.incarnation,
-      fabric: 'verbs',
-      durability: options.durability,
-      hub: this.#hub,
-      verbBoundNs: options.verbBoundNs,
-      get counters() {
-        return counters();
-      },
-      charge: free,
-      nowNs: options.clockNs,
-      random: streamsOf(options.seed, options.node),
-    };
+  protected override taskOf(
+    program: Program<unknown> | ProgramSeries,
+    label: string,
+    daemon: boolean,
+    counters: Counters,
+    sibling: VerbsTask | undefined,
+  ): VerbsTask {
+    const task = new VerbsTask(program, label, daemon, counters);
+    if (sibling !== undefined) task.endpoints = sibling.endpoints;
+    return task;
   }
 
   #connect(task: VerbsTask, node: number): void {
@@ -182,47 +123,7 @@ export class VerbsNode implements NodeRuntime {
     );
   }
 
-  #add(
-    program: Program<unknown> | ProgramSeries,
-    label: string,
-    daemon: boolean,
-    counters: Counters,
-    endpoints: VerbsTask['endpoints'] = [],
-  ): VerbsTask {
-    if (!daemon) this.#foreground++;
-    const task = new VerbsTask(program, label, daemon, counters);
-    task.endpoints = endpoints;
-    this.#ready.push(task);
-    return task;
-  }
-
-  #run(task: VerbsTask): void {
-    const { counters } = task;
-    this.#current = counters;
-    let effect = resume(task);
-    for (let budget = effectsPerTurn; effect !== undefined; ) {
-      let cost = 1;
-      try {
-        cost = this.#perform(task, effect, counters);
-      } catch (error) {
-        // The program's own mistake, such as a misaligned address: it may catch it.
-        if (!(error instanceof FarsideError)) throw error;
-        effect = throwInto(task, error);
-        continue;
-      }
-      if (cost === 0) return;
-      budget -= cost;
-      if (budget <= 0) {
-        this.#ready.push(task);
-        return;
-      }
-      effect = resume(task);
-    }
-    if (!task.daemon) this.#foreground--;
-  }
-
-  /** Performs one effect; gives what it costs of the turn, or 0 where the program must wait. */
-  #perform(task: VerbsTask, effect: Effect, counters: Counters): number {
+  protected override perform(task: VerbsTask, effect: Effect, counters: Counters): number {
     switch (effect.kind) {
       case effectKind.verb:
         this.carrier.postOne(task.endpoints, effect, counters);
@@ -235,33 +136,18 @@ export class VerbsNode implements NodeRuntime {
         return 1 + effect.verbs.length;
       case effectKind.wait:
         return this.#wait(task, effect);
-      case effectKind.receive:
-        return this.#waiters.receive(task, effect, this.context.nowNs) ? 1 : 0;
-      case effectKind.local:
-        this.#local.executeLocal(effect);
-        return 1;
-      case effectKind.compute:
-        return 1; // the work itself takes its time
-      case effectKind.sleep:
-        this.#waiters.wakeAt(task, this.context.nowNs() + effect.durationNs);
-        return 0;
-      case effectKind.spawn:
-        this.#add(effect.program, effect.label, true, this.background, task.endpoints);
-        return 1;
       case effectKind.fence:
         this.#fence(task, effect);
         return 0;
       case effectKind.reconnect: {
-        const again = (): void => this.#ready.push(task);
+        const again = (): void => this.ready.push(task);
         void this.carrier.reconnect(task.endpoints, effect.node).then(again);
         return 0;
       }
       default:
-        return unreachable(effect);
+        return this.performHere(task, effect);
     }
   }
-
-  // Verbs -------------------------------------------------------------------------------------
 
   /** A verb may have its outcome at once: where its queue pair is broken. */
   #await(task: VerbsTask, verb: Verb<unknown>): number {
@@ -290,14 +176,14 @@ export class VerbsNode implements NodeRuntime {
     if (waiter === undefined) return;
     verb.flight = undefined;
     if (waiter instanceof VerbsTask) {
-      if (--waiter.pending === 0) this.#ready.push(waiter);
+      if (--waiter.pending === 0) this.ready.push(waiter);
       return;
     }
     for (const waiting of waiter as Waiting[]) {
       const { task } = waiting;
       // A wait that has timed out is still in the flight of its other tickets.
       if (task.waiting !== waiting || --waiting.missing > 0) continue;
-      this.#waiters.wake(task);
+      this.waiters.wake(task);
     }
   }
 
@@ -321,24 +207,22 @@ export class VerbsNode implements NodeRuntime {
     task.waiting = waiting;
     for (const ticket of posted) waiting.follow(ticket);
     if (timeoutNs !== Number.POSITIVE_INFINITY) {
-      this.#waiters.wakeAt(task, this.context.nowNs() + timeoutNs);
+      this.waiters.wakeAt(task, this.clockNs() + timeoutNs);
     }
     return 0;
   }
 
-  // Messages, time, fences --------------------------------------------------------------------
-
-  #woken(task: VerbsTask): void {
+  protected override woken(task: VerbsTask): void {
     if (task.waiting !== undefined) {
       countDepths(task, task.waiting.effect);
       task.waiting = undefined;
     }
-    this.#ready.push(task);
+    super.woken(task);
   }
 
   #fence(task: VerbsTask, { node, incarnation }: Fence): void {
     this.#options.fence(node, incarnation).then(
-      () => this.#ready.push(task),
+      () => this.ready.push(task),
       (error: unknown) => {
         this.#failure ??= error;
       },

@@ -1,12 +1,10 @@
-import { describe, expect, test } from 'vitest';
-import { addonAbsent } from '../../../test/support/verbs.ts';
+import { expect, test } from 'vitest';
+import { describeOnFake } from '../../../test/support/verbs.ts';
 import { loadAddon } from './addon.ts';
 import { chooseGid } from './gid.ts';
 import { probeCapabilities } from './probe.ts';
 
-const absent = addonAbsent();
-
-describe.skipIf(absent !== undefined)(`probes${absent === undefined ? '' : ` (${absent})`}`, () => {
+describeOnFake('probes', () => {
   test('inline bytes are those that arrive, FLUSH is there where a queue pair can post it', () => {
     const native = loadAddon();
     const device = native.openDevice('fake0', { provider: 'fake' });

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import {
-  addonAbsent,
   allAccess,
   type BenchOptions,
+  describeOnFake,
   drain,
   openBench,
   submitBytes,
@@ -13,9 +13,7 @@ import {
 import { access, wcStatus } from './native.ts';
 import { describeStatus, flushType, outcomeOf, ringFlag, ringOp, slotWord } from './rings.ts';
 
-const absent = addonAbsent();
-
-describe.skipIf(absent !== undefined)(`rings${absent === undefined ? '' : ` (${absent})`}`, () => {
+describeOnFake('rings', () => {
   let bench: VerbsBench;
   const open = (options?: BenchOptions): VerbsBench => {
     bench = openBench(options);

@@ -1,10 +1,8 @@
-import { describe, expect, test } from 'vitest';
-import { addonAbsent, openBench } from '../../../test/support/verbs.ts';
+import { expect, test } from 'vitest';
+import { describeOnFake, openBench } from '../../../test/support/verbs.ts';
 import { type Piece, Staging } from './staging.ts';
 
-const absent = addonAbsent();
-
-describe.skipIf(absent !== undefined)('staging', () => {
+describeOnFake('staging', () => {
   test('pieces do not overlap, and come back to those of their size', () => {
     const bench = openBench();
     const staging = new Staging(bench.native, bench.pd, bench.ring, 8 << 20);

@@ -1,5 +1,5 @@
-import type { FaultMenuEntry } from '../../../sim/explore/index.ts';
-import { type Program, sleep } from '../../core/effect.ts';
+import type { FaultKind, FaultMenuEntry } from '../../../sim/explore/index.ts';
+import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ClusterMap, Role } from '../../memory/cluster.ts';
@@ -10,19 +10,19 @@ import { isLasting } from '../engine/fault-book.ts';
 import type { Session } from './session.ts';
 
 const retryNs = 20_000;
-const retriesMax = 100;
 
 /** Roles of the nodes that a fault can befall; of those, the first is meant where no node is named. */
-const rolesOf: Readonly<Record<'crash' | 'restart' | 'lose', readonly Role[]>> = {
+const rolesOf: Readonly<Record<Exclude<FaultKind, 'pause'>, readonly Role[]>> = {
   crash: ['compute', 'coordinator', 'metadata'],
   restart: ['memory', 'coordinator', 'metadata'],
   lose: ['memory'],
+  cut: ['compute', 'coordinator', 'metadata'],
 };
 
 /** Whom a fault of a scenario may befall; FARSIDE_USAGE where it names a node that it cannot. */
 export function victimsOf(
   cluster: ClusterMap,
-  kind: 'crash' | 'restart' | 'lose',
+  kind: Exclude<FaultKind, 'pause'>,
   name: string | undefined,
 ): number[] {
   const roles = rolesOf[kind];
@@ -39,17 +39,18 @@ export function victimsOf(
   );
 }
 
-const verbs = { crash: 'crash', restart: 'restart', lose: 'be lost' } as const;
+const verbs = { crash: 'crash', restart: 'restart', lose: 'be lost', cut: 'be cut off' } as const;
 
 /** What whoever watches the cluster does when something fails: tells the survivors. */
 export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): void {
   const { world, stage } = session;
   if (!stage.scenario.recovery) {
-    if (kind !== 'pause') session.unrepaired++;
+    if (kind !== 'pause' && kind !== 'cut') session.unrepaired++;
     return;
   }
   switch (kind) {
     case 'pause':
+    case 'cut':
       return;
     case 'restart':
       if (stage.cluster.node(node).role === 'memory') {
@@ -87,39 +88,51 @@ function freeSpare({ world, stage, lasting }: Session): number | undefined {
  */
 function repair(session: Session, fault: Fault): void {
   const { world, stage, systemNodes, servers } = session;
-  if (isLasting(fault)) session.lasting.push(fault);
+  if (isLasting(fault, true)) session.lasting.push(fault);
   const isCompute = fault.kind === 'computeLost';
   let told = 0;
-  const tell = (id: number, who: SystemNode | SystemServer | undefined): void => {
+  const tell = (id: number, who: SystemNode | SystemServer | undefined, isLater = false): void => {
     if (who?.recover === undefined || !world.node(id).up) return;
     told++;
-    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault));
+    world.start(id, session.label(id, 'recovery'), recovery(session, id, who, fault, isLater));
   };
   // Of a memory node that is new or gone, every compute node has to know.
   const { survivors } = session;
   const idle = survivors.filter((id) => !session.hasClient(id));
-  const first = [...idle, ...survivors.filter((id) => session.hasClient(id))];
-  const nodes = isCompute ? first.slice(0, stage.scenario.recoverers) : survivors;
-  for (const id of nodes) tell(id, systemNodes[id]);
+  const all = [...idle, ...survivors.filter((id) => session.hasClient(id))];
+  const { recoverers, faults } = stage.scenario;
+  const atOnce = isCompute ? all.slice(0, recoverers) : all;
+  for (const id of atOnce) tell(id, systemNodes[id]);
   for (const [id, server] of servers.entries()) tell(id, server);
+  // Whoever waits for all to turn to a spare waits for the lost one, too, until told of it; runs tell all.
+  const later = faults.some(({ kind }) => kind === 'lose') ? all.slice(atOnce.length) : [];
+  for (const id of later) tell(id, systemNodes[id], true);
   if (told === 0) session.unrepaired++;
 }
 
-/** One that meets another fault begins again after a pause, as a new program with queue pairs of its own. */
+/**
+ * One that meets another fault begins again after a pause: where a verb was lost as a new program with queue
+ * pairs of its own, else as it is, so that it counts as one that spins while nothing changes.
+ */
 function* recovery(
   session: Session,
   id: number,
   who: SystemNode | SystemServer,
   fault: Fault,
-  retries = 0,
+  isLater = false,
 ): Program<void> {
-  if (retries > 0) yield* sleep(retryNs);
-  try {
-    if (who.recover !== undefined) yield* who.recover(fault);
-  } catch (error) {
-    if (!isSurvivable(error) || retries === retriesMax) throw error;
-    const again = recovery(session, id, who, fault, retries + 1);
-    session.world.start(id, session.label(id, 'recovery'), again);
+  for (let pauses = isLater; ; pauses = true) {
+    if (pauses) yield* sleep(retryNs);
+    try {
+      if (who.recover !== undefined) yield* who.recover(fault);
+      return;
+    } catch (error) {
+      if (!isSurvivable(error)) throw error;
+      if (!(error instanceof VerbError)) continue;
+      const again = recovery(session, id, who, fault, true);
+      session.world.start(id, session.label(id, 'recovery'), again);
+      return;
+    }
   }
 }
 

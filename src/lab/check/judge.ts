@@ -56,7 +56,7 @@ export function judge(session: Session): Judgement {
   if (defect !== undefined) {
     return { kind: defect.promise === 'progress' ? 'liveness' : 'safety', ...defect };
   }
-  const history = recorder.history();
+  const history: History = { ...recorder.history(), clock: 'steps' };
   const { harmless } = session.stage;
   const mark = markOf(history);
   if (harmless.has(mark)) return kept;

@@ -8,12 +8,12 @@ const names: Readonly<Record<string, string>> = {
   casLost: 'CAS lost',
   tornVerbs: 'verbs torn',
   writesSwallowed: 'WRITE lost to an atomic',
-  landedAfterCrash: 'verbs landed after a crash',
+  landedAfterCrash: 'verbs landed after a crash or cut',
   landedInPart: 'WRITE landed in part after a crash',
   cutByFence: 'verbs cut off by a fence',
+  leftInDoubt: 'verbs left in doubt by a cut',
   wordsReverted: 'unflushed words lost',
   spins: 'programs that spun',
-  recoveryRaced: 'recovery raced with clients',
 };
 
 export function describeScenario(scenario: Scenario): string[] {
@@ -44,6 +44,14 @@ export function describeVerdict(judgement: Judgement): string {
   return `${judgement.kind} broken: ${judgement.promise}: ${judgement.explanation}`;
 }
 
+/** The verdict of a search, which says where it was cut short that it is not one of the whole. */
+export function describeResult({ findings, failure, partial }: CheckResult): string {
+  if (failure !== undefined) return describeVerdict(failure.judgement);
+  if (findings.schedules === 0) return 'no verdict: no schedule has come to its end';
+  const isWhole = !partial && (findings.exhaustive?.end ?? 'complete') === 'complete';
+  return `${describeVerdict({ kind: 'kept' })}${isWhole ? '' : ' so far'}`;
+}
+
 function faultsText({ faults }: Scenario): string {
   const texts = faults.map(({ kind, count, node }) => {
     const whose = node === undefined ? '' : ` of ${node}`;
@@ -59,8 +67,8 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
   if (exhaustive === undefined) {
     const rate = n((schedules / seconds) * 60);
     const cut = partial ? ', interrupted' : '';
-    const cores = `${threads} core${threads === 1 ? '' : 's'}`;
-    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${cores}${cut}: ${rate} a minute`;
+    const on = `${threads} thread${threads === 1 ? '' : 's'}`;
+    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${on}${cut}: ${rate} a minute`;
   }
   const { states, cutByState, cutBySleep, cutByLonely, schedulesSaved, end, longestSchedule } =
     exhaustive;
@@ -75,10 +83,10 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
 
 /** What was reached, how often; and what never was. */
 export function coverage({ events }: Findings): { reached: string[]; gaps: string[] } {
-  const known = Object.entries(events).map(([name, count]) => ({
-    name: names[name] ?? name,
-    count,
-  }));
+  // A time that a system keeps among its counters is no state that a schedule reaches.
+  const known = Object.entries(events)
+    .filter(([name]) => !name.endsWith('Ns'))
+    .map(([name, count]) => ({ name: names[name] ?? name, count }));
   return {
     reached: known
       .filter(({ count }) => count > 0)

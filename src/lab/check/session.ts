@@ -2,7 +2,6 @@ import {
   boundaryNs,
   type ChoiceRules,
   choiceKind,
-  type FaultMenuEntry,
   kindOf,
   longestAsleep,
   usualChoice,
@@ -344,11 +343,5 @@ export class Session {
       });
     }
     if (error instanceof VerbError) throw error;
-  }
-
-  /** The menu entry as people know it. */
-  describeFault({ kind, node }: FaultMenuEntry): string {
-    const name = node < 0 ? '' : ` ${this.stage.cluster.node(node).name}`;
-    return `${kind}${name}`;
   }
 }

@@ -2,9 +2,10 @@ import { assert } from '../../core/errors.ts';
 import type { Fault } from '../../systems/recovery.ts';
 
 /**
- * What the watchman of a run on shared memory says to the nodes, outside the memory that they model: a
+ * What the watchman of a run says to the nodes where time is real, outside the memory that they model: a
  * worker in the middle of its programs reads no messages, so they look here. One writer appends notes;
- * each node reads them in order and remembers how far it is.
+ * each node reads them in order and remembers how far it is. A node that is a process has a board of its
+ * own, to which what the watchman changes on his is applied.
  *
  *   0  +-----------------------------------------+
  *      | count | pending | acknowledged | free   |  32-bit words

@@ -39,24 +39,24 @@ export class Gathering {
 
   /** Whoever waits for nodes waits no longer. */
   abort(): void {
-    for (const opened of this.#open.values()) void opened.then((rendezvous) => rendezvous.abort());
+    this.#forAll((rendezvous) => rendezvous.abort());
   }
 
   close(): void {
-    for (const opened of this.#open.values()) {
-      opened.then(
-        (rendezvous) => rendezvous.close(),
-        () => {}, // it never opened
-      );
-    }
+    this.#forAll((rendezvous) => rendezvous.close());
     this.#open.clear();
+  }
+
+  /** One that could not be opened has said so to the run that asked for it. */
+  #forAll(what: (rendezvous: Rendezvous) => void): void {
+    for (const opened of this.#open.values()) opened.then(what, () => {});
   }
 
   async #openAt(place: string, { cluster, historyFile }: RunSpec): Promise<Rendezvous> {
     const { joinTimeoutNs = 60e9 } = cluster;
     const here = { host: '127.0.0.1', port: 0 };
     const address = cluster.listen === undefined ? here : (parseHostPort(place) as HostPort);
-    const rendezvous = await Rendezvous.open({
+    return await Rendezvous.open({
       ...address,
       version: farsideVersion,
       wanted: await this.#wanted(place),
@@ -66,7 +66,6 @@ export class Gathering {
         ? { start: startNode }
         : { onNews: (text: string) => this.#onNote(text) }),
     });
-    return rendezvous;
   }
 
   /** The most that one of the runs needs of each role. */

@@ -93,7 +93,12 @@ export class NodeFaults {
 
   part(): FaultPart {
     const { programsEnded } = this.watch;
-    return { recovered: this.#recovered, outages: this.outages.outages, programsEnded };
+    return {
+      recovered: this.#recovered,
+      outages: this.outages.outages,
+      served: this.outages.served,
+      programsEnded,
+    };
   }
 
   *#keeping(): Program {
@@ -132,7 +137,9 @@ export class NodeFaults {
           this.#takeOver(note.fault);
           site.progress(this.#options.tookOverSlot, 1);
           // What was told while this node was no server, and the lost one did not live.
-          for (let i = 0; i < this.#read - 1; i++) this.#catchUpLasting(board.read(i));
+          for (let i = 0; i < this.#read - 1; i++) {
+            this.#catchUpLasting(board.read(i), true);
+          }
         }
         break;
       case 'slow':
@@ -180,11 +187,11 @@ export class NodeFaults {
   #catchUp(note: Note): void {
     const { context } = this.#options.site.runtime;
     if (note.kind === 'slow' && note.node === context.node) this.watch.slowNs += note.byNs;
-    this.#catchUpLasting(note);
+    this.#catchUpLasting(note, false);
   }
 
-  #catchUpLasting(note: Note): void {
-    if (note.kind !== 'told' || !isLasting(note.fault)) return;
+  #catchUpLasting(note: Note, asServer: boolean): void {
+    if (note.kind !== 'told' || !isLasting(note.fault, asServer)) return;
     const who = this.#who();
     if (who !== undefined) tell(this.watch, who, note.fault, note.index, () => {});
   }

@@ -2,17 +2,15 @@ import { assert } from '../../core/errors.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { MortalCluster } from '../../fabric/job.ts';
 import { SharedCluster } from '../../fabric/shared/cluster.ts';
-import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import { momentOf } from '../faults/moment.ts';
-import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import type { PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
 import { FaultBoard } from './fault-board.ts';
 import { type FaultPart, faultsResult } from './fault-book.ts';
 import type { Prepared } from './prepare.ts';
 import { meetings, type NewStart, type RealJobData, slots } from './real-job.ts';
-
-type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
+import { type Action, Watchman } from './watchman.ts';
 
 const lookMs = 1;
 /** A node shows which of its faults are due in one 32-bit word. */
@@ -21,17 +19,13 @@ const faultsMax = 32;
 const waitMsMax = 5000;
 
 /**
- * Carries a fault plan out where time is real: the watchman, in the thread that started the run. A crash
- * is a worker that is terminated, or a process that is killed. On shared memory, what verbs meet (cut links,
- * a memory node that is gone) the nodes act out themselves, told by the board; over verbs the plan has none
- * of that, since networks and memory nodes are real.
+ * Carries a fault plan out where time is real, in the thread that started the run. A crash is a worker that
+ * is terminated, or a process that is killed. On shared memory, what verbs meet (cut links, a memory node
+ * that is gone) the nodes act out themselves, told by the board; over verbs the plan has none of that, since
+ * networks and memory nodes are real.
  */
-export class RealFaults {
+export class RealFaults extends Watchman {
   readonly board: FaultBoard;
-  readonly #prepared: Prepared;
-  readonly #plan: readonly PlannedFault[];
-  readonly #happened: (number | undefined)[];
-  readonly #used = new Set<string>();
   readonly #dice: RandomStream;
   readonly #timers = new Set<NodeJS.Timeout>();
   #nodes!: MortalCluster;
@@ -41,10 +35,12 @@ export class RealFaults {
   #isOver = false;
 
   constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
-    assert(plan.length <= faultsMax, `at most ${faultsMax} faults on shared`, 'FARSIDE_LIMIT');
-    this.#prepared = prepared;
-    this.#plan = plan;
-    this.#happened = plan.map(() => undefined);
+    super(prepared, plan);
+    assert(
+      plan.length <= faultsMax,
+      () => `${plan.length} faults where time is real, and ${faultsMax} at most: use --fabric sim`,
+      'FARSIDE_LIMIT',
+    );
     this.#dice = randomStream(prepared.spec.seed, 'bit flips');
     this.board = new FaultBoard(prepared.cluster.nodes.length);
   }
@@ -66,90 +62,70 @@ export class RealFaults {
   }
 
   result(parts: readonly FaultPart[]): FaultsResult {
-    return faultsResult(this.#plan, this.#happened, this.#beganNs ?? 0, parts);
+    return faultsResult(this.plan, this.happened, this.#beganNs ?? 0, parts);
   }
 
   #watch(): void {
-    const { cluster } = this.#prepared.spec;
+    const { cluster } = this.prepared.spec;
     if (this.#beganNs === undefined) {
       const seats = cluster.computeNodes * cluster.clients * cluster.outstanding;
       if (this.#nodes.arrivals(meetings.loaded) < seats) return;
       this.#beganNs = this.#nodes.nowNs;
-      for (const [index, { moment }] of this.#plan.entries()) {
+      for (const [index, { moment }] of this.plan.entries()) {
         if (moment.kind !== 'time') continue;
-        const afterNs = momentOf(moment, this.#prepared.spec.seed, index);
-        this.#after(afterNs, () => this.#happens(index));
+        const afterNs = momentOf(moment, this.prepared.spec.seed, index);
+        this.after(afterNs, () => this.happens(index));
       }
     }
     for (const node of this.#nodes.running) {
       const due = this.#nodes.progress(node, slots.due);
-      for (let index = 0; index < this.#plan.length; index++) {
+      for (let index = 0; index < this.plan.length; index++) {
         const isDue = ((due >>> index) & 1) === 1;
-        if (isDue && this.#happened[index] === undefined) this.#happens(index);
+        if (isDue && this.happened[index] === undefined) this.happens(index);
       }
     }
   }
 
-  #happens(index: number): void {
-    const { action } = this.#plan[index] as PlannedFault;
+  /** Who is down cannot crash again. */
+  protected override happens(index: number): void {
+    const { action } = this.plan[index] as PlannedFault;
     if (action.kind === 'crash' && !this.#isUp(action.node)) return;
-    this.#happened[index] = this.#nodes.nowNs;
-    switch (action.kind) {
-      case 'crash':
-        if (this.#node(action.node).role === 'memory') this.#crashMemory(index, action);
-        else void this.#crash(index, action);
-        break;
-      case 'lose':
-        this.#lose(index, action);
-        break;
-      case 'move': {
-        const [node, to] = [this.#id(action.node), this.#id(action.to)];
-        this.#tellLater(index, 0, () => ({ kind: 'memoryMoved', node, to }));
-        break;
-      }
-      default:
-        this.#disturb(index, action);
-    }
+    super.happens(index);
   }
 
   #isUp(name: string): boolean {
-    const { id, role } = this.#node(name);
+    const { id, role } = this.node(name);
     return role === 'memory' || this.#nodes.running.includes(id);
   }
 
   // Memory nodes --------------------------------------------------------------------------------
 
   /** Everything that is visible in its `pm` stays: a thread's memory has no unflushed words. */
-  #crashMemory(index: number, { node: name, restartAfterNs = 0 }: Action<'crash'>): void {
-    const node = this.#id(name);
+  protected override crashMemory(
+    index: number,
+    { node: name, restartAfterNs = 0 }: Action<'crash'>,
+  ): void {
+    const node = this.id(name);
     this.#cutOff(node, 1);
     this.#later(restartAfterNs, () => {
       this.#nodes.zeroDram(node);
       this.#cutOff(node, -1);
     });
-    this.#tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
+    this.tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
   }
 
-  #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
-    const { cluster, shape } = this.#prepared;
-    const node = this.#id(name);
+  protected override loseMemory(node: number): void {
     this.#cutOff(node, 1);
-    const spares = cluster.withRole('memory').slice(shape.memoryNodes);
-    const free = spares.find((spare) => !this.#used.has(spare.name))?.name;
-    const spare = named ?? free;
-    if (spare !== undefined) this.#used.add(spare);
-    const takesItsPlace = spare === undefined ? undefined : this.#id(spare);
-    this.#tellLater(index, 0, () => ({ kind: 'memoryLost', node, spare: takesItsPlace }));
   }
 
   #cutOff(node: number, by: 1 | -1): void {
-    for (const { id } of this.#prepared.cluster.nodes) this.board.changeCuts(id, node, by);
+    for (const { id } of this.prepared.cluster.nodes) this.board.changeCuts(id, node, by);
   }
 
   // Nodes that run programs ---------------------------------------------------------------------
 
-  async #crash(index: number, action: Action<'crash'>): Promise<void> {
-    const { id: node, role } = this.#node(action.node);
+  protected override async crash(index: number, action: Action<'crash'>): Promise<void> {
+    const { id: node, role } = this.node(action.node);
     const incarnation = this.#nodes.incarnation(node);
     const done = this.#nodes.progress(node, slots.completed);
     // Until everything below is on its way, nobody may leave.
@@ -162,7 +138,7 @@ export class RealFaults {
           void this.#restart(node, (notesBefore) => ({ kind: 'again', done, notesBefore }));
         });
       } else this.board.post({ kind: 'disconnect', node });
-      this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
+      this.tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
     }
     this.board.changePending(-1);
   }
@@ -175,10 +151,10 @@ export class RealFaults {
       this.board.post({ kind: 'disconnect', node });
     }
     if (afterNs === undefined) {
-      this.#tellLater(index, 0, () => lost);
+      this.tellLater(index, 0, () => lost);
       return;
     }
-    const standby = action.standbyAfterNs === undefined ? undefined : this.#freeStandby();
+    const standby = action.standbyAfterNs === undefined ? undefined : this.freeStandby();
     const fault = { ...lost, successor: standby ?? node };
     this.#later(afterNs, () => {
       if (standby === undefined) void this.#restartServer(node, fault);
@@ -190,7 +166,7 @@ export class RealFaults {
     // Not before a standby serves: what is sent to it earlier finds no port there, and is lost.
     const tookOver = (node: number): boolean => this.#nodes.progress(node, slots.tookOver) > 0;
     const mayTell = (): boolean => standby === undefined || tookOver(standby);
-    this.#tellLater(index, afterNs, () => fault, mayTell);
+    this.tellLater(index, afterNs, () => fault, mayTell);
   }
 
   async #restartServer(node: number, fault: Fault): Promise<void> {
@@ -218,7 +194,7 @@ export class RealFaults {
 
   #acknowledged(): number {
     if (this.#nodes.tell === undefined) return this.board.acknowledged;
-    const each = this.#prepared.cluster.nodes.map(({ id }) =>
+    const each = this.prepared.cluster.nodes.map(({ id }) =>
       this.#nodes.progress(id, slots.acknowledged),
     );
     return each.reduce((sum, count) => sum + count, 0);
@@ -231,68 +207,38 @@ export class RealFaults {
     }
   }
 
-  #freeStandby(): number {
-    const standbys = this.#prepared.cluster.withRole('standby');
-    const free = standbys.find(({ name }) => !this.#used.has(name)) as ClusterNode;
-    this.#used.add(free.name);
-    return free.id;
-  }
-
   // Disturbances --------------------------------------------------------------------------------
 
-  #disturb(
-    index: number,
-    action: Exclude<FaultAction, { readonly kind: 'crash' | 'lose' | 'move' }>,
-  ): void {
-    const { board } = this;
-    switch (action.kind) {
-      case 'partition':
-        for (const left of action.left.map((name) => this.#id(name))) {
-          for (const right of action.right.map((name) => this.#id(name))) {
-            this.#forATime(action.forNs, (by) => {
-              board.changeCuts(left, right, by);
-              board.changeCuts(right, left, by);
-            });
-          }
-        }
-        break;
-      case 'slow':
-        this.#slow(index, action);
-        break;
-      case 'slowLink':
-        this.#forATime(action.forNs, (by) => {
-          board.changeDelay(this.#id(action.from), this.#id(action.to), by * action.byNs);
-        });
-        break;
-      case 'loseCompletions':
-        this.#forATime(action.forNs, (by) => {
-          board.changeLosses(this.#id(action.to), this.#id(action.from), by);
-        });
-        break;
-      case 'flip':
-        this.#flip(this.#id(action.node), action.bits);
-        break;
-    }
+  protected override changeCuts(from: number, to: number, by: 1 | -1): void {
+    this.board.changeCuts(from, to, by);
   }
 
-  #slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
-    const { id: node, role } = this.#node(name);
+  protected override changeDelay(from: number, to: number, byNs: number): void {
+    this.board.changeDelay(from, to, byNs);
+  }
+
+  protected override changeLosses(from: number, to: number, by: 1 | -1): void {
+    this.board.changeLosses(from, to, by);
+  }
+
+  protected override slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
+    const { id: node, role } = this.node(name);
     if (role === 'memory') {
-      this.#forATime(forNs, (by) => {
-        for (const { id } of this.#prepared.cluster.nodes) {
-          this.board.changeDelay(id, node, by * byNs);
+      this.forATime(forNs, (by) => {
+        for (const { id } of this.prepared.cluster.nodes) {
+          this.changeDelay(id, node, by * byNs);
         }
       });
       return;
     }
-    this.#forATime(forNs, (by) => this.board.post({ kind: 'slow', node, byNs: by * byNs }));
+    this.forATime(forNs, (by) => this.board.post({ kind: 'slow', node, byNs: by * byNs }));
     const kind = role === 'compute' ? 'computeLost' : 'serverLost';
     const incarnation = this.#nodes.incarnation(node);
-    this.#tellLater(index, 0, () => ({ kind, node, incarnation }));
+    this.tellLater(index, 0, () => ({ kind, node, incarnation }));
   }
 
   /** Each bit in a word that holds something, where one is found: most of a region is empty. */
-  #flip(node: number, bits: number): void {
+  protected override flip(node: number, bits: number): void {
     assert(this.#nodes instanceof SharedCluster, 'only shared memory can be flipped from here');
     const { words } = this.#nodes.space.spaces[node] as { words: BigUint64Array };
     for (let i = 0; i < bits; i++) {
@@ -304,20 +250,19 @@ export class RealFaults {
     }
   }
 
-  #forATime(forNs: number | undefined, change: (by: 1 | -1) => void): void {
-    change(1);
-    if (forNs !== undefined) this.#after(forNs, () => change(-1));
-  }
-
   // Time ----------------------------------------------------------------------------------------
 
-  #tellLater(
+  protected override get nowNs(): number {
+    return this.#nodes.nowNs;
+  }
+
+  protected override tellLater(
     index: number,
     atLeastNs: number,
     faultOf: () => Fault,
     mayTell: () => boolean = () => true,
   ): void {
-    const { toldAfterNs } = this.#plan[index] as PlannedFault;
+    const { toldAfterNs } = this.plan[index] as PlannedFault;
     if (toldAfterNs === undefined) return;
     const { board } = this;
     this.#later(Math.max(toldAfterNs, atLeastNs), async () => {
@@ -329,24 +274,16 @@ export class RealFaults {
   /** After so long, and no node leaves before. */
   #later(afterNs: number, action: () => void | Promise<void>): void {
     this.board.changePending(1);
-    this.#after(afterNs, () => {
+    this.after(afterNs, () => {
       void Promise.resolve(action()).then(() => this.board.changePending(-1));
     });
   }
 
-  #after(afterNs: number, action: () => void): void {
+  protected override after(afterNs: number, action: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       action();
     }, afterNs / 1e6);
     this.#timers.add(timer);
-  }
-
-  #node(name: string): ClusterNode {
-    return this.#prepared.cluster.byName(name);
-  }
-
-  #id(name: string): number {
-    return this.#node(name).id;
   }
 }

@@ -1,11 +1,10 @@
 import type { SimCluster } from '../../../sim/index.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
-import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { OutageBook } from '../driver/outages.ts';
 import { momentOf } from '../faults/moment.ts';
-import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import type { PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
 import { faultsResult, isLasting, type Recovered } from './fault-book.ts';
 import type { NodeJob } from './node-job.ts';
@@ -13,40 +12,29 @@ import { callTimeoutNs, NodeWatch } from './node-watch.ts';
 import type { Prepared } from './prepare.ts';
 import { type Recoverer, tell } from './recovering.ts';
 import type { ServingNode } from './serving-node.ts';
-
-type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
+import { type Action, Watchman } from './watchman.ts';
 
 /** How a node stops at a verb: after what the verb's step has posted, and before anything else. */
 const justAfterNs = 1;
 
-/**
- * Carries a fault plan out in virtual time: does to the cluster what each fault says, tells survivors
- * of it when they may know, and keeps book. It is the run's watchman: in a real cluster a management
- * service would be.
- */
-export class SimFaults {
+/** Carries a fault plan out in virtual time. */
+export class SimFaults extends Watchman {
   readonly outages: OutageBook;
-  readonly #prepared: Prepared;
   readonly #sim: SimCluster;
-  readonly #plan: readonly PlannedFault[];
   /** All starts of all nodes, for the counts; the present start by node. */
   readonly #starts: NodeWatch[] = [];
   readonly #watches = new Map<number, NodeWatch>();
-  readonly #happened: (number | undefined)[];
   readonly #recovered: Recovered[] = [];
   /** What was told of things that stay: a node that starts later must learn it, too. */
   readonly #lasting: { readonly fault: Fault; readonly index: number }[] = [];
-  readonly #used = new Set<string>();
   #jobs: readonly NodeJob[] = [];
   #servers: readonly ServingNode[] = [];
   #measuring: Measuring | undefined;
   #beganNs = 0;
 
   constructor(prepared: Prepared, sim: SimCluster, plan: readonly PlannedFault[]) {
-    this.#prepared = prepared;
+    super(prepared, plan);
     this.#sim = sim;
-    this.#plan = plan;
-    this.#happened = plan.map(() => undefined);
     this.outages = new OutageBook(() => sim.nowNs);
   }
 
@@ -70,25 +58,30 @@ export class SimFaults {
     this.#measuring = measuring;
     this.#beganNs = this.#sim.nowNs;
     for (const watch of this.#watches.values()) watch.verbs = 0;
-    for (const [index, fault] of this.#plan.entries()) this.#arm(index, fault);
+    for (const [index, fault] of this.plan.entries()) this.#arm(index, fault);
   }
 
   result(): FaultsResult {
     const programsEnded = this.#starts.reduce((sum, watch) => sum + watch.programsEnded, 0);
-    return faultsResult(this.#plan, this.#happened, this.#beganNs, [
-      { recovered: this.#recovered, outages: this.outages.outages, programsEnded },
+    return faultsResult(this.plan, this.happened, this.#beganNs, [
+      {
+        recovered: this.#recovered,
+        outages: this.outages.outages,
+        served: this.outages.served,
+        programsEnded,
+      },
     ]);
   }
 
   #arm(index: number, { action, moment }: PlannedFault): void {
-    const when = momentOf(moment, this.#prepared.spec.seed, index);
-    const happens = (): void => this.#happens(index);
+    const when = momentOf(moment, this.prepared.spec.seed, index);
+    const happens = (): void => this.happens(index);
     if (moment.kind === 'time') {
       this.#sim.at(this.#beganNs + when, happens);
       return;
     }
     const name = moment.of ?? (action as { readonly node: string }).node;
-    const watch = this.#watches.get(this.#id(name));
+    const watch = this.#watches.get(this.id(name));
     watch?.atVerb(when, () => {
       // Nothing of a node that is to crash goes on; what the verb belongs to is still posted.
       if (action.kind === 'crash' && action.node === name) watch.halt();
@@ -96,53 +89,26 @@ export class SimFaults {
     });
   }
 
-  #happens(index: number): void {
-    const { action } = this.#plan[index] as PlannedFault;
-    this.#happened[index] = this.#sim.nowNs;
-    switch (action.kind) {
-      case 'crash':
-        if (this.#node(action.node).role === 'memory') this.#crashMemory(index, action);
-        else this.#crash(index, action);
-        break;
-      case 'lose':
-        this.#lose(index, action);
-        break;
-      case 'move': {
-        const [node, to] = [this.#id(action.node), this.#id(action.to)];
-        this.#tellLater(index, 0, () => ({ kind: 'memoryMoved', node, to }));
-        break;
-      }
-      default:
-        this.#disturb(index, action);
-    }
-  }
-
   // Memory nodes --------------------------------------------------------------------------------
 
-  #crashMemory(index: number, { node: name, keeping, restartAfterNs = 0 }: Action<'crash'>): void {
-    const node = this.#id(name);
+  protected override crashMemory(
+    index: number,
+    { node: name, keeping, restartAfterNs = 0 }: Action<'crash'>,
+  ): void {
+    const node = this.id(name);
     this.#sim.crashMemory(node, keeping);
     this.#later(restartAfterNs, () => this.#sim.restartMemory(node));
-    this.#tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
+    this.tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
   }
 
-  #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
-    const node = this.#id(name);
+  protected override loseMemory(node: number): void {
     this.#sim.crashMemory(node);
-    const spares = this.#prepared.cluster
-      .withRole('memory')
-      .slice(this.#prepared.shape.memoryNodes)
-      .map((memory) => memory.name);
-    const spare = named ?? spares.find((candidate) => !this.#used.has(candidate));
-    if (spare !== undefined) this.#used.add(spare);
-    const takesItsPlace = spare === undefined ? undefined : this.#id(spare);
-    this.#tellLater(index, 0, () => ({ kind: 'memoryLost', node, spare: takesItsPlace }));
   }
 
   // Nodes that run programs ---------------------------------------------------------------------
 
-  #crash(index: number, action: Action<'crash'>): void {
-    const { id: node, role } = this.#node(action.node);
+  protected override crash(index: number, action: Action<'crash'>): void {
+    const { id: node, role } = this.node(action.node);
     const watch = this.#watches.get(node);
     if (watch === undefined) return;
     watch.halt();
@@ -156,7 +122,7 @@ export class SimFaults {
     const { restartAfterNs } = action;
     if (restartAfterNs !== undefined) this.#later(restartAfterNs, () => this.#restart(node));
     else this.#disconnect(node, incarnation);
-    this.#tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
+    this.tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
   }
 
   /** New programs on the same node: they go on with the workload where the old ones were. */
@@ -165,7 +131,9 @@ export class SimFaults {
     const watch = this.#watch(node);
     const job = this.#jobs.find(({ runtime }) => runtime.context.node === node) as NodeJob;
     job.open(watch);
-    for (const { fault, index } of this.#lasting) tell(watch, job.node, fault, index, () => {});
+    for (const { fault, index } of this.#lasting) {
+      if (isLasting(fault, false)) tell(watch, job.node, fault, index, () => {});
+    }
     for (const seat of job.continuePrograms(this.#measuring as Measuring)) {
       watch.start(seat.program, seat);
     }
@@ -177,16 +145,16 @@ export class SimFaults {
     this.#later(callTimeoutNs, () => this.#disconnect(node, incarnation));
     const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
     if (afterNs === undefined) {
-      this.#tellLater(index, 0, () => lost);
+      this.tellLater(index, 0, () => lost);
       return;
     }
-    const successor = action.standbyAfterNs === undefined ? node : this.#freeStandby();
+    const successor = action.standbyAfterNs === undefined ? node : this.freeStandby();
     this.#later(afterNs, () => {
       if (successor === node) this.#sim.restartCompute(node);
       this.#takeOver(successor, { ...lost, successor });
       this.#callsAreLost(this.#sim.nowNs);
     });
-    this.#tellLater(index, afterNs, () => ({ ...lost, successor }));
+    this.tellLater(index, afterNs, () => ({ ...lost, successor }));
   }
 
   /** No ring to a node that is gone will ever have room again. */
@@ -204,13 +172,6 @@ export class SimFaults {
     for (const { fault: lasting, index } of this.#lasting) {
       tell(watch, serving.server, lasting, index, (recovered) => this.#recovered.push(recovered));
     }
-  }
-
-  #freeStandby(): number {
-    const standbys = this.#prepared.cluster.withRole('standby');
-    const free = standbys.find(({ name }) => !this.#used.has(name)) as ClusterNode;
-    this.#used.add(free.name);
-    return free.id;
   }
 
   #callsAreLost(beforeNs: number): void {
@@ -232,76 +193,50 @@ export class SimFaults {
 
   // Disturbances --------------------------------------------------------------------------------
 
-  #disturb(
-    index: number,
-    action: Exclude<FaultAction, { readonly kind: 'crash' | 'lose' | 'move' }>,
-  ): void {
-    switch (action.kind) {
-      case 'partition':
-        for (const left of action.left) {
-          for (const right of action.right) {
-            this.#forATime(action.forNs, (by) => {
-              this.#link(left, right).cuts += by;
-              this.#link(right, left).cuts += by;
-            });
-          }
-        }
-        break;
-      case 'slow':
-        this.#slow(index, action);
-        break;
-      case 'slowLink':
-        this.#forATime(action.forNs, (by) => {
-          this.#link(action.from, action.to).delayNs += by * action.byNs;
-        });
-        break;
-      case 'loseCompletions':
-        this.#forATime(action.forNs, (by) => {
-          // Completions come back from where the requests went.
-          this.#link(action.to, action.from).losses += by;
-        });
-        break;
-      case 'flip':
-        this.#sim.flipBits(this.#id(action.node), action.bits);
-        break;
-    }
+  protected override changeCuts(from: number, to: number, by: 1 | -1): void {
+    this.#sim.link(from, to).cuts += by;
+  }
+
+  protected override changeDelay(from: number, to: number, byNs: number): void {
+    this.#sim.link(from, to).delayNs += byNs;
+  }
+
+  protected override changeLosses(from: number, to: number, by: 1 | -1): void {
+    this.#sim.link(from, to).losses += by;
+  }
+
+  protected override flip(node: number, bits: number): void {
+    this.#sim.flipBits(node, bits);
   }
 
   /** A memory node is slow to be reached; any other is slow to go on after each wait. */
-  #slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
-    const { id: node, role } = this.#node(name);
+  protected override slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
+    const { id: node, role } = this.node(name);
     if (role === 'memory') {
-      const others = this.#prepared.cluster.nodes.filter((other) => other.role !== 'memory');
-      this.#forATime(forNs, (by) => {
-        for (const other of others) this.#sim.link(other.id, node).delayNs += by * byNs;
+      const others = this.prepared.cluster.nodes.filter((other) => other.role !== 'memory');
+      this.forATime(forNs, (by) => {
+        for (const other of others) this.changeDelay(other.id, node, by * byNs);
       });
       return;
     }
     const watch = this.#watches.get(node);
     if (watch === undefined) return;
-    this.#forATime(forNs, (by) => (watch.slowNs += by * byNs));
+    this.forATime(forNs, (by) => (watch.slowNs += by * byNs));
     const incarnation = this.#sim.incarnation(node);
     const kind = role === 'compute' ? 'computeLost' : 'serverLost';
-    this.#tellLater(index, 0, () => ({ kind, node, incarnation }));
-  }
-
-  /** Does it once with 1, and with -1 when the time is over. */
-  #forATime(forNs: number | undefined, change: (by: 1 | -1) => void): void {
-    change(1);
-    if (forNs !== undefined) this.#sim.at(this.#sim.nowNs + forNs, () => change(-1));
+    this.tellLater(index, 0, () => ({ kind, node, incarnation }));
   }
 
   // Telling -------------------------------------------------------------------------------------
 
-  /** Tells survivors when they may know, and not before `atLeastNs` have passed. */
-  #tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
-    const { toldAfterNs } = this.#plan[index] as PlannedFault;
+  protected override tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
+    const { toldAfterNs } = this.plan[index] as PlannedFault;
     if (toldAfterNs === undefined) return;
     this.#later(Math.max(toldAfterNs, atLeastNs), () => this.#tell(index, faultOf()));
   }
 
   #tell(index: number, fault: Fault): void {
-    if (isLasting(fault)) this.#lasting.push({ fault, index });
+    if (isLasting(fault, true)) this.#lasting.push({ fault, index });
     const listeners: [number, Recoverer][] = [
       ...this.#jobs.map((job): [number, Recoverer] => [job.runtime.context.node, job.node]),
       ...this.#servers.map(({ node, server }): [number, Recoverer] => [node, server]),
@@ -323,15 +258,11 @@ export class SimFaults {
     });
   }
 
-  #node(name: string): ClusterNode {
-    return this.#prepared.cluster.byName(name);
+  protected override get nowNs(): number {
+    return this.#sim.nowNs;
   }
 
-  #id(name: string): number {
-    return this.#node(name).id;
-  }
-
-  #link(from: string, to: string): ReturnType<SimCluster['link']> {
-    return this.#sim.link(this.#id(from), this.#id(to));
+  protected override after(afterNs: number, action: () => void): void {
+    this.#sim.at(this.#sim.nowNs + afterNs, action);
   }
 }

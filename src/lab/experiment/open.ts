@@ -173,8 +173,15 @@ function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): 
     const culprits = paths.flatMap((path) => run.settings.get(path) ?? []);
     const label = culprits.find(({ origin }) => origin.source !== 'default')?.origin.label;
     if (label === undefined) throw error;
-    throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
+    throw new FarsideError(error.code, placed(label, error.message), { cause: error });
   }
+}
+
+/** `--workload t.csv` and `t.csv:9: …` are `--workload t.csv:9: …`: a name is not said twice. */
+function placed(label: string, message: string): string {
+  const name = label.slice(label.indexOf(' ') + 1);
+  const said = message.replace(/^(?:workload|profile|system) /, '');
+  return said.startsWith(`${name}:`) ? label + said.slice(name.length) : `${label}: ${message}`;
 }
 
 /** FARSIDE_USAGE has a line for each fault that cannot happen to this cluster. */

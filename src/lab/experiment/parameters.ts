@@ -32,7 +32,8 @@ const cluster: readonly Parameter[] = [
     flag: 'compute-nodes',
     kind: count(1, 1024),
     default: 4,
-    summary: 'compute nodes; on shared and verbs, each is a thread of this process',
+    summary:
+      'compute nodes; where time is real, threads of this process, or with --processes or --listen processes',
   },
   {
     path: 'cluster.clients',

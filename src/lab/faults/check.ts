@@ -32,7 +32,7 @@ export function unfit(
  * nodes are real, and nobody here can cut or stop them.
  */
 function unfitForVerbs(
-  { action }: PlannedFault,
+  { action, moment }: PlannedFault,
   { cluster: { processes, listen } }: RunSpec,
   cluster: ClusterMap,
 ): string | undefined {
@@ -45,6 +45,12 @@ function unfitForVerbs(
   if (action.kind !== 'crash') return undefined;
   if (processes !== true && listen === undefined) {
     return 'over verbs a crash is a process that is killed, and nodes are threads: add --processes';
+  }
+  if (moment.kind === 'time' && action.landing !== 'random') {
+    return (
+      'what a killed process has posted lands or not as the device has it: crash it at a verb, ' +
+      `or leave out landing ${action.landing}`
+    );
   }
   if (action.restartAfterNs !== undefined && processes !== true) {
     return 'nobody would start the node again on its host: leave out restart, or use --processes';

@@ -4,9 +4,9 @@ import type { ExperimentResult, RunResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
-import { faultTable, type SideTable } from './fault-rows.ts';
+import type { SideTable } from './fault-rows.ts';
 import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
-import { memoryNodeTable, processTable } from './process-rows.ts';
+import { sideTables } from './side-tables.ts';
 
 export interface TableOptions {
   /**
@@ -39,8 +39,8 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
     if (block.rows.length === 0) continue;
     lines.push('', paint('bold', block.title), renderBlock(result, block, options.columns));
   }
-  for (const side of [faultTable(result), memoryNodeTable(result), processTable(result)]) {
-    if (side.rows.length > 0) lines.push('', paint('bold', side.title), renderSide(side));
+  for (const side of sideTables(result)) {
+    lines.push('', paint('bold', side.title), renderSide(side));
   }
   const warnings = [...failureLines(result.failures), ...warningsOf(groups)];
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));

@@ -1,9 +1,8 @@
 import { warningsOf } from '../output/columns.ts';
 import { failureLines } from '../output/failures.ts';
-import { faultTable } from '../output/fault-rows.ts';
 import { formatBytes } from '../output/format.ts';
 import { pointLabel } from '../output/names.ts';
-import { memoryNodeTable, processTable } from '../output/process-rows.ts';
+import { sideTables } from '../output/side-tables.ts';
 import { describe } from '../output/table.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
@@ -39,9 +38,7 @@ ${header(result, groups)}
 <main>
 <section id="numbers"><h2>Numbers</h2>
 ${resultTables(result, groups)}
-${sideTable(faultTable(result))}
-${sideTable(memoryNodeTable(result))}
-${sideTable(processTable(result))}</section>
+${sideTables(result).map(sideTable)}</section>
 <section id="plots"><h2>Plots</h2>
 ${plotSections(result, groups, plots)}</section>
 ${reading()}

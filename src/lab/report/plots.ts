@@ -1,6 +1,7 @@
 import { pointName, uniqueNames } from '../output/names.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
+import { faultPlots } from './fault-plots.ts';
 import { latencyPlots } from './latency-plots.ts';
 import { operationPlots } from './operation-plots.ts';
 import { type Plot, plotContext } from './plot.ts';
@@ -19,6 +20,7 @@ export function plotsOf(result: ExperimentResult): Plot[] {
     ...detailedPoints(groups).flatMap((members) => {
       const suffix = pointName('', members[0]!.point);
       return [
+        ...faultPlots(result.runs, members[0]!.point, context, suffix),
         ...latencyPlots(members, context, suffix),
         ...operationPlots(members, suffix),
         ...resourcePlots(members, context, suffix),

@@ -108,9 +108,8 @@ export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
 <th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
 }
 
-/** What went wrong on purpose, who took part, how passive memory was: nothing where it has no rows. */
-export function sideTable({ title, heads: names, textColumns, rows }: SideTable): Html | undefined {
-  if (rows.length === 0) return undefined;
+/** What went wrong on purpose, who took part, how passive memory was. */
+export function sideTable({ title, heads: names, textColumns, rows }: SideTable): Html {
   const isText = (column: number): boolean => column < textColumns;
   const heads = names.map((head, i) => {
     const words = head.split('\n');

@@ -3,7 +3,7 @@ import type { Durability } from '../../core/context.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { keyBytesMax } from '../../core/key.ts';
 import { valueBytesMax } from '../../core/record.ts';
-import { SharedCluster } from '../../fabric/shared/cluster.ts';
+import { openFabric } from '../../fabric/index.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { StoreShape } from '../../systems/system.ts';
 import type { PreparedStore } from '../engine/node-job.ts';
@@ -104,7 +104,7 @@ async function openShared(
   setup: unknown,
 ): Promise<Store> {
   const { seed = 1, durability = 'assumed' } = options;
-  const shared = new SharedCluster(opened.cluster, { seed, durability });
+  const shared = openFabric('shared', opened.cluster, { seed, durability });
   const runtime = shared.attach(computeNode(opened));
   const clients = openClients(opened, runtime);
   const module = new URL('./setup.js', import.meta.url).href;

@@ -29,7 +29,9 @@ import type { CloverNode } from './node.ts';
 import { noReference, type Reference } from './pointer.ts';
 import { bufferBytes, sizeClassFor } from './pools.ts';
 import { inDoubt } from './recovery/doubt.ts';
-import { givenUp, ignoreLoss, LostError, unavailable } from './recovery/servers.ts';
+import { Renewal } from './recovery/renewal.ts';
+import { givenUp, LostError, reserved, unavailable } from './recovery/servers.ts';
+import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
 import { checkKey, checkSizes } from './sizes.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
@@ -50,13 +52,14 @@ export class CloverClient implements StoreClient {
   readonly #writer: Writer;
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
-  #restartsSeen = 0;
+  readonly #renewal: Renewal;
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
     this.#node = node;
+    this.#renewal = new Renewal(node.restarts);
     this.#caller = new RpcCaller(context);
     this.#classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
@@ -122,12 +125,15 @@ export class CloverClient implements StoreClient {
     if (node.gate.isClosed) {
       // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
       this.serial++;
-      yield* node.gate.pass();
-      this.serial++;
+      try {
+        yield* node.gate.pass();
+      } finally {
+        this.serial++;
+      }
       row = node.findRow(key);
     }
-    if (this.#isBehind) {
-      yield* this.#renewQueuePairs();
+    if (this.#renewal.isDue) {
+      yield* this.#renewal.run();
       row = node.findRow(key);
     }
     const epoch = node.epochs[node.serverOf(key)] as number;
@@ -139,18 +145,6 @@ export class CloverClient implements StoreClient {
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
     return yield* this.#walkOn(seen, key, epoch, into);
-  }
-
-  /** Whether memory nodes have started anew since this client last looked. */
-  get #isBehind(): boolean {
-    return this.#restartsSeen < this.#node.restarts.length;
-  }
-
-  *#renewQueuePairs(): Program<void> {
-    const { restarts } = this.#node;
-    while (this.#restartsSeen < restarts.length) {
-      yield* reconnect(restarts[this.#restartsSeen++] as number);
-    }
   }
 
   *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
@@ -231,12 +225,15 @@ export class CloverClient implements StoreClient {
    * leads to the tombstone, or to a recycled buffer, and so to the server as well.
    */
   *delete(key: Key): Program<boolean> {
-    checkKey(this.#node.site.shape, key);
+    const node = this.#node;
+    checkKey(node.site.shape, key);
     const linked = yield* this.#append(key, noValue, true);
     if (linked === undefined) return false;
     const { cursor } = linked;
-    if (this.#node.cursors.find(key) === cursor) this.#node.cursors.remove(key);
-    yield* this.#remove(key, cursor.chain, linked.next);
+    if (node.cursors.find(key) === cursor) node.cursors.remove(key);
+    if (node.gate.isClosed) yield* node.gate.pass();
+    yield* this.#renewal.run();
+    yield* node.remove(key, cursor.chain, linked.next, this.#caller);
     return true;
   }
 
@@ -252,7 +249,7 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
-      if (this.#isBehind) yield* this.#renewQueuePairs();
+      if (this.#renewal.isDue) yield* this.#renewal.run();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key)?.primary ?? noReference;
       const linked = yield* writer.append(key, value, isTombstone, epoch);
@@ -268,7 +265,7 @@ export class CloverClient implements StoreClient {
       if (drain !== undefined) yield* spawn(drain, 'retire');
       return { cursor, next: refs[0] as Reference };
     } catch (error) {
-      yield* this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass, writer.unfinished(key, isTombstone));
       throw error;
     } finally {
       this.serial++;
@@ -280,28 +277,36 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    if (this.#isBehind) yield* this.#renewQueuePairs();
+    if (this.#renewal.isDue) yield* this.#renewal.run();
     node.site.context.charge('allocate', refs.length);
     const server = node.serverOf(key);
     if (!node.free.takeAtHand(server, sizeClass, refs)) {
-      const renew = (): Program<void> => this.#renewQueuePairs();
+      const renew = (): Program<void> => this.#renewal.run();
       yield* node.free.take(server, sizeClass, refs, this.#caller, renew);
     }
     return sizeClass;
   }
 
   /**
-   * Where a verb did not end ok, or a server is lost that may have named the key, nobody knows whether
-   * the buffers are in a chain: whoever makes that node or server whole finds out. After any other error
-   * they are not.
+   * Where a server is lost that may have named the key, nobody knows whether the buffers are in a chain: its
+   * successor finds out. What a lost verb leaves is finished or undone in the background; buffers that may
+   * be written yet are not used again.
    */
-  *#afterError(error: unknown, server: number, sizeClass: number): Program<void> {
-    if (error instanceof VerbError) {
-      for (const node of inDoubt(this.#writer.posted)) this.#node.doubts.add(node);
-      yield* reconnect(nodeOf(error.address));
-    } else if (!(error instanceof LostError)) {
-      this.#node.free.giveBack(server, sizeClass, this.#writer.refs);
-    }
+  *#afterError(
+    error: unknown,
+    server: number,
+    sizeClass: number,
+    left: Unfinished | undefined,
+  ): Program<void> {
+    if (error instanceof LostError) return;
+    const { unfinished, doubts, free } = this.#node;
+    const { refs, posted } = this.#writer;
+    const isVerb = error instanceof VerbError;
+    const lostAt = isVerb ? [...inDoubt(posted)] : [];
+    for (const node of lostAt) doubts.add(node);
+    if (isVerb && (left !== undefined || lostAt.length > 0)) yield* unfinished.take(left, refs);
+    else free.giveBack(server, sizeClass, refs);
+    if (isVerb) yield* reconnect(nodeOf(error.address));
   }
 
   /**
@@ -316,14 +321,14 @@ export class CloverClient implements StoreClient {
     const sizeClass = yield* this.#allocate(key, value);
     this.serial++;
     try {
-      yield* this.#renewQueuePairs();
+      yield* this.#renewal.run();
       this.#writer.encode(key, value, 0, false);
       yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
       if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
       return isOpened;
     } catch (error) {
-      yield* this.#afterError(error, server, sizeClass);
+      yield* this.#afterError(error, server, sizeClass, undefined);
       throw error;
     } finally {
       this.serial++;
@@ -334,7 +339,7 @@ export class CloverClient implements StoreClient {
     if (this.#node.gate.isClosed) yield* this.#node.gate.pass();
     this.serial++;
     try {
-      yield* this.#renewQueuePairs();
+      yield* this.#renewal.run();
       this.#node.site.context.charge('lookup');
       const cursor = this.#node.findCursor(key);
       if (cursor === undefined) return false;
@@ -368,6 +373,7 @@ export class CloverClient implements StoreClient {
       const status = replyHead.field.status.get(reply, 0);
       if (status === statuses.refused) throw givenUp(node.site.context.node);
       if (status === statuses.unavailable) throw unavailable(key);
+      if (status === statuses.reserved) throw reserved(key);
       assert(
         status !== statuses.full,
         () =>
@@ -381,20 +387,11 @@ export class CloverClient implements StoreClient {
       if (status === statuses.ok) return true;
       if (yield* this.#writer.isAlive(key, cursor, epoch)) return false;
       const { tombstone } = this.#walker;
-      if (tombstone !== undefined) yield* this.#remove(key, tombstone.chain, tombstone.target);
+      // Not held back by a pause, which waits for this operation.
+      if (tombstone !== undefined) {
+        yield* node.remove(key, tombstone.chain, tombstone.target, this.#caller);
+      }
     }
     assert(false, () => `insert of ${key.text}: deleted and inserted too often`, 'FARSIDE_LIMIT');
-  }
-
-  /** Tells the server that the chain has ended; it does not matter who does, or how often. */
-  *#remove(key: Key, chain: number, tombstone: Reference): Program<void> {
-    const node = this.#node;
-    if (node.gate.isClosed) yield* node.gate.pass();
-    yield* this.#renewQueuePairs();
-    const request = newKeyRequest(operations.remove, key, 8, chain);
-    storeEntry(request, requestHead.sizeBytes, tombstone, 0);
-    // A successor of a lost server finds the tombstone, and needs not be told.
-    yield* ignoreLoss(node.servers.call(node.serverOf(key), request, this.#caller));
-    this.#caller.release();
   }
 }

@@ -1,29 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import {
-  checkKey,
-  type Known,
-  ownedKeys as keys,
-  loadOwned,
-  writeKey,
-} from '../../../test/support/owned-keys.ts';
+import { expectSound, faultSettings, faultShape } from '../../../test/support/clover-faults.ts';
+import { checkOwned, loadOwned, writeOwned } from '../../../test/support/owned-keys.ts';
 import { SimStore } from '../../../test/support/sim-store.ts';
 import { sleep } from '../../core/effect.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
-import type { StoreClient, SystemServer } from '../system.ts';
+import type { SystemServer } from '../system.ts';
 import { system } from './index.ts';
 import type { CloverNode } from './node.ts';
 
-const shape = {
-  memoryNodes: 3,
-  computeNodes: 3,
-  clientsPerNode: 2,
-  spares: 2,
-  keysMax: 32,
-  keyBytesMax: 8,
-  valueBytesMax: 400,
-  valueBytesMean: 300,
-};
-const settings = { handlers: 2, buffersPerRequest: 4, retireBatch: 4, retireIntervalNs: 5000 };
+const shape = { ...faultShape, clientsPerNode: 2, spares: 2, keysMax: 32 };
+const settings = { ...faultSettings, retireBatch: 4 };
 
 interface Step {
   readonly fault: Fault;
@@ -115,20 +101,8 @@ describe.each([
           }
         })(),
       );
-      store.run(
-        keys.map((_key, k) => ({
-          node: k % 3,
-          thread: k % 2,
-          program: (client: StoreClient) => writeKey(client, k, knowns[k] as Known, until),
-        })),
-      );
-      store.run(
-        keys.map((_key, k) => ({
-          node: (k + 1) % 3,
-          program: (client: StoreClient) => checkKey(client, k, knowns[k] as Known),
-        })),
-      );
-      expect(Math.max(...knowns.map(({ version }) => version ?? 0))).toBeGreaterThan(20);
+      writeOwned(store, knowns, until);
+      checkOwned(store, knowns);
       const [server] = store.servers as [SystemServer];
       const { pausedNs, entriesLost } = server.statistics.events;
       expect(pausedNs).toBeGreaterThan(0);
@@ -141,10 +115,7 @@ describe.each([
       const down = placed.filter(
         (node) => !(store.systemNodes[0] as CloverNode).layout.placement.includes(node),
       );
-      const audit = store.audit({ down });
-      expect(audit.violations).toEqual([]);
-      expect(audit.leaked).toEqual([]);
-      expect(audit.doubled).toEqual([]);
+      expectSound(store.audit({ down }));
     });
   },
 );

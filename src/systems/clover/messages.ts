@@ -73,6 +73,8 @@ export const replyHead = layout('metadata reply', {
  *      +-----------------+     +-----------------+     +---------------------+
  */
 export const retireHead = layout('retire record', { chain: u53, old: u64 });
+/** In place of a sequence, in `old`: verbs of unknown outcome may yet act upon that version's buffers. */
+export const inDoubtMark = 1;
 
 export function retireRecordBytes(replicas: number): number {
   return retireHead.sizeBytes + 8 * replicas;
@@ -91,6 +93,8 @@ export const operations = {
   resume: 10,
   memory: 11,
   rebuild: 12,
+  /** Server to compute node: that incarnation has been fenced. */
+  expel: 13,
 } as const;
 
 /** `pause`, server to compute node: `all` 0 or 1: forget what is of this server, or of all of them. */
@@ -211,6 +215,8 @@ export const statuses = {
   refused: 4,
   full: 5,
   unavailable: 6,
+  /** The key is reserved: what an earlier opening that failed may have WRITTEN is not gone yet. */
+  reserved: 7,
 } as const;
 
 /** Every metadata server takes requests here, every compute node takes epochs here. */

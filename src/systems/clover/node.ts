@@ -18,15 +18,18 @@ import {
   newKeyRequest,
   operations,
   replyHead,
+  requestHead,
   requestPort,
   sequenceAt,
   statuses,
+  storeEntry,
 } from './messages.ts';
 import { noReference, ownerNumber, type Reference } from './pointer.ts';
 import { Consent, epochsUnusedMax } from './recovery/consent.ts';
 import { Gate } from './recovery/gate.ts';
 import { NodeRecovery } from './recovery/node-recovery.ts';
-import { givenUp, Servers } from './recovery/servers.ts';
+import { givenUp, ignoreLoss, Servers } from './recovery/servers.ts';
+import { UnfinishedPuts } from './recovery/unfinished.ts';
 import { RetireQueue } from './retire-queue.ts';
 import { checkKey } from './sizes.ts';
 import { restNs } from './timing.ts';
@@ -77,6 +80,7 @@ export class CloverNode implements SystemNode {
   readonly servers: Servers;
   readonly callers: CallerPool;
   readonly recovery: NodeRecovery;
+  readonly unfinished: UnfinishedPuts;
   readonly #clients: CloverClient[] = [];
 
   constructor(site: Site, config: CloverConfig) {
@@ -94,6 +98,7 @@ export class CloverNode implements SystemNode {
     const callers = new CallerPool(context);
     this.callers = callers;
     this.recovery = new NodeRecovery(this);
+    this.unfinished = new UnfinishedPuts(this);
     this.loads = config.loadBalance === 'load' ? new LoadMeter(this.layout.buckets) : undefined;
     this.#canBePlain =
       config.readWait === 'both' && !config.verifyReads && config.loadBalance === 'round-robin';
@@ -127,9 +132,10 @@ export class CloverNode implements SystemNode {
     return this.recovery.recover(fault);
   }
 
-  /** Free buffers of this node. */
-  heldBuffers(): Iterable<Reference> {
-    return this.free.held();
+  /** Buffers of this node that are in no chain: free, or set aside because a WRITE may yet fall upon them. */
+  *heldBuffers(): Generator<Reference> {
+    yield* this.free.held();
+    yield* this.unfinished.held();
   }
 
   *held(): Generator<Address> {
@@ -155,11 +161,19 @@ export class CloverNode implements SystemNode {
     this.isPlain = this.#canBePlain && !this.gate.isClosed;
   }
 
+  /** It has been fenced: it can do nothing any more, and its operations say so. */
+  giveUp(): void {
+    this.gate.closeForEver(givenUp(this.site.context.node));
+    this.isPlain = false;
+    for (let server = 0; server < this.servers.count; server++) this.forget(server);
+  }
+
   /** Forgets everything that refers to buffers of a server: it counts them all as free but its tails. */
   forget(server: number): void {
     this.cursors.removeUnusedSince(server, Number.POSITIVE_INFINITY);
     this.free.drop(server);
     this.retire.drop(server);
+    this.unfinished.drop(server);
   }
 
   /**
@@ -207,6 +221,15 @@ export class CloverNode implements SystemNode {
     return cursor;
   }
 
+  /** Tells the server that the chain has ended; it does not matter who does, or how often. */
+  *remove(key: Key, chain: number, tombstone: Reference, caller: RpcCaller): Program<void> {
+    const request = newKeyRequest(operations.remove, key, 8, chain);
+    storeEntry(request, requestHead.sizeBytes, tombstone, 0);
+    // A successor of a lost server finds the tombstone, and needs not be told.
+    yield* ignoreLoss(this.servers.call(this.serverOf(key), request, caller));
+    caller.release();
+  }
+
   /** Takes in the chain that a reply describes, and where it stands. */
   learn(key: Key, reply: Uint8Array, epoch: number, startedFrom: Reference): Cursor {
     const chain = replyHead.field.chain.get(reply, 0);
@@ -224,7 +247,7 @@ export class CloverNode implements SystemNode {
   }
 
   #statistics(): SystemStatistics {
-    const { events, cursors, free, retire, layout } = this;
+    const { events, cursors, free, retire, unfinished, layout } = this;
     return {
       get events() {
         return {
@@ -234,6 +257,7 @@ export class CloverNode implements SystemNode {
           exhaustedWaits: free.exhaustedWaits,
           shortcutWrites: retire.shortcutWrites,
           linksRetired: retire.linksRetired,
+          putsFinished: unfinished.finished,
         };
       },
       /** Per cursor: R pointers, the chain's number, epoch, and the key. */

@@ -21,8 +21,10 @@ import { twoTo32 } from '../../core/word.ts';
  *   |-----------------------------|-----------|-----------|-----------|-------------------|-----|
  *   | header of a tail            | 0         | 0         | buffer's  | 0                 | 0   |
  *   | header of a tombstone       | 0         | 0         | buffer's  | 1023              | 0   |
- *   | header, write under way     | 0 or new  | 0 or new  | buffer's  | writer's number   | 1   |
- *   | header, linked              | successor | successor | buffer's  | its sequence      | 0   |
+ *   | header, claimed             | 0         | claim     | buffer's  | writer's number   | 1   |
+ *   | header, write under way     | successor | successor | buffer's  | writer's number   | 1   |
+ *   | header, linked: word 0      | successor | successor | buffer's  | its sequence      | 0   |
+ *   | header, words behind it     | successor | successor | buffer's  | writer's number   | 1   |
  *   | shortcut, message           | target    | 0         | target's  | its sequence      | 0   |
  *
  * The last row is the paper's "entry form", the linked header its "next form". `sequence` counts the
@@ -43,6 +45,12 @@ export const sequenceModulus = 1024;
 export const tombstoneArea = 1023;
 /** Writers are numbered from 1 in the area, and 1023 is taken. */
 export const ownersMax = 1022;
+
+/**
+ * Claims of a node are numbered from 1 to this, and then anew: so that a CAS which undoes one of them, and
+ * acts late, cannot undo another one of the same node.
+ */
+export const claimsMax = 255;
 
 /** Names a writer in the words it holds: different among so many starts of nodes in a row. */
 export function ownerNumber(incarnation: number): number {
@@ -114,6 +122,11 @@ export function linkLow(target: Reference, own: number, area: number, held: bool
 /** The header word of a buffer that nothing follows; its high half is 0. */
 export function tailLow(own: number, area = 0, held = false): number {
   return ((own << 11) | (area << 1) | (held ? 1 : 0)) >>> 0;
+}
+
+/** The low half of a tail that a node has claimed: it will link a successor; the high half is 0. */
+export function claimLow(own: number, owner: number, claim: number): number {
+  return (tailLow(own, owner, true) | (claim << 19)) >>> 0;
 }
 
 /** The entry form of `target`. */

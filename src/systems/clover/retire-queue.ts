@@ -16,6 +16,7 @@ import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
 import type { Cursor } from './cursor.ts';
 import {
+  inDoubtMark,
   newRequest,
   operations,
   requestHead,
@@ -26,7 +27,8 @@ import {
 import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
 import { inDoubt } from './recovery/doubt.ts';
 import type { Gate } from './recovery/gate.ts';
-import { LostError, type Servers } from './recovery/servers.ts';
+import { Renewal } from './recovery/renewal.ts';
+import { ignoreLoss, LostError, type Servers } from './recovery/servers.ts';
 
 /** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */
 const lanes = 4;
@@ -37,6 +39,8 @@ interface Link {
   readonly old: Reference;
   readonly refs: readonly Reference[];
   readonly sequence: number;
+  /** Verbs of this node may yet act upon the buffers of `old`. */
+  readonly isInDoubt: boolean;
 }
 
 class Lane {
@@ -94,9 +98,10 @@ export class RetireQueue {
     old: Reference,
     refs: readonly Reference[],
     sequence: number,
+    isInDoubt = false,
   ): Program<void> | undefined {
     const lane = this.#lanes[cursor.server * lanes + (cursor.chain % lanes)] as Lane;
-    lane.links.push({ cursor, old, refs, sequence });
+    lane.links.push({ cursor, old, refs, sequence, isInDoubt });
     if (lane.draining || lane.links.length < this.#config.retireBatch) return undefined;
     lane.draining = true;
     return this.#drain(lane, this.#config.retireBatch);
@@ -109,10 +114,10 @@ export class RetireQueue {
 
   /** Background program: sends batches that do not fill up. `restarts`: see CloverNode. */
   *sendLeftovers(restarts: readonly number[]): Program<never> {
-    let seen = 0;
+    const renewal = new Renewal(restarts);
     for (;;) {
       yield* sleep(this.#config.retireIntervalNs);
-      while (seen < restarts.length) yield* reconnect(restarts[seen++] as number);
+      yield* renewal.run();
       for (const lane of this.#lanes) {
         if (lane.draining || lane.links.length === 0) continue;
         lane.draining = true;
@@ -131,7 +136,8 @@ export class RetireQueue {
     const caller = this.#callers.take();
     try {
       while (lane.links.length >= least) {
-        if (!(yield* this.#gate.work(() => this.#send(lane, caller)))) return;
+        const sent = yield* ignoreLoss(this.#gate.work(() => this.#send(lane, caller)));
+        if (sent !== true) return;
       }
     } finally {
       lane.draining = false;
@@ -178,7 +184,6 @@ export class RetireQueue {
     }
     const verbs: Verb<unknown>[] = [];
     for (const { cursor, refs, sequence } of newest.values()) {
-      cursor.shortcutSequence = sequence;
       for (const [r, copy] of refs.entries()) {
         const word = packWord(highHalfFor(handleOf(copy)), entryLow(copy, sequence));
         verbs.push(writeWord(cursor.shortcut + 8 * r, word));
@@ -190,6 +195,7 @@ export class RetireQueue {
     this.shortcutWrites += newest.size;
     try {
       if (verbs.length > 0) yield* batch(...verbs);
+      for (const { cursor, sequence } of newest.values()) cursor.shortcutSequence = sequence;
     } finally {
       for (const node of inDoubt(verbs)) this.#doubts.add(node);
     }
@@ -200,10 +206,10 @@ function retireRequest(links: readonly Link[], incarnation: number): Uint8Array 
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
   const request = newRequest(operations.retire, links.length * recordBytes, incarnation);
   requestHead.field.count.set(request, 0, links.length);
-  for (const [i, { cursor, old, refs, sequence }] of links.entries()) {
+  for (const [i, { cursor, old, refs, sequence, isInDoubt }] of links.entries()) {
     const at = requestHead.sizeBytes + i * recordBytes;
     retireHead.field.chain.set(request, at, cursor.chain);
-    storeEntry(request, at + retireHead.field.old.offsetBytes, old, 0);
+    storeEntry(request, at + retireHead.field.old.offsetBytes, old, isInDoubt ? inDoubtMark : 0);
     for (const [r, copy] of refs.entries()) {
       storeEntry(request, at + retireHead.sizeBytes + 8 * r, copy, sequence);
     }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { hotSettings, hotShape } from '../../../test/support/clover-faults.ts';
 import { CloverStore } from '../../../test/support/clover-store.ts';
 import { smallShape } from '../../../test/support/in-thread.ts';
 import {
@@ -17,21 +18,8 @@ import { planPools } from './pools.ts';
 
 const key = keyOf('hot');
 const putsMax = 120;
-const shape = {
-  ...smallShape,
-  computeNodes: 2,
-  keysMax: 2,
-  keyBytesMax: 8,
-  valueBytesMax: 200,
-  valueBytesMean: 200,
-};
-const settings = {
-  buffersPerRequest: 1,
-  retireBatch: 1,
-  retireIntervalNs: 1000,
-  roundNs: 1000,
-  epochNs: 20_000,
-};
+const shape = { ...smallShape, ...hotShape };
+const settings = { ...hotSettings, roundNs: 1000, epochNs: 20_000 };
 
 /** The least memory there can be, so that buffers come round after a few hundred puts. */
 function leastMemoryBytes(): number {

@@ -1,27 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import {
-  checkKey,
-  type Known,
-  ownedKeys as keys,
-  loadOwned,
-  writeKey,
-} from '../../../test/support/owned-keys.ts';
+import { expectSound, faultSettings, faultShape } from '../../../test/support/clover-faults.ts';
+import { checkOwned, loadOwned, writeOwned } from '../../../test/support/owned-keys.ts';
 import { SimStore } from '../../../test/support/sim-store.ts';
-import type { StoreClient, SystemServer } from '../system.ts';
+import type { SystemServer } from '../system.ts';
 import { system } from './index.ts';
 import type { CloverNode } from './node.ts';
 
-const shape = {
-  memoryNodes: 3,
-  computeNodes: 3,
-  clientsPerNode: 2,
-  standbys: 1,
-  keysMax: 32,
-  keyBytesMax: 8,
-  valueBytesMax: 400,
-  valueBytesMean: 300,
-};
-const settings = { handlers: 2, buffersPerRequest: 4, retireBatch: 4, retireIntervalNs: 5000 };
+const shape = { ...faultShape, clientsPerNode: 2, standbys: 1, keysMax: 32 };
+const settings = { ...faultSettings, retireBatch: 4 };
 
 describe.each([
   [1, 'standby', 1, 'assumed'],
@@ -58,26 +44,11 @@ describe.each([
       opened = store.takeOver(successor, 'metadata', 0, fault);
       store.servers[0] = opened;
     });
-    store.run(
-      keys.map((_, k) => ({
-        node: k % 3,
-        thread: k % 2,
-        program: (client: StoreClient) => writeKey(client, k, knowns[k] as Known, until),
-      })),
-    );
+    writeOwned(store, knowns, until);
     hasEnded = true;
-    store.run(
-      keys.map((_, k) => ({
-        node: (k + 1) % 3,
-        program: (client: StoreClient) => checkKey(client, k, knowns[k] as Known),
-      })),
-    );
-    expect(Math.max(...knowns.map(({ version }) => version ?? 0))).toBeGreaterThan(20);
+    checkOwned(store, knowns);
     expect((opened as SystemServer).statistics.events.takeOverNs).toBeGreaterThan(0);
     store.settle();
-    const audit = store.audit();
-    expect(audit.violations).toEqual([]);
-    expect(audit.leaked).toEqual([]);
-    expect(audit.doubled).toEqual([]);
+    expectSound(store.audit());
   });
 });

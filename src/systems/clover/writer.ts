@@ -6,6 +6,7 @@ import {
   type Program,
   sleep,
   type Verb,
+  verbStatus,
   write,
 } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
@@ -15,6 +16,7 @@ import { packWord, storeHalf } from '../../core/word.ts';
 import type { Cursor } from './cursor.ts';
 import type { CloverNode } from './node.ts';
 import {
+  claimLow,
   handleOf,
   highHalfFor,
   linkLow,
@@ -25,6 +27,7 @@ import {
   versionOf,
 } from './pointer.ts';
 import { classBytes } from './pools.ts';
+import type { Unfinished } from './recovery/unfinished.ts';
 import { publishReplicated } from './replicated-put.ts';
 import { verdict, type Walker } from './walker.ts';
 
@@ -52,6 +55,10 @@ export class Writer {
   readonly refs: Reference[];
   /** What was posted last: after an error, which verbs are in doubt. */
   posted: readonly Verb<unknown>[] = [];
+  /** What an error would leave: a claim that may act, a link that may stand in part. */
+  #stage: 'none' | Unfinished['stage'] = 'none';
+  #swapPosted: Verb<bigint> | undefined = undefined;
+  #claim = 0;
   /** Of each copy the image, by class: a verb's length is its buffer's, and a view costs as much as a CAS. */
   readonly #images: readonly (readonly Uint8Array[])[];
 
@@ -75,6 +82,7 @@ export class Writer {
    * a checksum over old header and new data does not match. Chain 0 is a chain not yet named.
    */
   encode(key: Key, value: Uint8Array, chain: number, isTombstone: boolean): void {
+    this.#stage = 'none';
     const { replicas } = this.node.layout;
     const sizeClass = this.node.layout.sizeClassOf(this.refs[0] as Reference);
     let recordEnd = 0;
@@ -150,7 +158,10 @@ export class Writer {
       if (cursor.chain !== chain) continue;
       const old = walker.refs[0] as Reference;
       const sequence = nextSequence(walker.sequence);
-      if (isReplicated) yield* publishReplicated(this, walker.refs, sequence);
+      if (isReplicated) {
+        this.#stage = 'link';
+        yield* publishReplicated(this, walker.refs, sequence, this.#claim);
+      }
       return { cursor, old, sequence };
     }
     throw tooContended(key);
@@ -172,9 +183,12 @@ export class Writer {
       const swap = this.#swap();
       const verbs = attempt === 0 ? [...beside, swap] : [swap];
       if (node.site.context.durability === 'flush') verbs.push(flush(swap.address, 8));
+      this.#stage = 'claim';
+      this.#swapPosted = swap;
       yield* this.run(verbs);
       const tail = walker.refs[0] as Reference;
       if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
+      this.#stage = 'none';
       node.events.casLost++;
       if (attempt > 1) yield* this.#backOff(attempt);
       // With one copy, the word that the CAS brought is the header: no need to read it again.
@@ -193,14 +207,35 @@ export class Writer {
     const own = versionOf(tail);
     const next = this.refs[0] as Reference;
     assert(tail !== next, 'a version cannot follow itself');
-    const desired =
-      this.refs.length === 1
-        ? packWord(
-            highHalfFor(handleOf(next)),
-            linkLow(next, own, nextSequence(walker.sequence), false),
-          )
-        : packWord(0, tailLow(own, node.owner, true));
+    const isReplicated = this.refs.length > 1;
+    this.#claim = isReplicated ? node.unfinished.nextClaim() : 0;
+    const desired = isReplicated
+      ? packWord(0, claimLow(own, node.owner, this.#claim))
+      : packWord(
+          highHalfFor(handleOf(next)),
+          linkLow(next, own, nextSequence(walker.sequence), false),
+        );
     return cas(node.layout.addressOf(tail), packWord(0, tailLow(own)), desired);
+  }
+
+  /** After an error of a verb: what may stand of the version that was being linked, or come to stand. */
+  unfinished(key: Key, isTombstone: boolean): Unfinished | undefined {
+    const stage = this.#stage;
+    const { cursor, refs, sequence } = this.walker;
+    const swap = this.#swapPosted;
+    if (stage === 'none' || cursor === undefined || swap === undefined) return undefined;
+    const mayStand = swap.swapped || swap.status === verbStatus.unknown;
+    if (stage === 'claim' && !mayStand) return undefined;
+    return {
+      stage,
+      key,
+      cursor,
+      old: refs,
+      next: this.refs.slice(),
+      sequence: nextSequence(sequence),
+      claim: this.#claim,
+      isTombstone,
+    };
   }
 
   *#backOff(attempt: number): Program<void> {

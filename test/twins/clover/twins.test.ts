@@ -4,20 +4,12 @@ import { sleep } from '../../../src/core/effect.ts';
 import { keyOf } from '../../../src/core/key.ts';
 import { system as real } from '../../../src/systems/clover/index.ts';
 import type { StoreClient, System, SystemNode, SystemServer } from '../../../src/systems/system.ts';
+import { faultSettings, faultShape } from '../../support/clover-faults.ts';
 import { SimStore } from '../../support/sim-store.ts';
 import { cloverTwins, type Twin } from './twins.ts';
 
 const key = keyOf('k');
-const shape = {
-  memoryNodes: 3,
-  computeNodes: 3,
-  spares: 1,
-  keysMax: 8,
-  keyBytesMax: 8,
-  valueBytesMax: 400,
-  valueBytesMean: 300,
-};
-const base = { handlers: 2, buffersPerRequest: 4, retireBatch: 1, retireIntervalNs: 5000 };
+const shape = { ...faultShape, spares: 1 };
 const bytesOf = (n: number): Uint8Array => new Uint8Array(304).fill(n);
 
 /** Runs one schedule against a system; gives what it saw that must not be. */
@@ -28,7 +20,7 @@ function open(system: System<never>, { needs }: Twin, seed: number): SimStore {
   const store = new SimStore(
     system,
     { ...shape, replicas },
-    { settings: { ...base, ...settings }, durability, seed },
+    { settings: { ...faultSettings, ...settings }, durability, seed },
   );
   store.run([{ program: (client) => client.insert(key, bytesOf(1)) }]);
   return store;

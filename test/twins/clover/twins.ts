@@ -7,13 +7,13 @@ import {
   write,
   writeWord,
 } from '../../../src/core/effect.ts';
-import { highHalf, loadHalf, lowHalf } from '../../../src/core/word.ts';
+import { highHalf, lowHalf } from '../../../src/core/word.ts';
 import type { CloverConfig } from '../../../src/systems/clover/config.ts';
 import { system } from '../../../src/systems/clover/index.ts';
 import { Allocator } from '../../../src/systems/clover/metadata/allocator.ts';
 import type { MetadataServer } from '../../../src/systems/clover/metadata/server.ts';
 import type { CloverNode } from '../../../src/systems/clover/node.ts';
-import { isHeld } from '../../../src/systems/clover/pointer.ts';
+import { handleIn, isHeld } from '../../../src/systems/clover/pointer.ts';
 import type { System } from '../../../src/systems/system.ts';
 import {
   batchOf,
@@ -108,16 +108,30 @@ function* acknowledgeEarly(effect: Parameters<Rewrite>[0]): Program<boolean> {
   return true;
 }
 
+/** A copy is named as held: word 0 by this CAS, the words behind it by the WRITE before. */
+const isNaming = (verb: Verb<unknown>): boolean =>
+  verb.op === verbOp.cas &&
+  isHeld(lowHalf(verb.operand)) &&
+  handleIn(highHalf(verb.operand), lowHalf(verb.operand)) !== 0;
+
 /** One header round in place of two: readers pass before all copies name the successor. */
-function* oneRound(effect: Parameters<Rewrite>[0]): Program<boolean> {
-  const verbs = batchOf(effect)?.verbs ?? [];
-  const headers = verbs.filter((verb) => verb.op === verbOp.write && verb.buffer !== undefined);
-  const isFirst =
-    headers.length > 1 &&
-    headers.every((verb) => !isBuffer(verb) && isHeld(loadHalf(verb.buffer as Uint8Array, 0)));
-  if (!isFirst) return false;
-  for (const verb of verbs) pretend(verb);
-  return true;
+function oneRound(): Rewrite {
+  const unwritten = new Map<number, Verb<unknown>>();
+  return function* (effect) {
+    const verbs = batchOf(effect)?.verbs ?? [];
+    if (verbs.some(isNaming)) {
+      for (const verb of verbs) {
+        if (verb.op === verbOp.write) unwritten.set(verb.address - 8, verb.copy());
+        pretend(verb);
+      }
+      return true;
+    }
+    const behind = verbs.flatMap(({ address }) => unwritten.get(address) ?? []);
+    if (behind.length === 0) return false;
+    for (const { address } of behind) unwritten.delete(address - 8);
+    yield* instead([...behind, ...verbs]);
+    return true;
+  };
 }
 
 /** Takes a completed WRITE for a durable one although it is not. */
@@ -172,7 +186,7 @@ export const cloverTwins: readonly Twin[] = [
     summary: 'shows a link in one copy before the others name the successor',
     breaks: 'data reliability',
     needs: { replicas: 2, fault: 'memoryLost' },
-    system: withEffects('clover-one-round', oneRound),
+    system: withEffects('clover-one-round', oneRound()),
   },
   {
     name: 'no flush',

@@ -148,6 +148,15 @@ export class Allocator {
     this.#delayedUntil.push(delayNs === undefined ? this.#roundsBegun + 1 : nowNs + delayNs);
   }
 
+  /**
+   * One that verbs in doubt may yet fall upon: as if it had run out of versions, since no epoch passes while
+   * the node lives whose verbs those are.
+   */
+  setAside(target: Reference): void {
+    this.#overflow.push(target);
+    this.#overflowEpochs.push(this.epoch);
+  }
+
   /** Retired buffers that wait for time or a round to pass. */
   get resting(): number {
     return this.#delayed.length;

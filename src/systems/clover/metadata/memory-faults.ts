@@ -41,7 +41,6 @@ export class MemoryFaults {
   readonly #underWay = new Set<string>();
   /** What has been decided for a fault: an attempt that did not end is made again with the same places. */
   readonly #decided = new Map<string, readonly BucketChange[]>();
-  readonly #lost = new Set<number>();
 
   constructor(state: MetadataState, pausing: Pausing, exclusive: Exclusive) {
     this.#state = state;
@@ -51,12 +50,7 @@ export class MemoryFaults {
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
-    if (fault.kind === 'memoryLost') this.#lost.add(fault.node);
-  }
-
-  /** Memory nodes of which it has been heard that they will not come back. */
-  get lost(): ReadonlySet<number> {
-    return this.#lost;
+    if (fault.kind === 'memoryLost') this.#state.lostMemory.add(fault.node);
   }
 
   *recover(fault: MemoryFault): Program<RecoveryReport> {
@@ -101,9 +95,12 @@ export class MemoryFaults {
     const state = this.#state;
     this.hear(fault);
     const changes = this.#changesOf(fault);
-    if (fault.kind === 'memoryRestarted') yield* reconnect(fault.node);
+    if (fault.kind === 'memoryRestarted') {
+      state.restarts.push(fault.node);
+      yield* reconnect(fault.node);
+    }
     yield* state.quiet();
-    const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#lost);
+    const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#state.lostMemory);
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);
     yield* rebuild.run(heads, state.namer.numbers());
     state.isRebuilding = false;
@@ -140,7 +137,7 @@ export class MemoryFaults {
   #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
     const { layout } = this.#state;
     const named = fault.kind === 'memoryMoved' ? fault.to : (fault as MemoryLost).spare;
-    const survivors = layout.placement.filter((node) => !this.#lost.has(node));
+    const survivors = layout.placement.filter((node) => !this.#state.lostMemory.has(node));
     const nodes = named === undefined ? [...new Set(survivors)].sort((a, b) => a - b) : [named];
     const roomsLeft = (node: number): number[] =>
       layout.roomsFree(node).slice(taken.get(node) ?? 0);

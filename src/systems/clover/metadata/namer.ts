@@ -6,6 +6,7 @@ import { noReference, type Reference } from '../pointer.ts';
 export interface PendingLink {
   readonly refs: Reference[];
   readonly sequence: number;
+  readonly isInDoubt: boolean;
 }
 
 /** One life of a key, from insert to delete: what its metadata server knows of its versions. */

@@ -8,6 +8,7 @@ import {
 } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
+import { loadHalf } from '../../../core/word.ts';
 import {
   lostPair,
   newRequest,
@@ -29,12 +30,17 @@ const pollNs = 1000;
 const doubtPollNs = 20_000;
 const bodyAt = requestHead.sizeBytes;
 
+interface Answer {
+  readonly status: number | undefined;
+  readonly doubts: readonly number[];
+}
+
 /**
  * Brings every compute node to rest, and lets them go on: around what a server can only rebuild while
  * nobody refers to any buffer. A node that does not answer is waited for, until somebody says that it is
  * lost (it is fenced then), or until it has been silent for `silentNs`. One that has verbs in doubt cannot
- * come to rest: they may take effect when its chains and buffers are others'. It is fenced where all memory
- * nodes answer; else the doubt may be about one that is lost, which somebody will say.
+ * come to rest: they may take effect when its chains and buffers are others'. It is fenced where one of the
+ * memory nodes concerned answers; else the doubt may be about one that is lost, which somebody will say.
  */
 export class Pausing {
   readonly #state: MetadataState;
@@ -68,6 +74,11 @@ export class Pausing {
     yield* this.#ofAll((node) => this.#askUntilGone(node, request));
   }
 
+  /** Says so to a node that has been fenced and may live: its operations wait for the end of a pause. */
+  *sayExpelled(node: number, incarnation: number): Program<void> {
+    yield* this.#ask(node, newRequest(operations.expel, 0, incarnation), false);
+  }
+
   /** At all nodes at once, since each takes as long as its longest operation. */
   *#ofAll(program: (node: number) => Program<unknown>): Program<void> {
     let left = 0;
@@ -90,12 +101,12 @@ export class Pausing {
     for (;;) {
       const incarnation = state.members.incarnationOf(node);
       if (incarnation === undefined) return;
-      const status = yield* this.#ask(node, request, true);
+      const { status, doubts } = yield* this.#ask(node, request, true);
       if (status === statuses.ok) return;
       const { silentNs } = state.config;
       const isTooLong = silentNs > 0 && state.nowNs() - sinceNs >= silentNs;
       const isInDoubt = status === statuses.unavailable;
-      if (isTooLong || (isInDoubt && (yield* this.#doAllAnswer()))) {
+      if (isTooLong || (isInDoubt && (yield* this.#doesOneAnswer(doubts)))) {
         yield* this.#expel(node, incarnation);
         return;
       }
@@ -103,29 +114,32 @@ export class Pausing {
     }
   }
 
-  /** Whether every memory node does that buckets lie on. */
-  *#doAllAnswer(): Program<boolean> {
-    const { layout } = this.#state;
-    for (const [bucket, { node }] of layout.places.entries()) {
+  /** Of those known to be lost, and so of verbs there, nobody needs to hear. One without buckets is as good. */
+  *#doesOneAnswer(nodes: readonly number[]): Program<boolean> {
+    const { layout, lostMemory } = this.#state;
+    for (const node of nodes) {
+      if (lostMemory.has(node)) continue;
+      const bucket = layout.places.findIndex((place) => place.node === node);
+      if (bucket < 0) return true;
       try {
         yield* readWord(layout.addressOf(reference(layout.handle(bucket, 0, 0), 1)));
+        return true;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
         yield* reconnect(node);
-        return false;
       }
     }
-    return true;
+    return false;
   }
 
   *#askUntilGone(node: number, request: Uint8Array): Program<void> {
     while (this.#state.members.incarnationOf(node) !== undefined) {
-      if ((yield* this.#ask(node, request, false)) !== undefined) return;
+      if ((yield* this.#ask(node, request, false)).status !== undefined) return;
     }
   }
 
-  /** The status of the answer; undefined where there is none. */
-  *#ask(node: number, request: Uint8Array, learns: boolean): Program<number | undefined> {
+  /** The status of the answer, undefined where there is none, and where verbs of the node are in doubt. */
+  *#ask(node: number, request: Uint8Array, learns: boolean): Program<Answer> {
     const { context, config } = this.#state;
     const caller = this.#callers.get(node) ?? new RpcCaller(context);
     this.#callers.set(node, caller);
@@ -134,10 +148,15 @@ export class Pausing {
       const reply = yield* caller.call(node, requestPort, request, timeoutNs);
       const status = replyHead.field.status.get(reply, 0);
       if (learns && status === statuses.ok) this.#learn(node, reply);
+      const count = status === statuses.unavailable ? replyHead.field.count.get(reply, 0) : 0;
+      const doubts = Array.from({ length: count }, (_, i) =>
+        loadHalf(reply, replyHead.sizeBytes + 8 * i),
+      );
       caller.release();
-      return status;
+      return { status, doubts };
     } catch (error) {
-      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return undefined;
+      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT')
+        return { status: undefined, doubts: [] };
       throw error;
     }
   }

@@ -4,6 +4,7 @@ import { assert, FarsideError } from '../../../core/errors.ts';
 import type { Message } from '../../../core/message.ts';
 import {
   buffersAt,
+  inDoubtMark,
   keyIn,
   newReply,
   operationIn,
@@ -19,7 +20,7 @@ import {
 import { noReference, type Reference } from '../pointer.ts';
 import { buffersPerRequest, sizeClassCount } from '../pools.ts';
 import type { Chain } from './namer.ts';
-import { acceptLink, hasEnded, type Retiring } from './retire.ts';
+import { acceptLink, hasEnded, RetiredBuffers, type Retiring } from './retire.ts';
 import type { MetadataState } from './state.ts';
 
 const bodyAt = requestHead.sizeBytes;
@@ -99,7 +100,7 @@ export class Requests {
     // One after another: of two chains with one key, a successor could not tell which one was named.
     while (this.#opening.get(key.text) === true) yield* sleep(openPollNs);
     if (this.#isRefused(request)) return newReply(statuses.refused);
-    if (this.#opening.has(key.text)) return newReply(statuses.unavailable);
+    if (this.#opening.has(key.text)) return newReply(statuses.reserved);
     const { namer, allocator } = this.#state;
     const present = namer.find(key.text);
     if (present !== undefined) return this.#describe(statuses.exists, present);
@@ -117,7 +118,7 @@ export class Requests {
     }
     // The key stays reserved until what may have been WRITTEN of the chain is gone.
     this.#opening.set(key.text, false);
-    yield* spawn(this.#abandon(chain), 'an opening that failed');
+    yield* spawn(this.#abandon(chain, this.#state.end(chain)), 'an opening that failed');
     return newReply(statuses.unavailable);
   }
 
@@ -135,8 +136,8 @@ export class Requests {
     }
   }
 
-  *#abandon(chain: Chain): Program<void> {
-    yield* this.#state.end(chain);
+  *#abandon(chain: Chain, end: Program<void>): Program<void> {
+    yield* end;
     this.#opening.delete(chain.text);
   }
 
@@ -193,17 +194,16 @@ export class Requests {
     if (this.#isRefused(request)) return newReply(statuses.refused);
     const { heads, allocator } = this.#state;
     const moved = new Map<Chain, boolean>();
-    const retired: Reference[] = [];
-    const collector = { retire: (target: Reference) => retired.push(target) };
+    const retired = new RetiredBuffers();
     const recordBytes = retireRecordBytes(this.#state.layout.replicas);
     for (let i = 0; i < count; i++) {
-      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, collector);
+      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, retired);
       if (accepted !== undefined) moved.set(accepted.chain, accepted.hasEnded);
     }
-    if (retired.length > 0) {
+    if (retired.count > 0) {
       // What the table of heads still names must not be handed out again.
       yield* heads.follow([...moved.keys()]);
-      for (const target of retired) allocator.retire(target, this.#state.nowNs());
+      retired.hand(allocator, this.#state.nowNs());
     }
     for (const [chain, isLast] of moved) {
       if (isLast) yield* spawn(this.#state.end(chain), 'end of a chain');
@@ -228,14 +228,16 @@ export class Requests {
       () => `a link of chain ${number}, which has ended or never began`,
       'FARSIDE_CORRUPT',
     );
-    const [old] = buffersAt(body, at + retireHead.field.old.offsetBytes, 1, layout);
+    const oldAt = at + retireHead.field.old.offsetBytes;
+    const [old] = buffersAt(body, oldAt, 1, layout);
+    const isInDoubt = sequenceAt(body, oldAt) === inDoubtMark;
     const sequence = sequenceAt(body, at + retireHead.sizeBytes);
     events.linksAccepted++;
     allocator.settleLeases(refs);
     const nowNs = this.#state.nowNs();
     return {
       chain,
-      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs),
+      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs, isInDoubt),
     };
   }
 }

@@ -1,10 +1,35 @@
 import { assert } from '../../../core/errors.ts';
 import { noReference, type Reference } from '../pointer.ts';
-import type { Chain } from './namer.ts';
+import type { Chain, PendingLink } from './namer.ts';
 
 /** Takes the versions that a chain leaves behind. */
 export interface Retiring {
   retire(target: Reference, nowNs: number): void;
+  /** One that verbs in doubt may yet fall upon. */
+  setAside(target: Reference): void;
+}
+
+/** Keeps them until the table of heads names none of them any more. */
+export class RetiredBuffers implements Retiring {
+  readonly #retired: Reference[] = [];
+  readonly #aside: Reference[] = [];
+
+  get count(): number {
+    return this.#retired.length + this.#aside.length;
+  }
+
+  retire(target: Reference): void {
+    this.#retired.push(target);
+  }
+
+  setAside(target: Reference): void {
+    this.#aside.push(target);
+  }
+
+  hand(to: Retiring, nowNs: number): void {
+    for (const target of this.#retired) to.retire(target, nowNs);
+    for (const target of this.#aside) to.setAside(target);
+  }
 }
 
 /**
@@ -24,6 +49,7 @@ export function acceptLink(
   sequence: number,
   allocator: Retiring,
   nowNs: number,
+  isInDoubt = false,
 ): boolean {
   assert(old !== noReference && refs.length === chain.refs.length, 'a link without a predecessor');
   if (old !== chain.refs[0]) {
@@ -33,10 +59,10 @@ export function acceptLink(
       () => `version ${old} of chain ${chain.number} was superseded twice`,
       'FARSIDE_CORRUPT',
     );
-    chain.pending.set(old, { refs, sequence });
+    chain.pending.set(old, { refs, sequence, isInDoubt });
     return false;
   }
-  advance(chain, refs, sequence, allocator, nowNs);
+  advance(chain, { refs, sequence, isInDoubt }, allocator, nowNs);
   followPending(chain, allocator, nowNs);
   return hasEnded(chain);
 }
@@ -54,19 +80,21 @@ function followPending(chain: Chain, allocator: Retiring, nowNs: number): void {
     const link = pending.get(head);
     if (link === undefined) break;
     pending.delete(head);
-    advance(chain, link.refs, link.sequence, allocator, nowNs);
+    advance(chain, link, allocator, nowNs);
   }
   if (pending.size === 0) chain.pending = undefined;
 }
 
 function advance(
   chain: Chain,
-  refs: Reference[],
-  sequence: number,
+  { refs, sequence, isInDoubt }: PendingLink,
   allocator: Retiring,
   nowNs: number,
 ): void {
-  for (const copy of chain.refs) allocator.retire(copy, nowNs);
+  for (const copy of chain.refs) {
+    if (isInDoubt) allocator.setAside(copy);
+    else allocator.retire(copy, nowNs);
+  }
   chain.refs = refs;
   chain.sequence = sequence;
 }

@@ -17,6 +17,7 @@ import {
   requestPort,
   statuses,
 } from '../messages.ts';
+import { Renewal } from '../recovery/renewal.ts';
 import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
@@ -110,11 +111,12 @@ export class MetadataServer implements SystemServer {
   }
 
   #handle(port: Port): Program<never> {
-    const { context } = this.state;
+    const { context, restarts } = this.state;
+    const renewal = new Renewal(restarts);
     return serve(
       context,
       port,
-      (request) => this.#answer(request),
+      (request) => this.#answer(request, renewal),
       function* (request) {
         context.hub.release(request);
       },
@@ -125,7 +127,8 @@ export class MetadataServer implements SystemServer {
    * What a peer sends must not end this server, which all the others need: a message that makes no
    * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
    */
-  *#answer(request: Message): Program<Uint8Array | undefined> {
+  *#answer(request: Message, renewal: Renewal): Program<Uint8Array | undefined> {
+    yield* renewal.run();
     const { body, from, connection, replyPort } = request;
     if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
       return yield* this.#surviving(() => this.#requests.perform(request));
@@ -254,6 +257,7 @@ export class MetadataServer implements SystemServer {
     this.state.events.nodesExpelled++;
     yield* this.#fenceOff(node, incarnation);
     this.#recovered.set(incarnation, true);
+    yield* spawn(this.#pausing.sayExpelled(node, incarnation), 'expelled');
   }
 
   /**
@@ -274,7 +278,7 @@ export class MetadataServer implements SystemServer {
         }
         yield* this.#pausing.pause(false, undefined);
         const entries = yield* state.heads.load();
-        const rebuild = new Rebuild(state, [], this.#memoryFaults.lost);
+        const rebuild = new Rebuild(state, [], state.lostMemory);
         yield* rebuild.run(
           entries,
           entries.map((entry) => entry.number),

@@ -63,6 +63,10 @@ export class MetadataState {
   placementVersion = 0;
   /** The tables are being rebuilt: what still works on the old ones ends. */
   isRebuilding = false;
+  /** Memory nodes of which it has been heard that they will not come back. */
+  readonly lostMemory = new Set<number>();
+  /** Those that have started anew, in order: each handler makes itself new queue pairs. */
+  readonly restarts: number[] = [];
   /** Programs that end a chain now. */
   #ending = 0;
 
@@ -124,13 +128,18 @@ export class MetadataState {
    * node is gone, that waits until it is back, or until a recovery has taken all this over.
    *
    * Once, whoever sees it first: a report, a `remove` and a sweep may each find the chain at its tombstone,
-   * and one that is ended twice has its tombstone freed twice.
+   * and one that is ended twice has its tombstone freed twice. From this call on, and not from the program's
+   * first step: one that is spawned may take that step when a rebuild has replaced the tables, and would free
+   * in the new ones what they know to be free.
    */
-  *end(chain: Chain): Program<void> {
-    if (chain.isOver) return;
-    const { namer, allocator } = this;
+  end(chain: Chain): Program<void> {
+    if (chain.isOver || this.namer.chain(chain.number) !== chain) return nothing();
     chain.isOver = true;
     this.#ending++;
+    return this.#end(chain, this.namer, this.allocator);
+  }
+
+  *#end(chain: Chain, namer: Namer, allocator: Allocator): Program<void> {
     while (!this.isRebuilding && this.namer === namer) {
       try {
         yield* batch(...this.clearings(chain));
@@ -159,3 +168,5 @@ export class MetadataState {
     for (const copy of refs) this.allocator.retire(copy, this.nowNs());
   }
 }
+
+function* nothing(): Program<void> {}

@@ -1,5 +1,5 @@
 import type { Durability } from '../../../core/context.ts';
-import { batch, cas, flush, type Program, read, type Verb } from '../../../core/effect.ts';
+import { batch, cas, flush, type Program, read, spawn, type Verb } from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
 import { loadHalf, packWord } from '../../../core/word.ts';
 import type { CloverLayout } from '../layout.ts';
@@ -17,7 +17,7 @@ import { type Repairer, repairHeld } from '../recovery/repair.ts';
 import type { Allocator } from './allocator.ts';
 import type { HeadTable } from './head-table.ts';
 import type { Chain, Namer } from './namer.ts';
-import { acceptLink, hasEnded } from './retire.ts';
+import { acceptLink, hasEnded, RetiredBuffers } from './retire.ts';
 
 /** Chains walked side by side: one doorbell a step. */
 const abreast = 32;
@@ -132,16 +132,16 @@ export class Sweep implements Repairer {
       namer.unname(chain);
       chain.tombstone = tombstone;
     }
-    const retired: Reference[] = [];
-    const collector = { retire: (target: Reference) => retired.push(target) };
+    const retired = new RetiredBuffers();
     for (const { old, refs, sequence } of links) {
       this.linksTaken++;
       allocator.settleLeases(refs);
-      acceptLink(chain, old, refs, sequence, collector, this.#host.nowNs());
+      acceptLink(chain, old, refs, sequence, retired, this.#host.nowNs());
     }
-    if (retired.length > 0) yield* this.#host.heads.follow([chain]);
-    for (const target of retired) allocator.retire(target, this.#host.nowNs());
-    if (hasEnded(chain)) yield* this.#host.end(chain);
+    if (retired.count > 0) yield* this.#host.heads.follow([chain]);
+    retired.hand(allocator, this.#host.nowNs());
+    // Not waited for: where a memory node is lost as well, that ends with a rebuild, which waits for this sweep.
+    if (hasEnded(chain)) yield* spawn(this.#host.end(chain), 'end of a chain');
   }
 
   /** By CAS, so that it never goes back behind what a live writer has put there meanwhile. */

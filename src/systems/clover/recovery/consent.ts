@@ -1,5 +1,6 @@
 import { type Program, reconnect, sleep } from '../../../core/effect.ts';
 import type { Message } from '../../../core/message.ts';
+import { storeHalf } from '../../../core/word.ts';
 import {
   lostPair,
   lostToldMax,
@@ -47,6 +48,11 @@ export class Consent {
     }
     if (operation === operations.resume && body.length >= bodyAt + resumeBody.sizeBytes) {
       if (servers.indexOf(from) === number) return this.#resume(number, body);
+    }
+    if (operation === operations.expel && servers.indexOf(from) >= 0) {
+      // Not where it was said of a start of this node before this one.
+      if (number === this.#node.site.context.incarnation) this.#node.giveUp();
+      return newReply(statuses.ok);
     }
     // A server that has lost its place may still ask, and what makes no sense must not end the run.
     events.malformed++;
@@ -104,11 +110,19 @@ export class Consent {
     }
     const healed = pauseBody.field.healed.get(body, bodyAt) - 1;
     doubts.delete(healed);
-    if (node.isInDoubt) return newReply(statuses.unavailable);
+    if (node.isInDoubt) return this.#describeDoubts();
     if (healed >= 0) node.restarts.push(healed);
     const all = pauseBody.field.all.get(body, bodyAt) === 1;
     for (let s = 0; s < servers.count; s++) if (all || s === server) node.forget(s);
     return this.#describe();
+  }
+
+  #describeDoubts(): Uint8Array {
+    const { doubts, lostMemory } = this.#node;
+    const at = [...doubts].filter((node) => !lostMemory.has(node));
+    const reply = newReply(statuses.unavailable, at.length);
+    for (const [i, node] of at.entries()) storeHalf(reply, replyHead.sizeBytes + 8 * i, node);
+    return reply;
   }
 
   /** Where everything is and who is lost, for a server that is new here. */

@@ -1,4 +1,5 @@
 import { type Program, sleep } from '../../../core/effect.ts';
+import type { FarsideError } from '../../../core/errors.ts';
 
 const pollNs = 1000;
 
@@ -10,6 +11,7 @@ const pollNs = 1000;
 export class Gate {
   /** Node ids of the servers that hold it closed. */
   readonly #closedBy = new Set<number>();
+  #forEver: FarsideError | undefined = undefined;
   /** Background programs that hold references now: reports, requests for buffers. */
   working = 0;
   /** When it was closed, and for how long altogether; a pause is what clients see of a recovery. */
@@ -17,7 +19,16 @@ export class Gate {
   closedNs = 0;
 
   get isClosed(): boolean {
-    return this.#closedBy.size > 0;
+    return this.#closedBy.size > 0 || this.#forEver !== undefined;
+  }
+
+  /** The servers have given this node up: what waits, or comes, ends with that error. */
+  closeForEver(error: FarsideError): void {
+    this.#forEver ??= error;
+  }
+
+  get isClosedForEver(): boolean {
+    return this.#forEver !== undefined;
   }
 
   close(server: number, nowNs: number): void {
@@ -33,7 +44,10 @@ export class Gate {
 
   /** Until it is open. Whoever has passed must begin before its next yield. */
   *pass(): Program<void> {
-    while (this.isClosed) yield* sleep(pollNs);
+    while (this.isClosed) {
+      if (this.#forEver !== undefined) throw this.#forEver;
+      yield* sleep(pollNs);
+    }
   }
 
   /** Runs `program` as work that is waited for. */

@@ -35,12 +35,13 @@ const unclear: Standing = { kind: 'unclear' };
  * Reads the header words of all copies of the version `refs` (R words each; a copy that is lost is
  * undefined).
  *
- * A link without B_w in any word says that round 1 of its write is complete: all copies name the same
- * successor, so every linked word counts. While the primary copy is held, only the words of its owner
- * count. A write whose successor is known whole, word by word from any of the copies, is completed, any
- * other is undone; why all that look agree on which stands in repair.ts. Where the primary copy is lost
- * with the word that names the owner, a held successor that is known whole may have been committed
- * there, and is completed.
+ * Word 0 of a copy says whether its link is committed; the words behind it keep their writer's number for
+ * good. A link without B_w in word 0 of any copy says that round 1 of its write is complete: all copies
+ * name the same successor, so every linked word counts. While the primary copy is held, only the words of its
+ * owner count. A write whose successor is known whole, word by word from any of the
+ * copies, is completed, any other is undone; why all that look agree on which stands in repair.ts. Where the
+ * primary copy is lost with the word that names the owner, a held successor that is known whole may have been
+ * committed there, and is completed.
  */
 export function standingOf(
   copies: readonly (Uint8Array | undefined)[],
@@ -51,16 +52,16 @@ export function standingOf(
       return unclear;
     }
   }
-  const committed = committedArea(copies, refs.length);
+  const committed = committedArea(copies);
   if (committed !== undefined) {
     const next = successor(copies, refs.length, undefined);
     if (next === undefined) return unclear;
-    const owner = heldOwner(copies, refs.length);
+    const owner = heldOwner(copies);
     return { kind: 'linked', refs: next, sequence: committed, owner };
   }
   const [primary] = copies;
   if (primary === undefined) {
-    const owner = heldOwner(copies, refs.length);
+    const owner = heldOwner(copies);
     const next = owner === undefined ? undefined : successor(copies, refs.length, owner);
     if (owner !== undefined && next !== undefined) return { kind: 'held', owner, refs: next };
     const any = copies.find((bytes) => bytes !== undefined) as Uint8Array;
@@ -78,25 +79,20 @@ function isAtVersion(bytes: Uint8Array, words: number, version: number): boolean
 }
 
 /** The sequence in a link that stands without B_w in any copy. */
-function committedArea(
-  copies: readonly (Uint8Array | undefined)[],
-  words: number,
-): number | undefined {
+function committedArea(copies: readonly (Uint8Array | undefined)[]): number | undefined {
   for (const bytes of copies) {
-    for (let r = 0; bytes !== undefined && r < words; r++) {
-      const low = loadHalf(bytes, 8 * r);
-      if (!isHeld(low) && handleIn(loadHalf(bytes, 8 * r + 4), low) !== 0) return areaIn(low);
-    }
+    if (bytes === undefined) continue;
+    const low = loadHalf(bytes, 0);
+    if (!isHeld(low) && handleIn(loadHalf(bytes, 4), low) !== 0) return areaIn(low);
   }
   return undefined;
 }
 
-function heldOwner(copies: readonly (Uint8Array | undefined)[], words: number): number | undefined {
+function heldOwner(copies: readonly (Uint8Array | undefined)[]): number | undefined {
   for (const bytes of copies) {
-    for (let r = 0; bytes !== undefined && r < words; r++) {
-      const low = loadHalf(bytes, 8 * r);
-      if (isHeld(low)) return areaIn(low);
-    }
+    if (bytes === undefined) continue;
+    const low = loadHalf(bytes, 0);
+    if (isHeld(low)) return areaIn(low);
   }
   return undefined;
 }

@@ -6,15 +6,13 @@ import type { CloverLayout } from '../layout.ts';
 import {
   areaIn,
   handleIn,
-  handleOf,
-  highHalfFor,
   isHeld,
-  linkLow,
   nextSequence,
   type Reference,
   tailLow,
   versionOf,
 } from '../pointer.ts';
+import { linkWord } from '../replicated-put.ts';
 import { type Standing, standingOf } from './header.ts';
 
 /** What a repair needs of whoever runs it, and where it counts. */
@@ -59,9 +57,10 @@ export function* readHeaders(
  * dead writer's number; when it is not there any more, nothing happens.
  *
  * **Undo clears word 0 of the primary copy last.** Until then nobody else may touch these headers.
- * Cleared first, the next writer's links could be read together with a held word of the dead one: a
+ * Cleared first, the next writer's links could be read together with a word of the dead one: a
  * torn READ that sees word 0 after the new round 2 and word 1 before the new round 1 would follow a
- * link to a buffer of nobody.
+ * link to a buffer of nobody. A word is cleared only where it names the dead writer: what a torn READ shows
+ * beside his word 0 may be of a later writer, who has committed it.
  */
 export function* repairHeld(
   repairer: Repairer,
@@ -79,8 +78,8 @@ export function* repairHeld(
   throw new FarsideError('FARSIDE_LIMIT', `a version was held anew ${attemptsMax} times in a row`);
 }
 
-/** Rounds 1 and 2 of replicated-put.ts again, word by word. */
-function* complete(
+/** Rounds 1 and 2 of replicated-put.ts again, word by word. `copies`: the header words as they stand. */
+export function* complete(
   repairer: Repairer,
   refs: readonly Reference[],
   copies: readonly Uint8Array[],
@@ -97,7 +96,7 @@ function* complete(
       const held = linkWord(target, copy, owner, true);
       const isLinked = handleIn(loadHalf(bytes, 8 * r + 4), loadHalf(bytes, 8 * r)) !== 0;
       if (!isLinked) named.push(cas(at, wordAt(bytes, 8 * r), held));
-      committed.push(cas(at, held, linkWord(target, copy, sequence, false)));
+      if (r === 0) committed.push(cas(at, held, linkWord(target, copy, sequence, false)));
     }
   }
   if (named.length > 0) yield* run(repairer, refs, named);
@@ -144,8 +143,4 @@ function* run(
 
 function wordAt(bytes: Uint8Array, at: number): bigint {
   return packWord(loadHalf(bytes, at + 4), loadHalf(bytes, at));
-}
-
-function linkWord(target: Reference, copy: Reference, area: number, held: boolean): bigint {
-  return packWord(highHalfFor(handleOf(target)), linkLow(target, versionOf(copy), area, held));
 }

@@ -19,11 +19,20 @@ export function unavailable(key: Key): LostError {
   );
 }
 
-/** What becomes of the operations of a node that the servers have given up. */
-export function givenUp(node: number): FarsideError {
+/** What becomes of an insert while another one of the key, which ended like that, is being undone. */
+export function reserved(key: Key): FarsideError {
   return new FarsideError(
     'FARSIDE_TIMEOUT',
-    `node ${node} was silent for so long that it has been fenced and given up: start it anew`,
+    `insert of key ${JSON.stringify(key.text)}: an earlier insert could not be completed, and the memory ` +
+      'node of its shortcut does not answer yet, so it is not undone; try again later',
+  );
+}
+
+/** What becomes of the operations of a node that the servers have given up. */
+export function givenUp(node: number): LostError {
+  return new LostError(
+    `node ${node} was silent for so long, or had a verb in doubt when all had to come to rest, that it has ` +
+      'been fenced and given up: start it anew',
   );
 }
 

@@ -1,0 +1,128 @@
+import type { ClusterNode } from '../../memory/cluster.ts';
+import type { Fault } from '../../systems/recovery.ts';
+import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import type { Prepared } from './prepare.ts';
+
+export type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
+
+/**
+ * Carries a fault plan out: does to the cluster what each fault says, tells survivors of it when they may
+ * know, and keeps book. In a real cluster a management service would be that. Here is what the faults
+ * mean; how each is done is the matter of those who know the cluster, in virtual time or in real time.
+ */
+export abstract class Watchman {
+  protected readonly prepared: Prepared;
+  protected readonly plan: readonly PlannedFault[];
+  /** When each fault of the plan happened, on the cluster's clock. */
+  protected readonly happened: (number | undefined)[];
+  /** Spares and standbys that have taken somebody's place. */
+  readonly #used = new Set<string>();
+
+  constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
+    this.prepared = prepared;
+    this.plan = plan;
+    this.happened = plan.map(() => undefined);
+  }
+
+  /** On the cluster's clock. */
+  protected abstract get nowNs(): number;
+  protected abstract after(afterNs: number, action: () => void): void;
+  /** Tells survivors when they may know, and not before `atLeastNs` have passed. */
+  protected abstract tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void;
+
+  protected abstract crashMemory(index: number, action: Action<'crash'>): void;
+  /** Of a node that runs programs. */
+  protected abstract crash(index: number, action: Action<'crash'>): void | Promise<void>;
+  protected abstract loseMemory(node: number): void;
+  protected abstract slow(index: number, action: Action<'slow'>): void;
+  protected abstract flip(node: number, bits: number): void;
+  /** Of one direction between two nodes: cuts count, and delays add up. */
+  protected abstract changeCuts(from: number, to: number, by: 1 | -1): void;
+  protected abstract changeDelay(from: number, to: number, byNs: number): void;
+  protected abstract changeLosses(from: number, to: number, by: 1 | -1): void;
+
+  protected happens(index: number): void {
+    const { action } = this.plan[index] as PlannedFault;
+    this.happened[index] = this.nowNs;
+    switch (action.kind) {
+      case 'crash':
+        if (this.node(action.node).role === 'memory') this.crashMemory(index, action);
+        else void this.crash(index, action);
+        break;
+      case 'lose':
+        this.#lose(index, action);
+        break;
+      case 'move': {
+        const [node, to] = [this.id(action.node), this.id(action.to)];
+        this.tellLater(index, 0, () => ({ kind: 'memoryMoved', node, to }));
+        break;
+      }
+      case 'partition':
+        this.#partition(action);
+        break;
+      case 'slow':
+        this.slow(index, action);
+        break;
+      case 'slowLink': {
+        const [from, to] = [this.id(action.from), this.id(action.to)];
+        this.forATime(action.forNs, (by) => this.changeDelay(from, to, by * action.byNs));
+        break;
+      }
+      case 'loseCompletions': {
+        // Completions come back from where the requests went.
+        const [from, to] = [this.id(action.to), this.id(action.from)];
+        this.forATime(action.forNs, (by) => this.changeLosses(from, to, by));
+        break;
+      }
+      case 'flip':
+        this.flip(this.id(action.node), action.bits);
+        break;
+    }
+  }
+
+  #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
+    const { cluster, shape } = this.prepared;
+    const node = this.id(name);
+    this.loseMemory(node);
+    const spares = cluster.withRole('memory').slice(shape.memoryNodes);
+    const spare = named === undefined ? this.#firstUnused(spares) : this.node(named);
+    if (spare !== undefined) this.#used.add(spare.name);
+    this.tellLater(index, 0, () => ({ kind: 'memoryLost', node, spare: spare?.id }));
+  }
+
+  #partition({ left, right, forNs }: Action<'partition'>): void {
+    for (const one of left.map((name) => this.id(name))) {
+      for (const other of right.map((name) => this.id(name))) {
+        this.forATime(forNs, (by) => {
+          this.changeCuts(one, other, by);
+          this.changeCuts(other, one, by);
+        });
+      }
+    }
+  }
+
+  /** The plan has been held to the cluster: there is one. */
+  protected freeStandby(): number {
+    const free = this.#firstUnused(this.prepared.cluster.withRole('standby')) as ClusterNode;
+    this.#used.add(free.name);
+    return free.id;
+  }
+
+  #firstUnused(nodes: readonly ClusterNode[]): ClusterNode | undefined {
+    return nodes.find(({ name }) => !this.#used.has(name));
+  }
+
+  /** Does it once with 1, and with -1 when the time is over. */
+  protected forATime(forNs: number | undefined, change: (by: 1 | -1) => void): void {
+    change(1);
+    if (forNs !== undefined) this.after(forNs, () => change(-1));
+  }
+
+  protected node(name: string): ClusterNode {
+    return this.prepared.cluster.byName(name);
+  }
+
+  protected id(name: string): number {
+    return this.node(name).id;
+  }
+}
