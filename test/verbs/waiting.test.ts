@@ -6,10 +6,11 @@ import { FakeNetwork, line, type ServedMemory, smallRun } from '../support/fake-
 import { addonAbsent } from '../support/verbs.ts';
 
 const absent = addonAbsent();
+const why = absent === undefined ? '' : ` (${absent})`;
 const timeoutMs = 120_000;
 
 describe.skipIf(absent !== undefined)(
-  `what is set for connections, and waiting for nodes, on the fake device${absent === undefined ? '' : ` (${absent})`}`,
+  `settings of connections, and waiting for nodes, on the fake device${why}`,
   () => {
     const folder = temporaryFolder();
     const out = path.join(folder.dir, 'out');

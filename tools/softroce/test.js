@@ -60,7 +60,7 @@ const one = (passed) => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipp
 function isWhole(run, operations) {
   const all = Object.values(run.perOperation);
   const measured = all.reduce((sum, { latencyNs }) => sum + latencyNs.count, 0);
-  const isRight = all.every(({ corrupt, notFound }) => corrupt === 0 && notFound === 0);
+  const isRight = all.every((one) => one.corrupt + one.notFound + one.failed === 0);
   const nodes = run.processes.map(({ node, clockErrorNs }) => `${node} within ${clockErrorNs} ns`);
   console.log(
     `softroce: ${run.system}: ${measured} operations; clocks: ${nodes.sort().join(', ')}`,
@@ -88,8 +88,9 @@ async function twoGuests() {
       `${farside} compare --system direct --system central --fabric verbs --memory 10.77.0.1:7471 --memory-nodes 1 ` +
       '--compute-nodes 2 --clients 1 --outstanding 2 --keys 20 --value-bytes 300 --workload a --warmup 0 ' +
       `--operations ${operations} --set cluster.medium=dram --data-integrity --out /run/results --quiet ` +
-      // A busy machine lets one guest stand still while the other waits for its acknowledgement.
-      '--ack-timeout 18 --listen 10.77.0.1:7500 --join-timeout 8m; ' +
+      // A busy machine lets one guest stand still while the other waits for its acknowledgement, or its answer.
+      '--ack-timeout 18 --set central.callTimeoutUs=1000000 --set central.giveUpUs=60000000 ' +
+      '--listen 10.77.0.1:7500 --join-timeout 8m; ' +
       'status=$?; cp /run/results/results.json $OUT/; ' +
       'kill -TERM $node; wait $node; cat /run/memory-node; exit $status',
   });

@@ -12,8 +12,8 @@ const rise = 1.25;
 
 /**
  * Tells when verbs have warmed up. On a slow or busy machine five seconds are over long before V8 has
- * compiled what runs: in an emulated guest whose host is shared, a verb took 2.2 ms in the first three seconds
- * and 0.33 ms after ten. So it also takes until the rate has ceased to rise.
+ * compiled what runs: in an emulated guest whose host is shared, a READ took 2.2 ms in the first three
+ * seconds and 0.33 ms after ten. So it also takes until the rate has ceased to rise.
  */
 export class WarmUp {
   readonly #fabric: FabricKind;

@@ -51,7 +51,7 @@ export async function runReal(
       dataOf,
     });
     faults?.begin(fabric, dataOf);
-    // Whatever ends a run that was told to stop, such as nodes that are waited for no longer, ends it for that.
+    // Whatever ends a run that was told to stop, such as waiting for nodes no longer, ends it for that.
     const results = await finished.catch((error: unknown) => {
       throw hooks.aborted?.() ? new RunAborted() : error;
     });
