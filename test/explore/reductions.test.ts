@@ -35,7 +35,7 @@ function endsOf(system: System, chosen: Scenario, reduced: boolean): Seen {
     ends.add(`${answersOf(session)} ${a} ${b}`);
   };
   const hooks = { progress: () => undefined, stopped: () => false };
-  return { found: searchAll(stage, 1e6, hooks, [], note, reduced), ends };
+  return { found: searchAll(stage, 1e6, hooks, { onEnd: note, reduced }), ends };
 }
 
 const bare = { grain: 'waits' } as const;
@@ -83,8 +83,7 @@ describe("leaving out moments of verbs that are nobody else's business", () => {
 describe('twins that a search of all schedules finds', () => {
   const hooks = { progress: () => undefined, stopped: () => false };
   const find = (system: unknown, chosen: Scenario, reduced: boolean): unknown =>
-    searchAll(stageOf(chosen, system as System), 1e5, hooks, [], undefined, reduced).failure
-      ?.judgement;
+    searchAll(stageOf(chosen, system as System), 1e5, hooks, { reduced }).failure?.judgement;
   const few = { settings: { handlers: 1 } };
   const cases = [
     ['no-checksum', directTwins, scenario('put/get get'), 'read committed'],
