@@ -57,6 +57,8 @@ export interface Together {
 export interface SearchOptions {
   /** What is known of who touches what; undefined: verbs of one alone are tried at any moment, too. */
   readonly sharing: Sharing | undefined;
+  /** False: both orders of choices that commute are tried. */
+  readonly sleeps?: boolean;
   readonly together?: Together | undefined;
 }
 
@@ -78,6 +80,7 @@ export class ExhaustiveSearch<R extends Run> {
   readonly #hooks: ExhaustiveHooks<R>;
   readonly #known: KnownStates;
   readonly #crew: Crew | undefined;
+  readonly #sleeps: boolean;
   readonly #sharing: Sharing | undefined;
   readonly #frames: Frame[] = [];
   readonly #path: number[] = [];
@@ -90,6 +93,7 @@ export class ExhaustiveSearch<R extends Run> {
     this.#sharing = options.sharing;
     this.#known = options.together?.known ?? new KnownStates();
     this.#crew = options.together?.crew;
+    this.#sleeps = options.sleeps !== false;
     this.#run = this.#open();
   }
 
@@ -194,7 +198,7 @@ export class ExhaustiveSearch<R extends Run> {
     return this.#take(new Map(sleep), choice);
   }
 
-  /** Takes a choice of a place where those in `asleep` need not be tried. True where the search should stop. */
+  /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
   #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
     world.take(choice);
@@ -208,7 +212,7 @@ export class ExhaustiveSearch<R extends Run> {
         continue;
       if (touched.commutesWith(footprint)) sleep.set(other, touched);
     }
-    asleep.set(choice, footprint);
+    if (this.#sleeps) asleep.set(choice, footprint);
     return this.#enter(sleep);
   }
 

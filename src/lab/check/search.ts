@@ -101,6 +101,8 @@ export interface ExhaustiveOptions {
   readonly onEnd?: (session: Session) => void;
   /** Without the moments of a verb that is nobody else's business; default true. */
   readonly reduced?: boolean;
+  /** With one order only of choices that commute; default true. */
+  readonly sleeps?: boolean;
   /** What it knows of who touches what; it learns. */
   readonly sharing?: Sharing;
   readonly together?: Together | undefined;
@@ -113,7 +115,8 @@ export function searchAll(
   hooks: SearchHooks,
   options: ExhaustiveOptions = {},
 ): Findings {
-  const { prefix, onEnd, reduced = true, sharing = new Sharing(), together } = options;
+  const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
+  const { sharing = new Sharing() } = options;
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -139,7 +142,7 @@ export function searchAll(
         return states > statesMax || hooks.stopped();
       },
     },
-    { sharing: reduced ? sharing : undefined, together },
+    { sharing: reduced ? sharing : undefined, sleeps, together },
   );
   const end = search.search(prefix);
   const { counts } = search;
