@@ -3,6 +3,7 @@ import { assert } from '../../src/core/errors.ts';
 import { ringBytes } from '../../src/core/mailbox.ts';
 import { optionMax } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
+import { senderAt } from './footprint.ts';
 import type { World } from './world.ts';
 
 /**
@@ -169,7 +170,10 @@ function breakPairsTo(world: World, node: number): void {
 
 /** No verb of that incarnation takes effect at that node any more. */
 export function performFence(world: World, node: number, incarnation: number): void {
-  world.footprint.global = true;
+  const { footprint } = world;
+  const runs = world.nodes.some((each) => each?.up === true && each.incarnation === incarnation);
+  if (runs || footprint.fenced >= 0) footprint.global = true;
+  footprint.fenced = senderAt(node, incarnation);
   world.fenced[node]?.add(incarnation);
   world.faults.add(node, incarnation, 1);
   for (const pair of world.pairs) {

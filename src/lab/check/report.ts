@@ -64,21 +64,27 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
   const { exhaustive, schedules } = findings;
   const n = (count: number): string => count.toLocaleString('en-US', { maximumFractionDigits: 0 });
   const took = `in ${seconds.toFixed(1)} s`;
+  const on = `${threads} thread${threads === 1 ? '' : 's'}`;
   if (exhaustive === undefined) {
     const rate = n((schedules / seconds) * 60);
     const cut = partial ? ', interrupted' : '';
-    const on = `${threads} thread${threads === 1 ? '' : 's'}`;
     return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${on}${cut}: ${rate} a minute`;
   }
   const { states, cutByState, cutBySleep, cutByLonely, schedulesSaved, end, longestSchedule } =
     exhaustive;
   const all = end === 'complete' ? 'all of them' : `not all: ${end}`;
   return (
-    `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} (${all}), ` +
+    `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} on ${on} (${all}), ` +
     `${n(states)} states; not run again: ${n(cutByState)} branches into known states, which stand ` +
     `for ${n(schedulesSaved)} schedules, ${n(cutBySleep)} that commute with one that was run, and ` +
-    `${n(cutByLonely)} beside a verb that is nobody else's business`
+    `${n(cutByLonely)} beside a verb that is nobody else's business; ${heldText(exhaustive.heldTimers)}`
   );
+}
+
+/** Whether the bound on early timers left anything out. */
+function heldText(heldTimers: number): string {
+  if (heldTimers === 0) return 'no timer was held back: complete for timers at any time';
+  return `in ${heldTimers.toLocaleString('en-US')} states a timer was held back that could have been early`;
 }
 
 /** What was reached, how often; and what never was. */
