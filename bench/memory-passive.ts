@@ -11,10 +11,11 @@ import type { ExperimentResult } from '../src/lab/result.ts';
 
 /**
  * How passive a memory node is: CPU time of its process during a run of Direct under YCSB A, from before the
- * nodes connect to after the last verb, and what part of it connecting was. On soft-RoCE the kernel acts for the device in soft interrupts, which are
- * nobody's CPU time; on the fake device (`--fake`) a thread of the process does, whose time is not counted.
+ * nodes connect to after the last verb, and which part of it was connecting. The kernel acts for rdma_rxe in
+ * soft interrupts, which are nobody's CPU time; on the fake device (`--fake`) a thread of the process acts
+ * for it, whose time is not counted.
  *
- * Beside it stands when the process woke up at all, and how often, by its own account in /proc: a host that takes
+ * Beside it stands in which seconds the process woke up at all, and how often, by /proc: a host that takes
  * the cores of an emulated guest away makes the guest's times longer, and wakes nobody.
  *
  *   node dist/bench/memory-passive.js --listen 10.77.0.1:7471 [--seconds 60] [--threads]

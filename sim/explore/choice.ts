@@ -50,22 +50,42 @@ export function withOption(choice: number, option: number): number {
   return choice + kindFactor * (option - optionOf(choice));
 }
 
-/** Numbers of tasks by name, the same in every schedule of one search. */
+/**
+ * Numbers of tasks by name, the same in every schedule of one search. Where several isolates search together,
+ * the names that all know at first have the same numbers everywhere, and no two number another one alike.
+ */
 export class TaskNames {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [];
+  readonly #step: number;
+  #next: number;
+
+  constructor(known: readonly string[] = [], member = 0, members = 1) {
+    for (const [number, name] of known.entries()) this.#note(name, number);
+    this.#next = known.length + member;
+    this.#step = members;
+  }
+
+  #note(name: string, number: number): number {
+    this.#numbers.set(name, number);
+    this.#names[number] = name;
+    return number;
+  }
 
   numberOf(name: string): number {
-    let number = this.#numbers.get(name);
-    if (number === undefined) {
-      number = this.#names.push(name) - 1;
-      this.#numbers.set(name, number);
-    }
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const number = this.#note(name, this.#next);
+    this.#next += this.#step;
     return number;
   }
 
   nameOf(number: number): string {
     return this.#names[number] ?? `task ${number}`;
+  }
+
+  get all(): readonly string[] {
+    return [...this.#numbers.keys()];
   }
 
   /**

@@ -50,7 +50,11 @@ export function listChoices(world: World): number[] {
     else if (mayWake(world, task, horizonNs)) wakes.push(choiceOf(choiceKind.wake, task.number));
   }
   const isUrgent = choices.length > 0 && world.earlyTimersLeft <= 0;
-  for (const wake of wakes) if (!isUrgent || isFence(world, wake)) choices.push(wake);
+  world.holdsTimers = false;
+  for (const wake of wakes) {
+    if (!isUrgent || isFence(world, wake)) choices.push(wake);
+    else world.holdsTimers = true;
+  }
   for (const [i, entry] of world.menu.entries()) {
     if (!mayHappen(world, entry)) continue;
     const first = choiceOf(choiceKind.fault, 0, i);

@@ -1,5 +1,7 @@
 import { choiceKind, kindOf } from './choice.ts';
+import type { Crew, Job } from './crew.ts';
 import type { Footprint } from './footprint.ts';
+import { KnownStates } from './known-states.ts';
 import { Sharing } from './sharing.ts';
 import type { World } from './world.ts';
 
@@ -16,8 +18,8 @@ export interface ExhaustiveHooks<R extends Run> {
   restarted(): void;
   /** A whole schedule; true where the search should stop. */
   ended(run: R, schedule: readonly number[]): boolean;
-  /** Asked now and then; true where the search should give up. */
-  giveUp(counts: ExhaustiveCounts): boolean;
+  /** Asked now and then; true where the search should give up. States: of all that search together. */
+  giveUp(counts: ExhaustiveCounts, states: number): boolean;
 }
 
 export interface ExhaustiveCounts {
@@ -36,25 +38,38 @@ export interface ExhaustiveCounts {
   /** Schedules that lie behind the branches cut by state: what they would have been without it. */
   schedulesSaved: number;
   longestSchedule: number;
+  /**
+   * States in which a timer was held back, because as many had been early as may be. None: the search is
+   * complete for any number of early timers.
+   */
+  heldTimers: number;
 }
 
-export type ExhaustiveEnd = 'complete' | 'stopped' | 'gave up';
+/** `wrong`: a word taken for lonely is not; of a search by several, which whoever began them begins anew. */
+export type ExhaustiveEnd = 'complete' | 'stopped' | 'gave up' | 'wrong';
 
-/** A state that has been entered. */
-interface Known {
-  readonly b: number;
-  /** Choices that were asleep each time, so that nobody has tried them from here. */
-  asleep: readonly number[];
-  /** Complete schedules below it. */
-  schedules: number;
+/** What a search has in common with others that search with it, each in an isolate of its own. */
+export interface Together {
+  readonly crew: Crew;
+  readonly known: KnownStates;
+}
+
+export interface SearchOptions {
+  /** What is known of who touches what; undefined: verbs of one alone are tried at any moment, too. */
+  readonly sharing: Sharing | undefined;
+  /** False: both orders of choices that commute are tried. */
+  readonly sleeps?: boolean;
+  readonly together?: Together | undefined;
 }
 
 interface Frame {
-  readonly known: Known;
+  readonly state: number;
   readonly choices: readonly number[];
   next: number;
   /** Choices that need not be tried from here, with what they touch. */
   readonly sleep: Map<number, Footprint>;
+  /** Complete schedules below it, found since it was entered. */
+  schedules: number;
 }
 
 const giveUpEvery = 256;
@@ -63,16 +78,22 @@ const giveUpEvery = 256;
 export class ExhaustiveSearch<R extends Run> {
   readonly counts: ExhaustiveCounts = noCounts();
   readonly #hooks: ExhaustiveHooks<R>;
-  readonly #known = new Map<number, Known[]>();
+  readonly #known: KnownStates;
+  readonly #crew: Crew | undefined;
+  readonly #sleeps: boolean;
+  readonly #sharing: Sharing | undefined;
   readonly #frames: Frame[] = [];
   readonly #path: number[] = [];
-  readonly #sharing: Sharing | undefined;
+  /** Choices before the first frame's. */
+  #base: readonly number[] = [];
   #run: R;
 
-  /** `reduced`: verbs that are nobody else's business are tried at one moment only; see sharing.ts. */
-  constructor(hooks: ExhaustiveHooks<R>, reduced = true) {
+  constructor(hooks: ExhaustiveHooks<R>, options: SearchOptions = { sharing: new Sharing() }) {
     this.#hooks = hooks;
-    this.#sharing = reduced ? new Sharing() : undefined;
+    this.#sharing = options.sharing;
+    this.#known = options.together?.known ?? new KnownStates();
+    this.#crew = options.together?.crew;
+    this.#sleeps = options.sleeps !== false;
     this.#run = this.#open();
   }
 
@@ -82,14 +103,38 @@ export class ExhaustiveSearch<R extends Run> {
     return run;
   }
 
-  /** Searches everything below `prefix`. */
+  /** Searches everything below `prefix`, alone or with the crew. */
   search(prefix: readonly number[] = []): ExhaustiveEnd {
-    this.#path.push(...prefix);
-    for (const choice of prefix) this.#run.world.take(choice);
-    if (this.#enter(new Map())) return 'stopped';
+    const crew = this.#crew;
+    if (crew === undefined || crew.begins()) {
+      this.#goTo(prefix);
+      this.#base = prefix;
+      const end = this.#enter(new Map()) ? 'stopped' : this.#drain(prefix);
+      if (end !== 'complete' || crew === undefined) return this.#ends(end);
+    }
+    for (;;) {
+      const job = crew.next(() => this.#givesUp);
+      if (job === undefined) return crew.isStopped ? 'gave up' : 'complete';
+      const end = this.#perform(job) ? 'stopped' : this.#drain(prefix);
+      if (end !== 'complete') return this.#ends(end);
+    }
+  }
+
+  #ends(end: ExhaustiveEnd): ExhaustiveEnd {
+    if (end !== 'complete') this.#crew?.stop();
+    return end;
+  }
+
+  get #givesUp(): boolean {
+    return this.#hooks.giveUp(this.counts, this.#known.size);
+  }
+
+  /** Until no frame is left. */
+  #drain(prefix: readonly number[]): ExhaustiveEnd {
     while (this.#frames.length > 0 || this.#sharing?.wasWrong === true) {
       if (this.#sharing?.wasWrong === true) {
-        this.#beginAnew(prefix.length);
+        if (this.#crew !== undefined) return 'wrong';
+        this.#beginAnew(prefix);
         if (this.#enter(new Map())) return 'stopped';
         continue;
       }
@@ -99,53 +144,88 @@ export class ExhaustiveSearch<R extends Run> {
         this.#leave(frame);
         continue;
       }
-      if (this.counts.steps % giveUpEvery === 0 && this.#hooks.giveUp(this.counts))
-        return 'gave up';
-      if (frame.next > 1) this.#restore(prefix.length);
-      if (this.#take(frame, choice)) return 'stopped';
+      if (this.#mustGiveUp()) return 'gave up';
+      if (frame.next > 1) this.#restore();
+      if (this.#take(frame.sleep, choice)) return 'stopped';
+      if (this.#crew?.isHungry === true) this.#share(this.#crew);
     }
     return 'complete';
   }
 
-  #beginAnew(prefixLength: number): void {
+  #mustGiveUp(): boolean {
+    if (this.#crew?.isStopped === true || this.#known.isFull) return true;
+    return this.counts.steps % giveUpEvery === 0 && this.#givesUp;
+  }
+
+  #beginAnew(prefix: readonly number[]): void {
     const restarts = this.counts.restarts + 1;
     Object.assign(this.counts, noCounts(), { restarts });
     this.#sharing?.restart();
     this.#known.clear();
     this.#frames.length = 0;
-    this.#restore(prefixLength + 1);
+    this.#goTo(prefix);
+    this.#base = prefix;
     this.#hooks.restarted();
   }
 
-  /** Back to the state of the topmost frame, by running its prefix again. */
-  #restore(prefixLength: number): void {
-    this.#path.length = prefixLength + this.#frames.length - 1;
+  #goTo(path: readonly number[]): void {
+    this.#path.splice(0, this.#path.length, ...path);
     this.#run = this.#open();
-    for (const choice of this.#path) this.#run.world.take(choice);
+    for (const choice of path) this.#run.world.take(choice);
   }
 
-  /** True where the search should stop. */
-  #take(frame: Frame, choice: number): boolean {
+  /** Back to the state of the topmost frame, by running its prefix again. */
+  #restore(): void {
+    this.#goTo(this.#path.slice(0, this.#base.length + this.#frames.length - 1));
+  }
+
+  /** The next branch of the lowest frame that has one is for somebody else. */
+  #share(crew: Crew): void {
+    const index = this.#frames.findIndex(({ next, choices }) => next < choices.length);
+    const frame = this.#frames[index];
+    if (frame === undefined) return;
+    const path = this.#path.slice(0, this.#base.length + index);
+    // Not noted in `frame.sleep`: what it touches is known only to whoever takes it. Later branches of
+    // the frame try both orders then, and find the states known.
+    if (crew.offer({ path, choice: frame.choices[frame.next] as number, sleep: frame.sleep })) {
+      frame.next++;
+    }
+  }
+
+  #perform({ path, choice, sleep }: Job): boolean {
+    this.#goTo(path);
+    this.#base = [...path, choice];
+    return this.#take(new Map(sleep), choice);
+  }
+
+  /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
+  #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
     world.take(choice);
     this.counts.steps++;
     this.#path.push(choice);
     const { footprint } = world;
     const sleep = new Map<number, Footprint>();
-    for (const [other, touched] of frame.sleep) {
+    for (const [other, touched] of asleep) {
       // A timer that is early now may be due once this step is taken, and then it counts for nothing.
       if (world.earlyTimersLeft < Number.POSITIVE_INFINITY && kindOf(other) === choiceKind.wake)
         continue;
       if (touched.commutesWith(footprint)) sleep.set(other, touched);
     }
-    frame.sleep.set(choice, footprint);
+    if (this.#sleeps) asleep.set(choice, footprint);
     return this.#enter(sleep);
   }
 
   #leave(frame: Frame): void {
     this.#frames.pop();
+    this.#known.addSchedules(frame.state, frame.schedules);
+    this.#count(this.#known.schedulesBelow(frame.state));
+  }
+
+  /** So many complete schedules lie below the place that the topmost frame has just led to. */
+  #count(schedules: number): void {
     const parent = this.#frames[this.#frames.length - 1];
-    if (parent !== undefined) parent.known.schedules += frame.known.schedules;
+    if (parent !== undefined) parent.schedules += schedules;
   }
 
   /** The run stands in a new place. True where the search should stop. */
@@ -156,51 +236,30 @@ export class ExhaustiveSearch<R extends Run> {
     counts.cutByLonely += all.length - choices.length;
     // What follows is to look at the end of the run, and no part of it.
     if (choices.length === 0) this.#run.world.sharing = undefined;
-    const parent = this.#frames[this.#frames.length - 1];
     const key = this.#run.world.key();
-    const known = this.#find(key.a, key.b);
-    if (known === undefined) {
-      if (choices.length === 0) {
-        counts.schedules++;
-        counts.states++;
-        counts.longestSchedule = Math.max(counts.longestSchedule, this.#path.length);
-        if (parent !== undefined) parent.known.schedules++;
-        // What a run comes to is decided by its last state, so one that ends in it again is not judged.
-        this.#remember(key.a, { b: key.b, asleep: [], schedules: 1 });
-        return this.#hooks.ended(this.#run, this.#path);
-      }
-      const open = choices.filter((choice) => !sleep.has(choice));
+    const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
+    if (isNew) {
       counts.states++;
+      if (this.#run.world.holdsTimers) counts.heldTimers++;
       counts.cutBySleep += choices.length - open.length;
-      const fresh: Known = {
-        b: key.b,
-        asleep: choices.filter((choice) => sleep.has(choice)),
-        schedules: 0,
-      };
-      this.#remember(key.a, fresh);
-      if (open.length > 0) this.#frames.push({ known: fresh, choices: open, next: 0, sleep });
-      return false;
-    }
-    const open = known.asleep.filter((choice) => !sleep.has(choice));
-    if (open.length === 0) {
+      if (choices.length === 0) return this.#ended(state);
+    } else if (open.length === 0) {
       counts.cutByState++;
-      counts.schedulesSaved += known.schedules;
-      if (parent !== undefined) parent.known.schedules += known.schedules;
-      return false;
+      counts.schedulesSaved += this.#known.schedulesBelow(state);
+      this.#count(this.#known.schedulesBelow(state));
     }
-    known.asleep = known.asleep.filter((choice) => sleep.has(choice));
-    this.#frames.push({ known, choices: open, next: 0, sleep });
+    if (open.length > 0) this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0 });
     return false;
   }
 
-  #find(a: number, b: number): Known | undefined {
-    return this.#known.get(a)?.find((known) => known.b === b);
-  }
-
-  #remember(a: number, known: Known): void {
-    const others = this.#known.get(a);
-    if (others === undefined) this.#known.set(a, [known]);
-    else others.push(known);
+  /** What a run comes to is decided by its last state, so one that ends in it again is not judged. */
+  #ended(state: number): boolean {
+    const { counts } = this;
+    counts.schedules++;
+    counts.longestSchedule = Math.max(counts.longestSchedule, this.#path.length);
+    this.#known.addSchedules(state, 1);
+    this.#count(1);
+    return this.#hooks.ended(this.#run, this.#path);
   }
 }
 
@@ -215,5 +274,6 @@ function noCounts(): ExhaustiveCounts {
     restarts: 0,
     schedulesSaved: 0,
     longestSchedule: 0,
+    heldTimers: 0,
   };
 }

@@ -3,14 +3,15 @@ import { assert } from '../../src/core/errors.ts';
 import { ringBytes } from '../../src/core/mailbox.ts';
 import { optionMax } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
+import { senderAt } from './footprint.ts';
 import type { World } from './world.ts';
 
 /**
  * - `crash`: a node that runs programs stops for ever. What it has posted may still land.
  * - `restart`: a memory node, or a server, loses power and is back at once, with what its media kept.
  * - `lose`: a memory node is gone for good.
- * - `cut`: a node's queue pairs to memory nodes break. What it has in flight there ends unknown, and may act at
- *   any later time, in post order, in part, or never; new queue pairs work.
+ * - `cut`: a node's queue pairs to memory nodes break. What it has in flight there ends unknown, and may
+ *   act at any later time, in post order, in part, or never; new queue pairs work.
  * - `pause`: nothing happens but that time passes; for systems that look at the clock.
  */
 export const faultKinds = ['crash', 'restart', 'lose', 'cut', 'pause'] as const;
@@ -169,7 +170,10 @@ function breakPairsTo(world: World, node: number): void {
 
 /** No verb of that incarnation takes effect at that node any more. */
 export function performFence(world: World, node: number, incarnation: number): void {
-  world.footprint.global = true;
+  const { footprint } = world;
+  const runs = world.nodes.some((each) => each?.up === true && each.incarnation === incarnation);
+  if (runs || footprint.fenced >= 0) footprint.global = true;
+  footprint.fenced = senderAt(node, incarnation);
   world.fenced[node]?.add(incarnation);
   world.faults.add(node, incarnation, 1);
   for (const pair of world.pairs) {

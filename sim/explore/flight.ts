@@ -62,8 +62,8 @@ export class Flight {
   }
 
   /**
-   * Nobody waits for it: whoever posted it has crashed, or was cut off. A program that has only ended, such as
-   * one that answers a call, has not: what it posted last is as sure to act as anything else.
+   * Nobody waits for it: whoever posted it has crashed, or was cut off. A program that has only ended,
+   * such as one that answers a call, has not: what it posted last is as sure to act as anything else.
    */
   get isOrphan(): boolean {
     return this.isInDoubt || !this.task.node.up;

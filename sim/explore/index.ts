@@ -22,6 +22,7 @@ export {
   longestAsleep,
   usualChoice,
 } from './choices.ts';
+export { Crew, type CrewBuffers } from './crew.ts';
 export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,
@@ -29,10 +30,13 @@ export {
   type ExhaustiveHooks,
   ExhaustiveSearch,
   type Run,
+  type Together,
 } from './exhaustive.ts';
 export { type FaultKind, type FaultMenuEntry, faultKinds, outcomesOf } from './faults.ts';
 export { type Flight, flightState } from './flight.ts';
 export { Footprint } from './footprint.ts';
+export { type Knowledge, together } from './knowledge.ts';
+export { KnownStates, type StateBuffers } from './known-states.ts';
 export { WorldMemory } from './memory.ts';
 export type { WorldNode } from './node.ts';
 export type { WorldObserver } from './observer.ts';

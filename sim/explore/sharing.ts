@@ -1,7 +1,8 @@
 import { effectKind, verbOp } from '../../src/core/effect.ts';
 import { messageHeader } from '../../src/core/message.ts';
-import { choiceKind, kindOf } from './choice.ts';
+import { choiceKind, kindOf, type TaskNames } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { WorldMemory } from './memory.ts';
 import type { WorldNode } from './node.ts';
 import { boundaryNs } from './task.ts';
@@ -36,6 +37,8 @@ export class Sharing {
   /** By node and port: whose messages came to it. */
   readonly #senders = new Map<number, number>();
   readonly #reliedOnPort = new Set<number>();
+  /** Ports that nobody has sent to, where that mattered. */
+  readonly #reliedOnSilence = new Set<number>();
 
   /** A verb acts, or a program touches memory of its own node. */
   touch(owner: number, node: number, from: number, to: number, isWrite: boolean): void {
@@ -58,6 +61,7 @@ export class Sharing {
     const known = this.#senders.get(key);
     this.#senders.set(key, known === undefined || known === owner ? owner : several);
     if (known !== owner && this.#reliedOnPort.has(key)) this.wasWrong = true;
+    if (this.#reliedOnSilence.has(key)) this.wasWrong = true;
   }
 
   /**
@@ -103,7 +107,9 @@ export class Sharing {
     const receiver = world.nodes[flight.node];
     if (receiver === undefined || !this.#isAlone(world, receiver)) return false;
     const key = flight.node * nodeFactor + portOf(world.memory, flight);
-    if ((this.#senders.get(key) ?? flight.pair.owner) !== flight.pair.owner) return false;
+    const sender = this.#senders.get(key);
+    if (sender !== undefined && sender !== flight.pair.owner) return false;
+    this.#senders.set(key, flight.pair.owner);
     this.#reliedOnPort.add(key);
     return true;
   }
@@ -134,7 +140,7 @@ export class Sharing {
       const port = receives ? node.id * nodeFactor + effect.port.id : -1;
       const isSilent = sleeps || (receives && !this.#senders.has(port));
       if (isTimed || !isSilent) others++;
-      else if (receives) this.#reliedOnPort.add(port);
+      else if (receives) this.#reliedOnSilence.add(port);
     }
     return others <= 0;
   }
@@ -144,6 +150,33 @@ export class Sharing {
     this.wasWrong = false;
     this.#reliedOn.clear();
     this.#reliedOnPort.clear();
+    this.#reliedOnSilence.clear();
+  }
+
+  /** For another isolate, which has other numbers for the same programs. */
+  tell(names: TaskNames): Knowledge {
+    const text = (owner: number): string =>
+      owner === several ? '' : `${Math.floor(owner / 4096)} ${names.nameOf(owner % 4096)}`;
+    return {
+      words: [...this.#words].map(([key, word]) => [key, text(word.owner), word.written]),
+      senders: [...this.#senders].map(([key, owner]) => [key, text(owner)]),
+      reliedOn: [...this.#reliedOn],
+      reliedOnPort: [...this.#reliedOnPort],
+      reliedOnSilence: [...this.#reliedOnSilence],
+    };
+  }
+
+  /** What others have learnt; of what they relied on, nothing. */
+  hear({ words, senders }: Knowledge, names: TaskNames): void {
+    const number = (text: string): number => {
+      if (text === '') return several;
+      const at = text.indexOf(' ');
+      return 4096 * Number(text.slice(0, at)) + names.numberOf(text.slice(at + 1));
+    };
+    for (const [key, owner, written] of words) {
+      this.#words.set(key, { owner: number(owner), written });
+    }
+    for (const [key, owner] of senders) this.#senders.set(key, number(owner));
   }
 }
 

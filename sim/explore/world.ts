@@ -10,7 +10,7 @@ import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
 import { dropOverdue, emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
 import { Flight, flightState, Pair } from './flight.ts';
-import { Footprint } from './footprint.ts';
+import { Footprint, senderAt } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
 import { sendSurely, takeMessage } from './messages.ts';
 import { type NodeHost, WorldNode } from './node.ts';
@@ -61,6 +61,8 @@ export class World implements NodeHost {
   sharing: Sharing | undefined = undefined;
   /** Timers that may still fire while something else could happen. */
   earlyTimersLeft: number;
+  /** A timer could fire now, and is not among the choices because none may be early any more. */
+  holdsTimers = false;
   onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
@@ -244,6 +246,7 @@ export class World implements NodeHost {
     const { footprint } = this;
     footprint.task = task.number;
     footprint.access(node, from, to, verb.op !== verbOp.read);
+    footprint.actedFor = senderAt(node, flight.pair.incarnation);
     this.sharing?.touch(flight.pair.owner, node, from, to, verb.op !== verbOp.read);
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);

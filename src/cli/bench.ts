@@ -9,9 +9,9 @@ import { camelCase } from './camel-case.ts';
 
 const help = `
 Latency is of one verb outstanding at a time; typical is the median. The rate is of --tx-depth verbs
-outstanding on each queue pair. Where time is real, 100k verbs or 5 s warm up before each. flush is a
-WRITE and the FLUSH that makes it durable, in one doorbell. On verbs the memory node serves a region called
-bench, which is overwritten.
+outstanding on each queue pair. Where time is real, 100k verbs warm up before each, or 5 s and more while
+the rate still rises, 30 s at most. flush is a WRITE and the FLUSH that makes it durable, in one doorbell.
+On verbs the memory node serves a region called bench, which is overwritten.
 
 Examples:
   farside bench read

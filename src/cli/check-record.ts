@@ -1,19 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { FarsideError } from '../core/errors.ts';
 import type { CheckResult } from '../lab/check/check.ts';
 import { recordText } from '../lab/check/record.ts';
 import { farsideVersion, packageRoot } from '../lab/package.ts';
-
-/** FARSIDE_USAGE, before anything runs, where `file` cannot be written. */
-export function openRecord(file: string): void {
-  try {
-    appendFileSync(file, '');
-  } catch (cause) {
-    throw new FarsideError('FARSIDE_USAGE', `--record ${file}: cannot be written`, { cause });
-  }
-}
 
 /** Appends what a check has shown, with all that it takes to run it again, to a Markdown file. */
 export function appendRecord(file: string, result: CheckResult): void {

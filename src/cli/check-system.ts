@@ -14,9 +14,9 @@ import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
 import { camelCase } from './camel-case.ts';
-import { refuseIdleCheck } from './check-idle.ts';
 import { exitCode, say } from './errors.ts';
 import { interruptible } from './interrupt.ts';
+import { ensureWritable } from './writable.ts';
 
 export const checkSystemHelp = `
 A schedule decides when each verb acts, what tears, who goes on and what fails. One that breaks a promise
@@ -118,7 +118,6 @@ export async function checkSystem(
   if (system === undefined) {
     throw usageError(['check: expected a system, such as farside check direct, or --replay FILE']);
   }
-  refuseIdleCheck(given);
   const { loadSystem } = await import('../lab/engine/prepare.ts');
   const { scenarioOf } = await import('../lab/check/draft.ts');
   const { stageOf } = await import('../lab/check/stage.ts');
@@ -141,19 +140,22 @@ export async function checkSystem(
     threads: read('threads') as number | undefined,
   };
   const record = read('record') as string | undefined;
-  const { appendRecord, openRecord } = await import('./check-record.ts');
-  if (record !== undefined) openRecord(record);
+  const out = (read('out') ?? `farside-schedule-${systemLabel(system)}.json`) as string;
+  if (record !== undefined) ensureWritable('record', record);
+  ensureWritable('out', out);
   const progress = progressOf(scheduler === 'exhaustive' ? undefined : options.schedules);
   const result = await interruptible(
     (signal) => check(options, { signal, ...progress }),
     clearProgress,
   );
-  const out = (read('out') ?? `farside-schedule-${systemLabel(system)}.json`) as string;
   const file = result.failure === undefined ? undefined : await save(result.failure, out);
   process.stdout.write(
     read('format') === 'json' ? await jsonOf(result, file) : await tableOf(result, file),
   );
-  if (record !== undefined && !result.partial) appendRecord(record, result);
+  if (record !== undefined && !result.partial) {
+    const { appendRecord } = await import('./check-record.ts');
+    appendRecord(record, result);
+  }
   if (result.failure !== undefined) process.exitCode = exitCode.broken;
   else if (result.findings.exhaustive?.end === 'gave up' && !result.partial) {
     const { tooLarge } = await import('../lab/check/large-scope.ts');
@@ -169,7 +171,8 @@ function reader(given: CheckSystemFlags): Read {
     if (written === undefined) return undefined;
     const parsed = parseValue((flags[name] as { kind: ValueKind }).kind, written);
     if ('expected' in parsed) {
-      throw usageError([`--${name} ${String(written)}: expected ${parsed.expected}`]);
+      const said = written === '' ? '""' : String(written);
+      throw usageError([`--${name} ${said}: expected ${parsed.expected}`]);
     }
     return parsed.value;
   };
@@ -180,7 +183,7 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
   return {
     system,
     scheduler,
-    settings: settingsOf((given.set as readonly string[] | undefined) ?? []),
+    settings: settingsOf((given.set as readonly string[] | undefined) ?? [], systemLabel(system)),
     script: read('script') as string | undefined,
     clients: count('clients'),
     operations: count('operations'),
@@ -203,14 +206,19 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
   };
 }
 
-function settingsOf(sets: readonly string[]): Record<string, ParameterValue> {
+function settingsOf(sets: readonly string[], system: string): Record<string, ParameterValue> {
   const settings: Record<string, ParameterValue> = {};
   for (const text of sets) {
     const { path, values } = fromSet(text);
-    const [, ...rest] = path.split('.');
+    const [owner, ...rest] = path.split('.');
     const [value] = values;
     if (values.length !== 1 || value === undefined || rest.length === 0) {
-      throw usageError([`--set ${text}: expected one value of a setting, as direct.redo=false`]);
+      throw usageError([`--set ${text}: expected one value of a setting, as ${system}.NAME=VALUE`]);
+    }
+    if (owner !== system) {
+      throw usageError([
+        `--set ${text}: ${owner} is not checked; settings of ${system} begin with ${system}.`,
+      ]);
     }
     settings[rest.join('.')] = scalar(value);
   }
@@ -258,12 +266,23 @@ async function replayFile(name: string, system: string | undefined): Promise<voi
   const { openStage } = await import('../lab/check/stage.ts');
   const { replay } = await import('../lab/check/schedule.ts');
   const { scenario, choices } = readReplayFile(name, system);
-  const stage = await openStage(scenario);
-  const { judgement } = replay(stage, choices);
-  const lines = await drawn(scenario, judgement, choices);
+  const { judgement, lines } = await inFile(name, async () => {
+    const { judgement } = replay(await openStage(scenario), choices);
+    return { judgement, lines: await drawn(scenario, judgement, choices) };
+  });
   const { describeVerdict } = await import('../lab/check/report.ts');
   process.stdout.write(`${[...lines, '', describeVerdict(judgement)].join('\n')}\n`);
   if (judgement.kind !== 'kept') process.exitCode = exitCode.broken;
+}
+
+/** What `work` finds wrong with a file is said of that file. */
+async function inFile<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof FarsideError)) throw error;
+    throw new FarsideError(error.code, `${name}: ${error.message}`, { cause: error });
+  }
 }
 
 async function drawn(
@@ -283,23 +302,24 @@ function styleNow(): Style {
 }
 
 async function tableOf(result: CheckResult, file: string | undefined): Promise<string> {
-  const { coverage, describeScenario, describeSearch, describeVerdict } = await import(
+  const { coverage, describeResult, describeScenario, describeSearch } = await import(
     '../lab/check/report.ts'
   );
   const { findings, failure, plan } = result;
   const { reached, gaps } = coverage(findings);
   const lines = [
-    styleNow().bold(
-      `${plan.scenario.system}: ${describeVerdict(failure?.judgement ?? { kind: 'kept' })}`,
-    ),
+    styleNow().bold(`${plan.scenario.system}: ${describeResult(result)}`),
     ...describeScenario(plan.scenario),
     describeSearch(result),
     `reached: ${reached.join(', ') || 'nothing rare'}`,
     `gaps (never reached): ${gaps.join(', ') || 'none'}`,
   ];
   if (findings.unrepaired > 0) {
+    const why = plan.scenario.recovery
+      ? 'that this system has no recovery for'
+      : 'and nobody was told (--no-recovery)';
     lines.push(
-      `in ${findings.unrepaired} schedules something failed that this system has no recovery for: ` +
+      `in ${findings.unrepaired.toLocaleString('en-US')} schedules something failed ${why}: ` +
         'there, only safety among the survivors was checked',
     );
   }
@@ -317,7 +337,7 @@ async function jsonOf(result: CheckResult, file: string | undefined): Promise<st
   const { findings, failure, plan, seconds, threads, partial } = result;
   const json = {
     system: plan.scenario.system,
-    verdict: failure === undefined ? 'kept' : failure.judgement.kind,
+    verdict: failure?.judgement.kind ?? (findings.schedules === 0 ? 'unknown' : 'kept'),
     judgement: failure?.judgement ?? { kind: 'kept' },
     scenario: plan.scenario,
     scheduler: plan.scheduler,

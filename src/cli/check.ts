@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { refuseIdleFlags } from './check-flags.ts';
 import {
   addCheckHistoryFlags,
   type CheckHistoryFlags,
@@ -29,6 +30,7 @@ export function checkCommand(): Command {
 }
 
 async function check(system: string | undefined, flags: CheckSystemFlags): Promise<void> {
+  refuseIdleFlags(system, flags);
   const recorded = flags as CheckHistoryFlags;
   if (recorded.history === undefined) await checkSystem(system, flags);
   else checkHistory(recorded.history, recorded);

@@ -8,7 +8,7 @@ import { oneLine } from '../lab/experiment/setting.ts';
 /** What the process ends with. */
 export const exitCode = {
   done: 0,
-  /** A promise was broken: a corrupt value, or a seed that did not repeat itself. */
+  /** A promise was broken, a value was corrupt, or a seed did not repeat itself. */
   broken: 1,
   /** Bad usage or input. */
   usage: 2,

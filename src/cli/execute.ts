@@ -1,14 +1,18 @@
 import type { CompareHooks, CompareOutcome } from '../lab/compare.ts';
+import type { OpenedPlan } from '../lab/experiment/open.ts';
 import { type Experiment, type ExperimentSource, planExperiment } from '../lab/experiment/plan.ts';
 import { usageError } from '../lab/experiment/setting.ts';
+import { counted } from '../lab/output/format.ts';
 import { axisLabel, pointLabel } from '../lab/output/names.ts';
 import type { RunResult } from '../lab/result.ts';
 import type { RunSpec } from '../lab/spec.ts';
+import { stampedBytesMin } from '../workload/values.ts';
 import { type ExitCode, exitCode, say } from './errors.ts';
 import type { ExperimentFlags } from './experiment-flags.ts';
 import { blamingOwn, Failures, isOwn } from './failures.ts';
 import { interruptible } from './interrupt.ts';
 import { Progress } from './progress.ts';
+import { ensureWritable } from './writable.ts';
 
 /**
  * What `compare` and `run` do: plan, check all that can be checked, run, write, print. The engine
@@ -24,7 +28,7 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
   const own = ownSystems(experiment);
   const opened = await blamingOwn(own, async () => openPlan(experiment.plan));
   const { warnings } = opened;
-  const specs = recordingTo(flags.history as string | undefined, opened.specs);
+  const specs = recordingTo(flags.history as string | undefined, opened);
   if (isTwice) refuseRealTime(specs);
   if (!isQuiet) for (const note of [...experiment.notes, ...warnings]) say(`note: ${note}`);
   const { Output } = await import('./output.ts');
@@ -53,7 +57,8 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
 }
 
 /** A history is of one run, and names values by their stamps. */
-function recordingTo(historyFile: string | undefined, specs: readonly RunSpec[]): RunSpec[] {
+function recordingTo(historyFile: string | undefined, opened: OpenedPlan): RunSpec[] {
+  const { specs, valueBytesMax } = opened;
   if (historyFile === undefined) return [...specs];
   const [spec] = specs;
   if (spec === undefined || specs.length > 1) {
@@ -62,6 +67,13 @@ function recordingTo(historyFile: string | undefined, specs: readonly RunSpec[])
         'leave out lists, seeds and all systems but one',
     ]);
   }
+  if (valueBytesMax < stampedBytesMin) {
+    throw usageError([
+      `--history ${historyFile}: values of ${counted(valueBytesMax, 'byte')} cannot name the write ` +
+        `that they are of: make them at least ${stampedBytesMin} (--value-bytes)`,
+    ]);
+  }
+  ensureWritable('history', historyFile);
   return [{ ...spec, historyFile, workload: { ...spec.workload, dataIntegrity: true } }];
 }
 
@@ -124,7 +136,7 @@ function listRuns({ name, plan }: Experiment): string {
   });
   const axes = plan.axes.map(({ path, values }) => `${axisLabel(path)} ${values.join(', ')}`);
   const over = axes.length === 0 ? '' : ` over ${axes.join(' x ')}`;
-  return `${name}: ${lines.length} runs${over}\n${lines.join('\n')}\n`;
+  return `${name}: ${counted(lines.length, 'run')}${over}\n${lines.join('\n')}\n`;
 }
 
 /** Values that were not what their keys say: only looked for with --data-integrity. */

@@ -43,7 +43,8 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
 }
 
 function whole(text: string): number {
-  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  if (!/^[1-9][0-9]{0,8}$/.test(text))
+    throw new InvalidArgumentError('expected a whole number of at least 1.');
   return Number(text);
 }
 

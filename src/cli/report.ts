@@ -6,6 +6,7 @@ import { outputFormats, plotFormats } from '../lab/experiment/draft.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 import { parseValue } from '../lab/experiment/values.ts';
 import type { ExperimentResult } from '../lab/result.ts';
+import { whyUnreadable } from '../lab/text-file.ts';
 import { say } from './errors.ts';
 
 const help = `
@@ -74,12 +75,10 @@ async function readResult(folder: string): Promise<ExperimentResult> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
     throw new FarsideError(
       'FARSIDE_USAGE',
-      `report ${folder}: ${file === folder ? '' : `${file}: `}${why}; expected a folder with a ` +
-        `${resultsFile}, as compare and run write it`,
+      `report ${folder}: ${file === folder ? '' : `${file}: `}${whyUnreadable(error)}; expected a ` +
+        `folder with a ${resultsFile}, as compare and run write it`,
     );
   }
   const { parseResult } = await import('../lab/output/schema.ts');

@@ -5,8 +5,10 @@ import { SharedCluster } from './shared/cluster.ts';
 import { verbsMissing } from './verbs/addon.ts';
 import { VerbsCluster } from './verbs/cluster.ts';
 import { parseDestination } from './verbs/connect.ts';
+import type { RunConnections } from './verbs/connection-options.ts';
 import type { Rendezvous } from './verbs/rendezvous.ts';
 
+export type { RunConnections } from './verbs/connection-options.ts';
 export { joinRuns } from './verbs/joined-node.ts';
 export { Rendezvous } from './verbs/rendezvous.ts';
 export { type JoinableRole, joinableRoles } from './verbs/roles.ts';
@@ -34,6 +36,8 @@ export interface FabricOptions {
   readonly flushBy?: 'flush' | 'read';
   /** Verbs only: queue pairs of each pair of nodes; default: one for each root program. */
   readonly queuePairs?: number;
+  /** Verbs only: of all connections of the run. */
+  readonly connections?: RunConnections;
 }
 
 /** Each opens its own: the one on shared memory can make its caller's thread a node (`attach`). */

@@ -3,6 +3,7 @@ import { readHistory } from '../check/formats/formats.ts';
 import { type History, type Outcome, outcomes } from '../check/history.ts';
 import { type HistoryPromise, judge } from '../check/judge.ts';
 import type { Verdict } from '../check/verdict.ts';
+import { counted, formatCount } from './output/format.ts';
 import { readText } from './text-file.ts';
 
 /** A recorded history and what it says about each promise. */
@@ -55,14 +56,10 @@ function summary({ length, process, key, outcome }: History): string {
     const name = outcomes[number] as Outcome;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const ended = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  const ended = [...counts].map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
   const [processes, keys] = [new Set(process).size, new Set(key).size];
   return (
     `${counted(length, 'operation')} of ${counted(processes, 'process', 'processes')} on ` +
     `${counted(keys, 'key')}${ended === '' ? '' : `: ${ended}`}`
   );
-}
-
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
 }

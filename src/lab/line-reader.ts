@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { FarsideError } from '../core/errors.ts';
 import type { LineSource } from '../workload/trace-line.ts';
 import { type Compression, compressionOf, type Decoder, decoderFor } from './decompress.ts';
+import { whyUnreadable } from './text-file.ts';
 
 /** Bytes of the file taken at a time. */
 const chunkBytes = 64 * 1024;
@@ -33,7 +34,7 @@ export class LineReader implements LineSource {
     try {
       this.#fileDescriptor = openSync(file, 'r');
     } catch (error) {
-      throw new FarsideError('FARSIDE_USAGE', `${file} cannot be read: ${String(error)}`);
+      throw new FarsideError('FARSIDE_USAGE', `${file}: ${whyUnreadable(error)}`);
     }
     const head = this.#chunk.subarray(0, readSync(this.#fileDescriptor, this.#chunk, 0, 16, 0));
     this.#compression = compressionOf(head);

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { adjustProfile, type Profile, parseProfile } from '../../sim/index.ts';
 import { FarsideError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { packageRoot } from './package.ts';
+import { readText } from './text-file.ts';
 
 const shippedFolder = path.join(packageRoot, 'sim/profiles');
 
@@ -24,11 +25,13 @@ export function openProfile(
   overrides: Readonly<Record<string, number>>,
 ): Profile {
   const file = profileFile(nameOrPath);
+  const text = readText(file);
   let data: unknown;
   try {
-    data = JSON.parse(readFileSync(file, 'utf8'));
+    data = JSON.parse(text);
   } catch (error) {
-    throw new FarsideError('FARSIDE_INPUT', `profile ${file}: ${(error as Error).message}`);
+    const { message } = error as SyntaxError;
+    throw new FarsideError('FARSIDE_INPUT', `profile ${file}: it is not JSON: ${message}`);
   }
   let profile = parseProfile(data, nameOrPath);
   const numbers = [...profile.sources.keys()];

@@ -2,7 +2,7 @@
  * What a run leaves behind: the shape of `results.json`, of tables and of reports. Every number carries
  * its unit in its name; ratios and counts have none.
  */
-export const resultVersion = 2;
+export const resultVersion = 3;
 
 export interface ExperimentResult {
   readonly resultVersion: typeof resultVersion;
@@ -126,6 +126,15 @@ export interface FaultsResult {
   readonly operationsUnknown: number;
   /** Programs in the background of a node that an unconfirmed verb or a lost server has ended. */
   readonly programsEnded: number;
+  readonly served: ServedResult;
+}
+
+/** What was served when: `operations[i]` ended without an error in the i-th interval. */
+export interface ServedResult {
+  /** When the first interval begins, from when the clients began. */
+  readonly fromNs: number;
+  readonly intervalNs: number;
+  readonly operations: readonly number[];
 }
 
 export interface FaultResult {

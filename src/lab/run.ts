@@ -40,11 +40,12 @@ export async function runOne(
 
 /** What only verbs is told. `fake`, for tests, stands for memory nodes on the device in this process. */
 function verbsOptionsOf({
-  cluster: { memory, queuePairs, flushBy },
-}: RunSpec): Pick<FabricOptions, 'memory' | 'queuePairs' | 'flushBy'> {
+  cluster: { memory, queuePairs, flushBy, connections },
+}: RunSpec): Pick<FabricOptions, 'memory' | 'queuePairs' | 'flushBy' | 'connections'> {
   return {
     ...(memory === undefined ? {} : { memory: memory === 'fake' ? memory : memory.split(',') }),
     ...(queuePairs === undefined ? {} : { queuePairs }),
     ...(flushBy === undefined ? {} : { flushBy }),
+    ...(connections === undefined ? {} : { connections }),
   };
 }

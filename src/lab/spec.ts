@@ -1,4 +1,5 @@
 import type { Durability, FabricKind } from '../core/context.ts';
+import type { RunConnections } from '../fabric/index.ts';
 import type { Medium } from '../memory/cluster.ts';
 import type { PlannedFault } from './faults/plan.ts';
 import type { ParameterValue } from './result.ts';
@@ -47,6 +48,8 @@ export interface ClusterSpec {
   readonly joinTimeoutNs?: number;
   /** `verbs` only: queue pairs of each pair of nodes; absent: one for each program that is started. */
   readonly queuePairs?: number;
+  /** `verbs` only: of all connections; absent: as src/fabric/verbs/connection-options.ts has them. */
+  readonly connections?: RunConnections;
   /** `verbs` only: `read` where the operator declares that a READ makes earlier WRITEs durable. */
   readonly flushBy?: 'flush' | 'read';
   /** Memory nodes and servers beyond those, which only faults bring into play. Absent: none. */

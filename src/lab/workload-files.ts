@@ -86,6 +86,7 @@ function metaTrace(file: string): TraceFile {
 /** What a file is, by its first lines; names are only asked where those say nothing. */
 function formatOf(file: string): Format {
   const lines = firstLines(file, tellingLines).filter((line) => line.trim() !== '');
+  if (lines.length === 0) throw new FarsideError('FARSIDE_INPUT', `${file}: it is empty`);
   if (lines[0]?.trimStart().startsWith('{') === true) return 'cachebench';
   if (lines[0] !== undefined && metaFormat(lines[0]) !== undefined) return 'meta';
   if (lines.some(looksLikeTwitter)) return 'twitter';

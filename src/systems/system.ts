@@ -148,7 +148,7 @@ export interface SystemServer {
 
 /**
  * Numbers for reports. `events` are counters of things that happened (`casLost`, `chainHops`,
- * `reallocations`); `memoryBytes` is what is in use now, split into data and metadata.
+ * `reallocations`); the others are bytes in use now.
  */
 export interface SystemStatistics {
   /** `redundancyDown`, where not 0, makes a warning in every output. */

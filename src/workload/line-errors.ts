@@ -30,7 +30,7 @@ export class LineTolerance {
     const advice =
       this.#badMax === 0
         ? '--skip-bad-lines N tolerates N such lines'
-        : `more than the ${this.#badMax} bad lines that --skip-bad-lines allows`;
+        : `--skip-bad-lines ${this.#badMax} tolerates no more than that many`;
     throw new FarsideError('FARSIDE_INPUT', `${what} (${advice})`);
   }
 }

@@ -61,6 +61,22 @@ refuses('run and compare', [
     says: /^farside: --fault ".*": there is no standby node: add --standbys 1$/,
   },
   {
+    what: 'a history where nothing can be written, before the run',
+    args: 'run direct --history none/h.edn',
+    says: /^farside: --history none\/h\.edn: cannot be written \(ENOENT\); name a file in a folder/,
+  },
+  {
+    what: 'a history of values that cannot name their writes',
+    args: 'run direct --history h.edn --value-bytes 8',
+    says: /^farside: --history h\.edn: values of 8 bytes cannot name .* at least 12 \(--value-bytes\)$/,
+  },
+  {
+    what: 'an empty trace',
+    args: 'run direct --workload none.csv',
+    files: { 'none.csv': '' },
+    says: /^farside: --workload none\.csv: it is empty$/,
+  },
+  {
     what: 'a history of more than one run',
     args: 'run direct --seeds 2 --history h.edn',
     says: /^farside: --history h\.edn: expected one run, and these are 2: leave out lists/,
@@ -215,13 +231,13 @@ refuses('run and compare', [
     what: 'a line of a trace that does not parse',
     args: 'run direct --workload trace.csv',
     files: { 'trace.csv': '0,aaa,3,100,1,get,0\n1,bad\n' },
-    says: /^farside: --workload trace\.csv: trace\.csv:2: .*--skip-bad-lines N tolerates N/,
+    says: /^farside: --workload trace\.csv:2: .*--skip-bad-lines N tolerates N/,
   },
   {
     what: 'a compressed trace that is cut off',
     args: 'run direct --workload trace.csv.zst',
     files: { 'trace.csv.zst': Buffer.from('28b52ffd0458', 'hex') },
-    says: /^farside: --workload trace\.csv\.zst: .*trace\.csv\.zst/,
+    says: /^farside: --workload trace\.csv\.zst: zstd data is truncated/,
   },
   {
     what: 'bad lines to skip where there are no lines',

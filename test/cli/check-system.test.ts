@@ -29,24 +29,43 @@ test('what is right exits 0, and says what was never reached', async () => {
 });
 
 test('bad input is one line and exit 2', async () => {
-  const file = JSON.parse(readFileSync(saved, 'utf8')) as object;
+  const file = JSON.parse(readFileSync(saved, 'utf8')) as { scenario: object };
   const old = path.join(folder, 'old.json');
   writeFileSync(old, JSON.stringify({ ...file, farside: '0.0.1' }));
+  const garbled = path.join(folder, 'garbled.json');
+  writeFileSync(garbled, JSON.stringify({ ...file, choices: ['fall over'] }));
+  const keyless = path.join(folder, 'keyless.json');
+  const clients = [[{ operation: 'get', key: 7 }]];
+  writeFileSync(keyless, JSON.stringify({ ...file, scenario: { ...file.scenario, clients } }));
   const cases: readonly (readonly [readonly string[], string])[] = [
     [['--replay', old], 'a schedule of farside 0.0.1'],
     [['central', '--replay', saved], 'not of central'],
     [['direct', '--faults', 'crsh'], 'did you mean crash?'],
     [
-      ['direct', '--early-timers', '2'],
-      '--early-timers 2: it has no effect, since it is for --scheduler exhaustive',
+      ['direct', '--script', 'put fetch'],
+      '"fetch" is no operation: expected insert, get, put, delete',
     ],
+    [['direct', '--script', 'get9', '--keys', '2'], 'key 9 is not there'],
+    [['direct', '--script', 'get16'], 'key 16 is not there'],
+    [
+      ['direct', '--script', 'get', '--clients', '2'],
+      '--clients 2: it has no effect with --script',
+    ],
+    [['direct', '--set', 'clover.handlers=2'], 'settings of direct begin with direct.'],
+    [['direct', '--out', path.join(folder, 'none', 'x.json')], 'cannot be written (ENOENT)'],
+    [['direct', '--record', folder], 'cannot be written (EISDIR)'],
+    [['direct', '--states', '9'], '--states 9: it has no effect without --scheduler exhaustive'],
     [
       ['direct', '--scheduler', 'exhaustive', '--schedules', '9'],
-      '--schedules 9: it has no effect, since --scheduler exhaustive runs all of them',
+      '--schedules 9: it has no effect',
     ],
-    [['direct', '--script', 'put', '--clients', '2'], '--clients 2: it has no effect, since'],
-    [['direct', '--no-recovery', '--recoverers', '2'], '--recoverers 2: it has no effect, since'],
-    [['direct', '--script', 'put fetch'], 'expected insert, get, put, delete'],
+    [['direct', '--promise', 'linearizable'], 'it has no effect without --history'],
+    [['direct', '--history', saved], 'check direct: it has no effect with --history'],
+    [['--history', saved, '--seed', '3'], '--seed 3: it has no effect with --history'],
+    [['--replay', saved, '--no-recovery'], '--no-recovery: it has no effect with --replay'],
+    [['--replay', path.join(folder, 'none.json')], 'none.json: there is no such file'],
+    [['--replay', garbled], `garbled.json: "fall over" is no choice`],
+    [['--replay', keyless], 'an operation is on a key that is not there'],
     [['direct', '--scheduler', 'exhaustive', '--clients', '6', '--operations', '8'], 'cut it by'],
   ];
   for (const [args, said] of cases) {

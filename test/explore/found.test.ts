@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { system as central } from '../../src/systems/central/index.ts';
+import { system as clover } from '../../src/systems/clover/index.ts';
 import { direct } from '../../src/systems/direct/index.ts';
 import type { System } from '../../src/systems/system.ts';
 import { type Budgeted, scenario, searchFor } from '../support/twin-scenarios.ts';
@@ -13,6 +14,10 @@ interface Found extends Budgeted {
 
 const lost = { kind: 'crash', count: 1, node: 'coordinator' } as const;
 const restarted = [{ kind: 'restart', count: 1 }] as const;
+const cut = [{ kind: 'cut', count: 1 }] as const;
+const bounded = { timing: 'bounded' } as const;
+const flushed = { ...bounded, settings, replicas: 2, durability: 'flush' } as const;
+const comings = 'put get delete insert get/insert put get get/get delete insert put';
 
 /** What the check has found once, in a system or in the world around it, stays found. */
 const found: readonly Found[] = [
@@ -77,6 +82,94 @@ const found: readonly Found[] = [
       faults: [{ kind: 'lose', count: 1 }],
     }),
     schedules: 260,
+  },
+  {
+    what: 'a survivor that is told of a lost node later turns to the spare, too',
+    system: direct as System,
+    scenario: scenario('insert put/get put/put get', {
+      ...{ replicas: 2, spares: 1 },
+      faults: [
+        { kind: 'lose', count: 1 },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    schedules: 60,
+  },
+  {
+    what: 'a lock that a lost verb left is free though its node writes no more',
+    system: direct as System,
+    scenario: scenario('put/get put', { ...bounded, replicas: 2, faults: cut }),
+    schedules: 60,
+  },
+  {
+    what: 'a slot that was freed by a WRITE of unknown outcome is in a list again',
+    system: direct as System,
+    scenario: scenario('delete insert/get', { ...bounded, replicas: 2, faults: cut }),
+    schedules: 100,
+  },
+  {
+    what: 'a chain that ends while a memory node is made whole is freed once',
+    system: clover as System,
+    scenario: scenario('delete/insert', { ...bounded, settings, faults: restarted }),
+    scheduler: 'slow',
+    schedules: 30,
+  },
+  {
+    what: 'an opening that failed is undone in the tables that it was made in',
+    system: clover as System,
+    scenario: scenario('delete insert/insert put', { ...bounded, settings, faults: restarted }),
+    scheduler: 'slow',
+    schedules: 90,
+  },
+  {
+    what: 'buffers of an insert that was refused stay with their node',
+    system: clover as System,
+    scenario: scenario(comings, { ...flushed, faults: restarted }),
+    scheduler: 'slow',
+    schedules: 20,
+  },
+  {
+    what: 'a node with a verb in doubt does not hold up for ever what a lost memory node calls for',
+    system: clover as System,
+    scenario: scenario('put/get put', {
+      ...{ ...bounded, settings, replicas: 2, spares: 1 },
+      faults: [{ kind: 'lose', count: 1 }, ...cut],
+    }),
+    scheduler: 'slow',
+    schedules: 60,
+  },
+  {
+    what: 'a server that takes over hears of a compute node that was lost while nobody served',
+    system: clover as System,
+    scenario: scenario('put get put get/get put get put/put get get put', {
+      ...{ ...bounded, settings, replicas: 2, spares: 1, standbys: 1 },
+      faults: [
+        { kind: 'lose', count: 1 },
+        { kind: 'crash', count: 1 },
+        { kind: 'crash', count: 1, node: 'ms0' },
+      ],
+    }),
+    schedules: 40,
+  },
+  {
+    what: 'a sweep does not wait for a chain that waits for a lost memory node',
+    system: clover as System,
+    scenario: scenario(comings, {
+      ...{ ...bounded, settings, replicas: 2, memoryNodes: 3, spares: 1 },
+      faults: [{ kind: 'lose', count: 1 }, { kind: 'crash', count: 1 }, ...cut],
+    }),
+    scheduler: 'slow',
+    schedules: 90,
+  },
+  {
+    what: 'a put that commits to a memory node which is lost meanwhile gets its copy anew',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, spares: 1, standbys: 1 },
+      faults: [{ kind: 'lose', count: 1 }],
+    }),
+    scheduler: 'pct',
+    schedules: 140,
   },
 ];
 

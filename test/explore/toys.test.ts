@@ -99,7 +99,7 @@ test('exhaustive search shows every history that thousands of random schedules s
   for (const system of [locked, tornReader, lookThenLock]) {
     const stage = stageOf(chosen, system);
     const seen = new Set<string>();
-    searchAll(stage, 1e6, hooks, [], (session) => seen.add(answersOf(session)));
+    searchAll(stage, 1e6, hooks, { onEnd: (session) => seen.add(answersOf(session)) });
     for (let seed = 0; seed < 2000; seed++) {
       const dice = new RandomScheduler(randomStream(seed, 'schedule'));
       const { session } = runSchedule(stage, (world, choices) => dice.choose(world, choices));

@@ -32,7 +32,7 @@ describe.each(cases)('$system $operation, $replicas copies', (chosen) => {
     const performance = await perform({ ...options, ...chosen });
     const { steps, brackets } = writeScript(performance);
     const numbers = brackets.map(({ number }) => number);
-    expect(numbers).toEqual(Array.from({ length: performance.roundTrips }, (_, i) => i + 1));
+    expect(numbers).toEqual(Array.from({ length: performance.main.roundTrips }, (_, i) => i + 1));
     for (const { first, last } of brackets) expect(last).toBeGreaterThan(first);
     const times = steps.map(({ timeNs }) => timeNs);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
@@ -67,7 +67,7 @@ describe('a verb that a fence holds back', () => {
   test.each(['ideal', 'connectx4-100g'])('is shown to be, on %s', async (profile) => {
     const insert = { ...options, operation: 'insert', durability: 'flush', profile } as const;
     const performance = await perform(insert);
-    expect(performance.roundTrips).toBe(3);
+    expect(performance.main.roundTrips).toBe(3);
     const lines = await explain(insert, 160, plainStyle);
     const held = lines.filter((line) => line.includes('fenced: held at the NIC until +'));
     expect(held).toHaveLength(1);
@@ -105,7 +105,9 @@ describe('with a second writer', () => {
   test('Clover shows the CAS that was lost and the walk to the new end of the chain', async () => {
     const performance = await contended('clover');
     expect(details(performance)).toMatch(/buffer \d+ of class 1024.*\n.*not swapped/);
-    expect(writeScript(performance).brackets.length).toBeGreaterThan(2 + performance.roundTrips);
+    expect(writeScript(performance).brackets.length).toBeGreaterThan(
+      2 + performance.main.roundTrips,
+    );
   });
 
   test('Central shows both requests; whichever comes second waits for the lock of the first', async () => {
@@ -115,11 +117,31 @@ describe('with a second writer', () => {
     const alone = await perform({ ...options, system: 'central', operation: 'delete' });
     const lastNs = Math.max(...replies.map(({ receiveNs }) => receiveNs));
     const firstNs = Math.min(...recording.verbs.map(({ postNs }) => postNs));
-    expect(lastNs - firstNs).toBeGreaterThan(alone.latencyNs);
+    expect(lastNs - firstNs).toBeGreaterThan(alone.main.latencyNs);
+  });
+
+  test('the title tells what it cost both writers', async () => {
+    const [title] = await explain({ ...options, contention: true }, 120, plainStyle);
+    expect(title).toMatch(
+      /8\.00 us, 4 round trips; beside it a put of cn1: \d+\.\d\d us, \d+ round trips$/,
+    );
   });
 
   test.each(['direct', 'central', 'clover'])('%s inserts a key once', async (system) => {
     const { recording } = await contended(system, 'insert');
     expect(new Set(recording.verbs.map(({ operation }) => operation)).has(2)).toBe(true);
   });
+});
+
+test('a narrow terminal loses no size of a verb, nor the end of what a server takes', async () => {
+  const chosen = { ...options, system: 'clover', replicas: 2, contention: true };
+  const lines = await explain(chosen, 80, plainStyle);
+  const wide = await explain(chosen, 200, plainStyle);
+  const count = (all: readonly string[], pattern: RegExp) =>
+    all.filter((line) => pattern.test(line)).length;
+  for (const pattern of [/WRITE 1024 B/, /READ 1024 B/, /takes request, \d+ B/]) {
+    expect(count(lines, pattern)).toBe(count(wide, pattern));
+  }
+  const details = lines.slice(3, -3).filter((line) => !/[├┤●]/.test(line));
+  expect(Math.max(...details.map((line) => line.length))).toBeLessThanOrEqual(80);
 });

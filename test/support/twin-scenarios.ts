@@ -8,7 +8,7 @@ const hooks = { progress: () => undefined, stopped: () => false };
 
 /** Clients by their operations, as `farside check --script` takes them; see that for what is left out. */
 export function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
-  const clients = script.split('/').map(parseOperations);
+  const clients = script.split('/').map((text) => parseOperations(text, script));
   return {
     system: 'twin',
     settings: {},

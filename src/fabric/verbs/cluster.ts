@@ -7,6 +7,7 @@ import { abortGraceMs, ControlBlock, stopReason } from '../shared/control.ts';
 import { fromPlain } from '../shared/plain-error.ts';
 import { loadAddon } from './addon.ts';
 import type { Destination } from './connect.ts';
+import { type RunConnections, verbBoundNs } from './connection-options.ts';
 import { type DurabilityAsked, durabilityUsed } from './durability.ts';
 import { MemoryCare } from './memory-care.ts';
 import { prepareMemory } from './memory-nodes.ts';
@@ -16,12 +17,6 @@ import type { Native } from './native.ts';
 import { NodeMaker } from './node-maker.ts';
 import type { Rendezvous } from './rendezvous.ts';
 import type { Seat, SeatEnds } from './seats.ts';
-
-/**
- * How long a verb may stay in flight: seven transmissions of a packet, each waited for twice the local
- * acknowledgement timeout at most (`connectionDefaults`), rounded up to a second.
- */
-const verbBoundNs = 1_000_000_000;
 
 /** From a node's first order until it is connected to all others. */
 const readyMsMax = 60_000;
@@ -36,6 +31,7 @@ export interface VerbsClusterOptions extends DurabilityAsked {
   readonly rendezvous?: Rendezvous | undefined;
   /** Queue pairs to each node that the root programs of a node share; default: each has its own. */
   readonly queuePairs?: number;
+  readonly connections?: RunConnections;
 }
 
 /**
@@ -198,7 +194,14 @@ export class VerbsCluster implements MortalCluster {
   // Before the run ----------------------------------------------------------------------------
 
   #makerFor(job: JobModule): NodeMaker {
-    const { durability, flushBy = 'flush', seed, rendezvous, queuePairs } = this.#options;
+    const {
+      durability,
+      flushBy = 'flush',
+      seed,
+      rendezvous,
+      queuePairs,
+      connections = {},
+    } = this.#options;
     return new NodeMaker(this.map, job, this.#controlBuffer, rendezvous, {
       ...this.#provider,
       incarnationBase: this.#incarnationBase,
@@ -206,7 +209,8 @@ export class VerbsCluster implements MortalCluster {
       queuePairs,
       seed,
       durability,
-      verbBoundNs,
+      connections,
+      verbBoundNs: verbBoundNs(connections),
       clockOriginNs: this.#clockOriginNs,
     });
   }
@@ -223,7 +227,7 @@ export class VerbsCluster implements MortalCluster {
       this.map,
       this.#destinations,
       this.#incarnationBase + ownIncarnation,
-      this.#provider,
+      { ...this.#provider, ...this.#options.connections },
     );
     this.#durability = durabilityUsed(this.#options, cannotFlush);
     const [first] = this.map.withRole('memory');

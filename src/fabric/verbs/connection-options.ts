@@ -19,6 +19,13 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
 }
 
+/** What a run sets about the connections of all its nodes. */
+export interface RunConnections
+  extends Pick<ConnectionOptions, 'pathMtuBytes' | 'timeout' | 'retryCnt'> {
+  /** A node listens at the address that is the GID of this index of its device. Default: `chooseGid`. */
+  readonly gidIndex?: number;
+}
+
 /**
  * Seven retries would be the most that InfiniBand has, but rdma_rxe never counts a 7 down (rxe_comp.c): a
  * verb to a node that is gone, or that fenced us, would then end neither well nor badly.
@@ -35,6 +42,17 @@ const deviceDepth = 255;
 /** READs and atomics that this side asks for, each way. */
 export function wantedDepth({ maxRdAtomic = deviceDepth }: ConnectionOptions): number {
   return maxRdAtomic;
+}
+
+/**
+ * How long a verb may stay in flight, rounded up to a second: each transmission of a packet is waited for
+ * twice the local acknowledgement timeout at most. By default 7 of 134 ms.
+ */
+export function verbBoundNs({
+  timeout = connectionDefaults.timeout,
+  retryCnt = connectionDefaults.retryCnt,
+}: RunConnections): number {
+  return Math.ceil(((retryCnt + 1) * 2 * 4096 * 2 ** timeout) / 1e9) * 1e9;
 }
 
 /** The attributes of a transition that the options overrule. */

@@ -3,6 +3,7 @@ import { fencedReason, type Verb } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { CmHub } from './cm-hub.ts';
 import { type Connected, connectQueuePair, type Destination } from './connect.ts';
+import type { RunConnections } from './connection-options.ts';
 import { decodeDirectory } from './directory.ts';
 import type { Welcome } from './handshake.ts';
 import type { Qp } from './native.ts';
@@ -38,6 +39,7 @@ export interface ConnectorOptions {
   readonly destinations: readonly Destination[];
   /** Of this node, as its peers hear it. */
   readonly incarnation: number;
+  readonly connections?: RunConnections;
   readonly inlineBytesMax: number;
   /** FARSIDE_USAGE where it leads to another device than the ring's. */
   readonly queuePair: (device: string) => Qp;
@@ -134,13 +136,13 @@ export class Connector {
    * listens, a memory node may be starting again; any other node that does will listen elsewhere.
    */
   async #attempts(to: Destination, mayRestart: boolean): Promise<Connected> {
-    const { hub, incarnation, queuePair } = this.#o;
+    const { hub, incarnation, queuePair, connections } = this.#o;
     let last: unknown;
     for (const waitMs of backOffMs) {
       if (waitMs > 0) await delay(waitMs);
       if (this.#closed) break;
       try {
-        return await connectQueuePair(hub, { ...to, incarnation, queuePair });
+        return await connectQueuePair(hub, { ...connections, ...to, incarnation, queuePair });
       } catch (error) {
         const code = error instanceof FarsideError ? error.code : undefined;
         const again = code === 'FARSIDE_TIMEOUT' || (code === 'FARSIDE_USAGE' && mayRestart);

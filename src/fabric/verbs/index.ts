@@ -14,7 +14,11 @@ export {
   fenceAt,
   parseDestination,
 } from './connect.ts';
-export { type ConnectionOptions, connectionDefaults } from './connection-options.ts';
+export {
+  type ConnectionOptions,
+  connectionDefaults,
+  type RunConnections,
+} from './connection-options.ts';
 export { decodeDirectory, type FlushReach, type RegionDescriptor } from './directory.ts';
 export { type ChosenGid, chooseGid } from './gid.ts';
 export { connectLoopback, type LoopbackOptions } from './loopback.ts';

@@ -2,8 +2,10 @@ import { assert, FarsideError } from '../../core/errors.ts';
 import type { ClusterMap, ClusterNode } from '../../memory/cluster.ts';
 import { CmHub } from './cm-hub.ts';
 import { type Connected, connectQueuePair, type Destination } from './connect.ts';
+import type { RunConnections } from './connection-options.ts';
 import { deviceError } from './device-error.ts';
 import { decodeDirectory, type RegionDescriptor } from './directory.ts';
+import { refuseMtu } from './memory-server.ts';
 import { access, type Native, type ProviderOption, type RemoteRegion } from './native.ts';
 import { probeCapabilities } from './probe.ts';
 import { describeStatus, ringOp, VerbRing } from './rings.ts';
@@ -29,7 +31,7 @@ export async function prepareMemory(
   map: ClusterMap,
   destinations: readonly Destination[],
   incarnation: number,
-  options: ProviderOption,
+  options: ProviderOption & RunConnections,
 ): Promise<PreparedMemory> {
   const hub = new CmHub(native, options);
   hub.watch();
@@ -61,13 +63,14 @@ async function prepareNode(
   node: ClusterNode,
   to: Destination,
   incarnation: number,
-  options: ProviderOption,
+  options: ProviderOption & RunConnections,
 ): Promise<PreparedMemory> {
   const { native } = hub;
   const where = `${to.host}:${to.port}`;
   let session: Session | undefined;
   try {
     const connected = await connectQueuePair(hub, {
+      ...options,
       ...to,
       incarnation,
       queuePair: (device) => {
@@ -119,11 +122,17 @@ class Session {
   readonly #where: string;
   #queue = -1;
 
-  constructor(native: Native, device: string, options: ProviderOption, where: string) {
+  constructor(
+    native: Native,
+    device: string,
+    options: ProviderOption & RunConnections,
+    where: string,
+  ) {
     this.#native = native;
     this.device = device;
     this.#where = where;
     this.#handle = native.openDevice(device, options);
+    refuseMtu(native, this.#handle, device, options.pathMtuBytes);
     this.canFlush = probeCapabilities(native, this.#handle).flush;
     const pd = native.allocPd(this.#handle);
     const cq = native.createCq(this.#handle, 64);

@@ -282,7 +282,7 @@ function depthsOf(native: Native, device: Device, wanted: number): Exported['dep
 }
 
 /** A port whose interface has Ethernet's usual MTU of 1500 B carries RDMA packets of 1024 B. */
-function refuseMtu(
+export function refuseMtu(
   native: Native,
   device: Device,
   name: string,

@@ -1,5 +1,6 @@
 import type { NodeReport, NodeStart } from '../shared/node-start.ts';
 import type { Destination } from './connect.ts';
+import type { RunConnections } from './connection-options.ts';
 import type { ProviderOption } from './native.ts';
 
 export interface NodeInput extends NodeStart, ProviderOption {
@@ -14,6 +15,7 @@ export interface NodeInput extends NodeStart, ProviderOption {
   readonly flushBy: 'flush' | 'read';
   /** To each node, shared by the root programs; undefined: each has its own. */
   readonly queuePairs: number | undefined;
+  readonly connections: RunConnections;
 }
 
 /** What a node says: where it listens, that it is connected, its result. */

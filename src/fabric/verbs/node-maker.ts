@@ -21,6 +21,7 @@ export type CommonInput = Pick<
   | 'incarnationBase'
   | 'flushBy'
   | 'queuePairs'
+  | 'connections'
   | 'seed'
   | 'durability'
   | 'verbBoundNs'

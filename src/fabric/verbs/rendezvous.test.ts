@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
-import { joinRuns } from './joined-node.ts';
+import { type JoinOptions, joinRuns } from './joined-node.ts';
 import { nodeMajor } from './link.ts';
 import { Rendezvous, type RendezvousOptions } from './rendezvous.ts';
 import type { JoinableRole } from './roles.ts';
@@ -22,7 +23,7 @@ async function rendezvous(options: Partial<RendezvousOptions> = {}): Promise<Ren
   return made;
 }
 
-function join(at: string, options: { version?: string; clockId?: string } = {}): Promise<number> {
+function join(at: string, options: Partial<JoinOptions> = {}): Promise<number> {
   const port = Number(at.split(':')[1]);
   return joinRuns({
     at: { host, port },
@@ -74,6 +75,30 @@ test('another version is told so on both sides, and the right one is still let i
   );
   meeting.close();
   await home;
+});
+
+test('where nodes must be here, one of another host is told why, and so is the one who waits', async () => {
+  const news: string[] = [];
+  const onlyHere = 'its file is here';
+  const meeting = await rendezvous({ onlyHere, onNews: (text) => news.push(text) });
+  const members = meeting.members(['compute']);
+  const why = `a node on host ${hostname()} cannot take part: its file is here`;
+  const far = join(meeting.at, { hostName: hostname(), clockId: 'another boot' });
+  await expect(far).rejects.toThrow(why);
+  expect(news).toContain(`sent away from ${meeting.at}: ${why}`);
+  const home = join(meeting.at, { hostName: hostname() });
+  expect(await members).toHaveLength(1);
+  meeting.close();
+  await home;
+});
+
+test('who waits no longer does not wait again', async () => {
+  const meeting = await rendezvous();
+  const waiting = meeting.members(['compute']);
+  await new Promise((resolve) => setImmediate(resolve));
+  meeting.abort();
+  await expect(waiting).rejects.toThrow('waited no longer');
+  await expect(meeting.members(['compute'])).rejects.toThrow('waited no longer');
 });
 
 test('garbage, and what only looks like a node, are dropped, and the others do not notice', async () => {

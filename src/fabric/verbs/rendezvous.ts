@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
 import { plainError } from '../shared/plain-error.ts';
+import { ownClockId } from './clock-offset.ts';
 import type { Introduction, Reception } from './joined-node.ts';
 import { Link } from './link.ts';
 import { Member } from './member.ts';
@@ -15,6 +17,8 @@ export interface RendezvousOptions {
   /** How many nodes of each role the runs need at most: more are sent away. */
   readonly wanted: ReadonlyMap<JoinableRole, number>;
   readonly waitMs: number;
+  /** Why nodes of other hosts are sent away; absent: they may come. */
+  readonly onlyHere?: string | undefined;
   /** Hears who is still waited for, and who was sent away: a line each. */
   readonly onNews?: (text: string) => void;
   /** Starts a node on this host; without it others start them (ssh, srun). */
@@ -39,6 +43,7 @@ export class Rendezvous {
   readonly #sockets = new Set<Socket>();
   readonly #children = new Set<ChildProcess>();
   #waiting: Waiting | undefined;
+  #isAborted = false;
   /** Whoever asks for members waits for those who asked before. */
   #before: Promise<unknown> = Promise.resolve();
 
@@ -96,9 +101,10 @@ export class Rendezvous {
     return taken;
   }
 
-  /** Whoever waits for members waits no longer. */
+  /** Whoever waits for members waits no longer, now or later. */
   abort(): void {
-    this.#waiting?.reject(new FarsideError('FARSIDE_TIMEOUT', `${this.at}: waited no longer`));
+    this.#isAborted = true;
+    this.#waiting?.reject(this.#waitedNoLonger());
   }
 
   close(): void {
@@ -117,6 +123,7 @@ export class Rendezvous {
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
+        if (this.#isAborted) throw this.#waitedNoLonger();
         this.#waiting = { needed, resolve, reject };
         timer = setTimeout(() => reject(this.#nobodyCame(needed)), waitMs);
         onNews?.(`waiting at ${this.at} for ${this.#missing(needed)}`);
@@ -125,6 +132,10 @@ export class Rendezvous {
       clearTimeout(timer);
       this.#waiting = undefined;
     }
+  }
+
+  #waitedNoLonger(): FarsideError {
+    return new FarsideError('FARSIDE_TIMEOUT', `${this.at}: waited no longer`);
   }
 
   #nobodyCame(needed: Waiting['needed']): FarsideError {
@@ -189,6 +200,7 @@ export class Rendezvous {
       const error = plainError(new FarsideError('FARSIDE_USAGE', why));
       link.send({ kind: 'refused', error } satisfies Reception);
       link.close();
+      if (this.#isFar(introduction)) this.#tell(`sent away from ${this.at}: ${why}`);
       return;
     }
     const member = new Member(link, introduction, () => {
@@ -212,11 +224,20 @@ export class Rendezvous {
     else this.#options.onNews?.(`waiting at ${this.at} for ${missing}`);
   }
 
-  #unwanted({ kind, role }: Introduction): string | undefined {
+  /** Two boots are two hosts, whatever they are called, and so are two names. */
+  #isFar({ host, clockId }: Introduction): boolean {
+    return (
+      this.#options.onlyHere !== undefined && (host !== hostname() || clockId !== ownClockId())
+    );
+  }
+
+  #unwanted(introduction: Introduction): string | undefined {
+    const { kind, role, host } = introduction;
     if (kind !== 'introduction' || !joinableRoles.includes(role)) {
       return 'it did not say which role it has';
     }
-    const { wanted } = this.#options;
+    const { wanted, onlyHere } = this.#options;
+    if (this.#isFar(introduction)) return `a node on host ${host} cannot take part: ${onlyHere}`;
     const all = [...wanted].map(([name, count]) => `${count} ${name}`).join(', ');
     const most = wanted.get(role) ?? 0;
     if (most === 0) return `this run has no node of role ${role} (it needs ${all})`;

@@ -45,6 +45,7 @@ async function runOn(input: NodeInput, site: NodeSite): Promise<void> {
   const device = input.device ?? (await deviceTo(native, input.memoryAt, input));
   const station = new Station(native, {
     ...input,
+    ...input.connections,
     device,
     own,
     node: cluster.node(input.node),
@@ -101,6 +102,7 @@ function openNode(
         targets: new Targets(cluster),
         destinations,
         incarnation: input.incarnationBase + input.incarnation,
+        connections: input.connections,
         inlineBytesMax: capabilities.inlineBytes,
         flushBy: capabilities.flush ? input.flushBy : 'read',
         atomicWrite: capabilities.atomicWrite,

@@ -19,6 +19,8 @@ export interface StationOptions extends ProviderOption, ConnectionOptions {
   readonly incarnation: number;
   /** Messages that one peer may have sent before this node has reaped any. */
   readonly messagesMax: number;
+  /** Of its device; it listens at the address that this is. Default: `chooseGid`. */
+  readonly gidIndex?: number;
 }
 
 const cqeWished = 32_767;
@@ -49,7 +51,7 @@ export class Station {
     this.#device = native.openDevice(options.device, options);
     try {
       this.capabilities = probeCapabilities(native, this.#device);
-      this.host = addressOf(chooseGid(native, this.#device).gid);
+      this.host = addressOf(chooseGid(native, this.#device, 1, options.gidIndex).gid);
       this.#pd = native.allocPd(this.#device);
       this.#channel = native.createCompChannel(this.#device);
       const { maxCqe } = native.queryDevice(this.#device);

@@ -4,6 +4,7 @@ import type { LatencyResult } from '../result.ts';
 import { LatencyRecorder } from '../statistics/latency.ts';
 import { Lane } from './lane.ts';
 import { type BenchOptions, benchRegion, strideBytes } from './options.ts';
+import { WarmUp } from './warm-up.ts';
 
 /** What one thread is told to measure: the latency of one verb at a time, or the rate of many. */
 export interface BenchJob {
@@ -19,12 +20,6 @@ export interface RateResult {
 
 /** What its thread gives back. */
 export type BenchPart = LatencyResult | RateResult;
-
-/** Where time is real, verbs come before the measured ones, for caches and compilers: so many, or so long. */
-const warmupVerbs = 100_000;
-const warmupNs = 5e9;
-/** In virtual time, enough to fill the queues. */
-const warmupVerbsInSim = 1000;
 
 /** How often a queue pair's program looks whether all its lists have come back. */
 const looksNs = 10_000;
@@ -48,21 +43,14 @@ function lanesOf(site: JobSite, options: BenchOptions, queuePair: number): Lane[
   });
 }
 
-/** Whether so many verbs in so much time have warmed up. */
-function isWarm({ fabric }: BenchOptions, verbs: number, sinceNs: number): boolean {
-  return fabric === 'sim' ? verbs >= warmupVerbsInSim : verbs >= warmupVerbs || sinceNs > warmupNs;
-}
-
 /** As perftest's latency: one verb at a time on one queue pair, from its posting to its completion. */
 function latencyJob(site: JobSite, options: BenchOptions): JobEnd {
   const { context } = site.runtime;
   const latencies = new LatencyRecorder();
   const [lane] = lanesOf(site, { ...options, txDepth: 1, postList: 1 }, 0) as [Lane];
   const measure = function* (): Program {
-    const startNs = context.nowNs();
-    for (let verbs = 0; !isWarm(options, verbs, context.nowNs() - startNs); verbs++) {
-      yield* lane.again();
-    }
+    const warmUp = new WarmUp(options.fabric);
+    for (let verbs = 0; !warmUp.isWarm(verbs, context.nowNs()); verbs++) yield* lane.again();
     for (let i = 0; i < options.iterations && !site.stopRequested(); i++) {
       const beginNs = context.nowNs();
       yield* lane.again();
@@ -87,7 +75,7 @@ function rateJob(site: JobSite, options: BenchOptions): JobEnd {
   const { queuePairs, postList, iterations } = options;
   const wanted = queuePairs * Math.ceil(iterations / postList);
   const lists = { posted: 0, completed: 0, last: Number.POSITIVE_INFINITY };
-  let startNs: number | undefined;
+  const warmUp = new WarmUp(options.fabric);
   let beginNs = 0;
   let endNs = 0;
   const completed = (): void => {
@@ -95,9 +83,8 @@ function rateJob(site: JobSite, options: BenchOptions): JobEnd {
     if (lists.completed === lists.last) endNs = context.nowNs();
     if (lists.last !== Number.POSITIVE_INFINITY) return;
     beginNs = context.nowNs();
-    startNs ??= beginNs;
-    const verbs = lists.completed * postList;
-    if (isWarm(options, verbs, beginNs - startNs)) lists.last = lists.completed + wanted;
+    const isWarm = warmUp.isWarm(lists.completed * postList, beginNs);
+    if (isWarm) lists.last = lists.completed + wanted;
   };
   const repeat = function* (lane: Lane): Program {
     while (lists.posted < lists.last && !site.stopRequested()) {

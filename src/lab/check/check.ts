@@ -3,7 +3,8 @@ import { Piscina } from 'piscina';
 import { ProgressCell, uncarry } from '../engine/hooks.ts';
 import { loadSystem } from '../engine/prepare.ts';
 import type { SchedulerName } from './draft.ts';
-import type { CheckAnswer, CheckTask } from './run-worker.ts';
+import { exhaust } from './exhaust.ts';
+import type { CheckAnswer, CheckTask, DiceTask, ExhaustiveTask, Part } from './run-worker.ts';
 import type { Scenario } from './scenario.ts';
 import { type Findings, mergeFindings } from './search.ts';
 import { type SmallFailure, shrink } from './shrink.ts';
@@ -42,10 +43,7 @@ const progressIntervalMs = 200;
 export async function check(plan: CheckPlan, hooks: CheckHooks = {}): Promise<CheckResult> {
   const system = await loadSystem(plan.scenario.system);
   const startedMs = performance.now();
-  const tasks = tasksOf(plan);
-  const threads = Math.min(plan.threads ?? availableParallelism(), tasks.length);
-  const parts = await runTasks(tasks, threads, hooks);
-  const findings = mergeParts(plan, parts);
+  const { threads, findings } = await search(plan, hooks);
   const { failure } = findings;
   return {
     plan,
@@ -57,34 +55,46 @@ export async function check(plan: CheckPlan, hooks: CheckHooks = {}): Promise<Ch
   };
 }
 
-type TaskDraft = Omit<CheckTask, 'progress'>;
-
-function tasksOf({ scenario, scheduler, schedules, statesMax }: CheckPlan): TaskDraft[] {
-  if (scheduler === 'exhaustive') return [{ scenario, scheduler, statesMax } as TaskDraft];
-  const tasks: TaskDraft[] = [];
-  for (let first = 0; first < schedules; first += schedulesPerTask) {
-    const count = Math.min(schedulesPerTask, schedules - first);
-    tasks.push({ scenario, scheduler, first, count } as TaskDraft);
+async function search(
+  plan: CheckPlan,
+  hooks: CheckHooks,
+): Promise<{ readonly threads: number; readonly findings: Findings }> {
+  const { scenario, scheduler, statesMax } = plan;
+  const cores = plan.threads ?? availableParallelism();
+  if (scheduler === 'exhaustive') {
+    const run = (tasks: readonly ExhaustiveTask[]): Promise<readonly Part[]> =>
+      runTasks(scenario, tasks, tasks.length, hooks);
+    return { threads: cores, findings: await exhaust(statesMax, cores, run) };
   }
-  return tasks;
+  const tasks: DiceTask[] = [];
+  for (let first = 0; first < plan.schedules; first += schedulesPerTask) {
+    const count = Math.min(schedulesPerTask, plan.schedules - first);
+    tasks.push({ scheduler, first, count });
+  }
+  const threads = Math.min(cores, tasks.length);
+  const parts = await runTasks(scenario, tasks, threads, hooks);
+  return { threads, findings: mergeFindings(parts.map(({ findings }) => findings)) };
 }
 
 /** The parts in the order of the tasks, so that what is found does not depend on the number of cores. */
 async function runTasks(
-  tasks: readonly TaskDraft[],
+  scenario: Scenario,
+  tasks: readonly (DiceTask | ExhaustiveTask)[],
   threads: number,
   hooks: CheckHooks,
-): Promise<Findings[]> {
+): Promise<readonly Part[]> {
   const pool = new Piscina<CheckTask, CheckAnswer>({
     filename: new URL('./run-worker.js', import.meta.url).href,
     name: 'work',
     maxThreads: threads,
     minThreads: threads,
+    // Tasks of a crew wait for each other.
+    concurrentTasksPerWorker: 1,
     // Schedules are many and short-lived: most of what they allocate dies young.
     resourceLimits: { maxYoungGenerationSizeMb: 64, maxOldGenerationSizeMb: 4096 },
   });
   const cells = tasks.map(() => new ProgressCell());
-  const parts = new Array<Findings | undefined>(tasks.length).fill(undefined);
+  const parts = new Array<Part | undefined>(tasks.length).fill(undefined);
   const stop = (): void => {
     for (const cell of cells) cell.abort();
   };
@@ -94,9 +104,10 @@ async function runTasks(
   const lane = async (): Promise<void> => {
     for (let i = next++; i < tasks.length && hooks.signal?.aborted !== true; i = next++) {
       const cell = cells[i] as ProgressCell;
-      const answer = await pool.run({ ...(tasks[i] as CheckTask), progress: cell.buffer });
+      const task = { ...(tasks[i] as CheckTask), scenario, progress: cell.buffer };
+      const answer = await pool.run(task);
       if ('error' in answer) throw uncarry(answer.error);
-      parts[i] = answer.findings;
+      parts[i] = answer;
       // Earlier tasks finish, so that the first failure is the same whatever the number of cores.
       if (answer.findings.failure !== undefined) next = tasks.length;
     }
@@ -122,8 +133,4 @@ function report(cells: readonly ProgressCell[], hooks: CheckHooks): void {
     states += total;
   }
   hooks.onProgress?.(schedules, states);
-}
-
-function mergeParts({ scheduler }: CheckPlan, parts: readonly Findings[]): Findings {
-  return scheduler === 'exhaustive' ? (parts[0] ?? mergeFindings([])) : mergeFindings(parts);
 }

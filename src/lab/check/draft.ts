@@ -47,6 +47,8 @@ export interface ScenarioDraft {
   readonly seed: number;
 }
 
+/** Keys of a scenario at most, as `--keys` has it. */
+export const keysMax = 16;
 const smallest = { clients: 2, operations: 2, valueWords: 1 };
 const earlyTimers = 0;
 const usual = { clients: 3, operations: 4, valueWords: 2 };
@@ -110,7 +112,7 @@ function clientsOf(
   system: System,
   size: typeof usual,
 ): readonly (readonly ClientOperation[])[] {
-  if (draft.script !== undefined) return draft.script.split('/').map(parseOperations);
+  if (draft.script !== undefined) return scripted(draft.script, draft.keys);
   const { clients = size.clients, operations = size.operations, keys = 1 } = draft;
   const served = checkedOperations.filter((name) => system.operations.includes(name));
   const usually: CheckedOperation[] = ['put', 'get'];
@@ -122,6 +124,23 @@ function clientsOf(
       return { operation: mix[drawn] as CheckedOperation, key: dice.below(keys) };
     });
   });
+}
+
+/** The operations written, each on a key that there is. */
+function scripted(
+  script: string,
+  keys: number | undefined,
+): readonly (readonly ClientOperation[])[] {
+  const clients = script.split('/').map((text) => parseOperations(text, script));
+  const last = Math.max(...clients.flat().map(({ key }) => key));
+  if (last >= (keys ?? keysMax)) {
+    const most = keys === undefined ? `at most ${keysMax} keys` : `--keys ${keys}`;
+    throw new FarsideError(
+      'FARSIDE_USAGE',
+      `--script ${script}: key ${last} is not there with ${most}, which are 0 to ${(keys ?? keysMax) - 1}`,
+    );
+  }
+  return clients;
 }
 
 /** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can. */

@@ -1,5 +1,5 @@
 import type { FaultKind, FaultMenuEntry } from '../../../sim/explore/index.ts';
-import { type Program, sleep } from '../../core/effect.ts';
+import { type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { ClusterMap, Role } from '../../memory/cluster.ts';
@@ -110,22 +110,29 @@ function repair(session: Session, fault: Fault): void {
   if (told === 0) session.unrepaired++;
 }
 
-/** One that meets another fault begins again after a pause, as a new program with queue pairs of its own. */
+/**
+ * One that meets another fault begins again after a pause: where a verb was lost as a new program with queue
+ * pairs of its own, else as it is, so that it counts as one that spins while nothing changes.
+ */
 function* recovery(
   session: Session,
   id: number,
   who: SystemNode | SystemServer,
   fault: Fault,
-  isAgain = false,
+  isLater = false,
 ): Program<void> {
-  if (isAgain) yield* sleep(retryNs);
-  try {
-    if (who.recover !== undefined) yield* who.recover(fault);
-  } catch (error) {
-    // How often is for the schedule to say: timers may fire long before what it waits for has happened.
-    if (!isSurvivable(error)) throw error;
-    const again = recovery(session, id, who, fault, true);
-    session.world.start(id, session.label(id, 'recovery'), again);
+  for (let pauses = isLater; ; pauses = true) {
+    if (pauses) yield* sleep(retryNs);
+    try {
+      if (who.recover !== undefined) yield* who.recover(fault);
+      return;
+    } catch (error) {
+      if (!isSurvivable(error)) throw error;
+      if (!(error instanceof VerbError)) continue;
+      const again = recovery(session, id, who, fault, true);
+      session.world.start(id, session.label(id, 'recovery'), again);
+      return;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CheckResult } from './check.ts';
-import { coverage, describeScenario, describeSearch, describeVerdict } from './report.ts';
+import { coverage, describeResult, describeScenario, describeSearch } from './report.ts';
 
 /** Where and when a check ran, which nothing in its result says. */
 export interface CheckOrigin {
@@ -16,11 +16,11 @@ export interface CheckOrigin {
 
 /** One check as a section of Markdown, for a file that keeps what was shown: docs/verification.md. */
 export function recordText(result: CheckResult, origin: CheckOrigin): string {
-  const { plan, findings, failure } = result;
+  const { plan, findings } = result;
   const { reached, gaps } = coverage(findings);
   const { version, commit, day, command, host, memoryBytesMax } = origin;
   const rows = [
-    ['verdict', describeVerdict(failure?.judgement ?? { kind: 'kept' })],
+    ['verdict', describeResult(result)],
     ['farside', `${version}, commit ${commit ?? 'unknown'}, ${day}`],
     ['command', `\`${command}\``],
     ['scenario', describeScenario(plan.scenario).join('; ')],

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { faultKinds } from '../../../sim/explore/index.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { farsideVersion } from '../package.ts';
+import { whyUnreadable } from '../text-file.ts';
 import type { Judgement } from './judge.ts';
 import { checkedOperations, type Scenario } from './scenario.ts';
 
@@ -31,7 +32,10 @@ const scenarioSchema = z.strictObject({
 
 const fileSchema = z.strictObject({
   farside: z.string(),
-  scenario: scenarioSchema,
+  scenario: scenarioSchema.refine(
+    ({ clients, keys }) => clients.flat().every(({ key }) => key < keys),
+    'an operation is on a key that is not there',
+  ),
   verdict: z.string(),
   choices: z.array(z.string()),
 });
@@ -83,13 +87,13 @@ function parse(name: string): ReplayFile {
   try {
     text = readFileSync(name, 'utf8');
   } catch (cause) {
-    throw new FarsideError('FARSIDE_USAGE', `--replay ${name}: cannot be read`, { cause });
+    throw new FarsideError('FARSIDE_USAGE', `--replay ${name}: ${whyUnreadable(cause)}`, { cause });
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new FarsideError('FARSIDE_INPUT', `${name}: is not JSON: ${String(cause)}`);
+    throw new FarsideError('FARSIDE_INPUT', `${name}: it is not JSON: ${(cause as Error).message}`);
   }
   const parsed = fileSchema.safeParse(value);
   if (parsed.success) return parsed.data as ReplayFile;
@@ -97,7 +101,7 @@ function parse(name: string): ReplayFile {
   const where = issue?.path.join('.') ?? '';
   throw new FarsideError(
     'FARSIDE_INPUT',
-    `${name}: is no schedule that farside check wrote: ${where}${where === '' ? '' : ': '}` +
-      `${issue?.message ?? 'malformed'}`,
+    `${name}: it is no schedule that farside check wrote: ${where}${where === '' ? '' : ' is wrong: '}` +
+      `${(issue?.message ?? 'malformed').replace('Invalid input: ', '')}`,
   );
 }

@@ -44,6 +44,14 @@ export function describeVerdict(judgement: Judgement): string {
   return `${judgement.kind} broken: ${judgement.promise}: ${judgement.explanation}`;
 }
 
+/** The verdict of a search, which says where it was cut short that it is not one of the whole. */
+export function describeResult({ findings, failure, partial }: CheckResult): string {
+  if (failure !== undefined) return describeVerdict(failure.judgement);
+  if (findings.schedules === 0) return 'no verdict: no schedule has come to its end';
+  const isWhole = !partial && (findings.exhaustive?.end ?? 'complete') === 'complete';
+  return `${describeVerdict({ kind: 'kept' })}${isWhole ? '' : ' so far'}`;
+}
+
 function faultsText({ faults }: Scenario): string {
   const texts = faults.map(({ kind, count, node }) => {
     const whose = node === undefined ? '' : ` of ${node}`;
@@ -56,29 +64,35 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
   const { exhaustive, schedules } = findings;
   const n = (count: number): string => count.toLocaleString('en-US', { maximumFractionDigits: 0 });
   const took = `in ${seconds.toFixed(1)} s`;
+  const on = `${threads} thread${threads === 1 ? '' : 's'}`;
   if (exhaustive === undefined) {
     const rate = n((schedules / seconds) * 60);
     const cut = partial ? ', interrupted' : '';
-    const cores = `${threads} core${threads === 1 ? '' : 's'}`;
-    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${cores}${cut}: ${rate} a minute`;
+    return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${on}${cut}: ${rate} a minute`;
   }
   const { states, cutByState, cutBySleep, cutByLonely, schedulesSaved, end, longestSchedule } =
     exhaustive;
   const all = end === 'complete' ? 'all of them' : `not all: ${end}`;
   return (
-    `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} (${all}), ` +
+    `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} on ${on} (${all}), ` +
     `${n(states)} states; not run again: ${n(cutByState)} branches into known states, which stand ` +
     `for ${n(schedulesSaved)} schedules, ${n(cutBySleep)} that commute with one that was run, and ` +
-    `${n(cutByLonely)} beside a verb that is nobody else's business`
+    `${n(cutByLonely)} beside a verb that is nobody else's business; ${heldText(exhaustive.heldTimers)}`
   );
+}
+
+/** Whether the bound on early timers left anything out. */
+function heldText(heldTimers: number): string {
+  if (heldTimers === 0) return 'no timer was held back: complete for timers at any time';
+  return `in ${heldTimers.toLocaleString('en-US')} states a timer was held back that could have been early`;
 }
 
 /** What was reached, how often; and what never was. */
 export function coverage({ events }: Findings): { reached: string[]; gaps: string[] } {
-  const known = Object.entries(events).map(([name, count]) => ({
-    name: names[name] ?? name,
-    count,
-  }));
+  // A time that a system keeps among its counters is no state that a schedule reaches.
+  const known = Object.entries(events)
+    .filter(([name]) => !name.endsWith('Ns'))
+    .map(([name, count]) => ({ name: names[name] ?? name, count }));
   return {
     reached: known
       .filter(({ count }) => count > 0)

@@ -64,7 +64,7 @@ export const keyBytes = 8;
 const slotsPerClaim = 4;
 
 /** `put0 get0` or `put get`: operations of one client, with the key's index where it is not 0. */
-export function parseOperations(text: string): ClientOperation[] {
+export function parseOperations(text: string, script: string): ClientOperation[] {
   return text
     .trim()
     .split(/[\s,]+/)
@@ -73,7 +73,8 @@ export function parseOperations(text: string): ClientOperation[] {
       assert(
         (checkedOperations as readonly string[]).includes(operation),
         () =>
-          `${JSON.stringify(word)}: expected ${checkedOperations.join(', ')}, and a key's number`,
+          `--script ${script}: ${JSON.stringify(word)} is no operation: expected ` +
+          `${checkedOperations.join(', ')}, and behind it the key's number where it is not 0`,
         'FARSIDE_USAGE',
       );
       return { operation: operation as CheckedOperation, key: Number(key === '' ? '0' : key) };

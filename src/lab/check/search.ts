@@ -1,11 +1,14 @@
 import {
   type ChoiceRules,
   type ExhaustiveCounts,
+  type ExhaustiveEnd,
   ExhaustiveSearch,
   PctScheduler,
   RandomScheduler,
   type Scheduler,
+  Sharing,
   SlowScheduler,
+  type Together,
 } from '../../../sim/explore/index.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { DiceName } from './draft.ts';
@@ -28,7 +31,7 @@ export interface Findings {
   readonly failure: Failure | undefined;
   /** Schedules in which something was left unrepaired, because the system has no recovery for it. */
   readonly unrepaired: number;
-  readonly exhaustive?: ExhaustiveCounts & { readonly end: string };
+  readonly exhaustive?: ExhaustiveCounts & { readonly end: ExhaustiveEnd };
 }
 
 /** What a search tells while it runs, and is told. */
@@ -92,18 +95,28 @@ function everyRules({ scenario }: Stage): ChoiceRules {
   return { everyOption: true, grain, clockStands, earlyTimersMax, faultsAfterSteps: true };
 }
 
-/**
- * All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`.
- * `reduced`: without those that a verb which is nobody else's business makes no difference to.
- */
+export interface ExhaustiveOptions {
+  readonly prefix?: readonly number[];
+  /** Of every end, also of those after one that breaks a promise. */
+  readonly onEnd?: (session: Session) => void;
+  /** Without the moments of a verb that is nobody else's business; default true. */
+  readonly reduced?: boolean;
+  /** With one order only of choices that commute; default true. */
+  readonly sleeps?: boolean;
+  /** What it knows of who touches what; it learns. */
+  readonly sharing?: Sharing;
+  readonly together?: Together | undefined;
+}
+
+/** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
 export function searchAll(
   stage: Stage,
   statesMax: number,
   hooks: SearchHooks,
-  prefix: readonly number[] = [],
-  onEnd?: (session: Session) => void,
-  reduced = true,
+  options: ExhaustiveOptions = {},
 ): Findings {
+  const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
+  const { sharing = new Sharing() } = options;
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -124,12 +137,12 @@ export function searchAll(
         // Whoever wants to see every schedule gets every one.
         return onEnd === undefined;
       },
-      giveUp(counts) {
+      giveUp(counts, states) {
         hooks.progress(counts.schedules, counts.states);
-        return counts.states > statesMax || hooks.stopped();
+        return states > statesMax || hooks.stopped();
       },
     },
-    reduced,
+    { sharing: reduced ? sharing : undefined, sleeps, together },
   );
   const end = search.search(prefix);
   const { counts } = search;

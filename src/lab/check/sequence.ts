@@ -10,6 +10,7 @@ import { formatAddress } from '../../core/address.ts';
 import { verbNames, verbOp, verbStatus } from '../../core/effect.ts';
 import type { Clock, Lane, Step } from '../explain/diagram.ts';
 import { drawDiagram, type Style } from '../explain/diagram.ts';
+import { counted } from '../output/format.ts';
 import type { Judgement } from './judge.ts';
 import { replay } from './schedule.ts';
 import type { Stage } from './stage.ts';
@@ -136,7 +137,7 @@ class ScheduleRecording implements WorldObserver {
     );
     if (changed.length === 0) return [...lines, `finds ${after[0]}: nothing changes`];
     const rest = changed.length - wordsShownMax;
-    const more = rest > 0 ? [`and ${rest} more words`] : [];
+    const more = rest > 0 ? [`and ${counted(rest, 'more word')}`] : [];
     return [...lines, ...changed.slice(0, wordsShownMax), ...more];
   }
 

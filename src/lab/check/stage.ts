@@ -26,7 +26,7 @@ export interface Stage {
 }
 
 /** FARSIDE_USAGE where the scenario asks for what the system does not have. */
-export async function openStage(scenario: Scenario): Promise<Stage> {
+export async function openStage(scenario: Scenario, names?: TaskNames): Promise<Stage> {
   const system = await loadSystem(scenario.system);
   const wanted = new Set(scenario.clients.flat().map(({ operation }) => operation));
   for (const operation of wanted) {
@@ -36,11 +36,11 @@ export async function openStage(scenario: Scenario): Promise<Stage> {
       `${system.name} has no ${operation} (it has: ${system.operations.join(', ')})`,
     );
   }
-  return stageOf(scenario, system);
+  return stageOf(scenario, system, names);
 }
 
 /** FARSIDE_USAGE where a fault names a node that it cannot befall. */
-export function stageOf(scenario: Scenario, system: System): Stage {
+export function stageOf(scenario: Scenario, system: System, names = new TaskNames()): Stage {
   const shape = shapeOf(scenario);
   const config = system.configure(scenario.settings, shape);
   const cluster = assembleCluster(system, shape, config);
@@ -54,7 +54,7 @@ export function stageOf(scenario: Scenario, system: System): Stage {
     shape,
     cluster,
     memory: new WorldMemory(cluster, scenario.durability),
-    names: new TaskNames(),
+    names,
     recorder: new HistoryRecorder(64),
     harmless: new Set(),
     keys: Array.from({ length: scenario.keys }, (_, i) => keyOf(`key${i}`)),

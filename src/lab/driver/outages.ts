@@ -1,6 +1,7 @@
 import { type Program, sleep } from '../../core/effect.ts';
 import type { StoreClient } from '../../systems/system.ts';
 import type { Outage } from '../engine/fault-book.ts';
+import { type Timeline, TimelineBook } from './timeline.ts';
 
 /** After an error, until the client goes on; doubles with each in a row. */
 const pauseNs = { first: 10_000, last: 1_000_000 } as const;
@@ -12,6 +13,7 @@ const pauseNs = { first: 10_000, last: 1_000_000 } as const;
  */
 export class OutageBook {
   readonly outages: Outage[] = [];
+  readonly #served = new TimelineBook();
   readonly #seats: Seat[] = [];
   readonly #nowNs: () => number;
 
@@ -31,6 +33,11 @@ export class OutageBook {
     };
   }
 
+  /** Operations that ended without an error, by when. */
+  get served(): Timeline {
+    return this.#served.timeline();
+  }
+
   /** A node has crashed: what its clients had in flight will never be answered. */
   crashed(node: number): void {
     for (const seat of this.#seats) {
@@ -47,6 +54,7 @@ export class OutageBook {
     seat.inFlight = kind;
     try {
       const result = yield* operation;
+      this.#served.ended(this.#nowNs());
       if (seat.outage !== undefined) {
         seat.outage.untilNs = this.#nowNs();
         seat.outage = undefined;

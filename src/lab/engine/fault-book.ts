@@ -1,6 +1,7 @@
 import type { Fault, RecoveryReport } from '../../systems/recovery.ts';
+import { addTimelines, type Timeline } from '../driver/timeline.ts';
 import type { PlannedFault } from '../faults/plan.ts';
-import type { FaultResult, FaultsResult } from '../result.ts';
+import type { FaultResult, FaultsResult, ServedResult } from '../result.ts';
 
 /** What one recovery program did, and when it had done it. */
 export interface Recovered extends RecoveryReport {
@@ -27,6 +28,8 @@ export interface Outage {
 export interface FaultPart {
   readonly recovered: readonly Recovered[];
   readonly outages: readonly Outage[];
+  /** Operations of clients that ended without an error, by when. */
+  readonly served: Timeline;
   readonly programsEnded: number;
 }
 
@@ -50,6 +53,17 @@ export function faultsResult(
     operationsFailed: sum(outages, ({ failed }) => failed),
     operationsUnknown: sum(outages, ({ unknown }) => unknown),
     programsEnded: sum(parts, (part) => part.programsEnded),
+    served: servedSince(beganNs, addTimelines(parts.map((part) => part.served))),
+  };
+}
+
+/** From the first whole interval of the clients' time on: loading is none of it. */
+function servedSince(beganNs: number, { widthNs, first, counts }: Timeline): ServedResult {
+  const from = Math.max(first, Math.ceil(beganNs / widthNs));
+  return {
+    fromNs: from * widthNs - beganNs,
+    intervalNs: widthNs,
+    operations: counts.slice(from - first),
   };
 }
 

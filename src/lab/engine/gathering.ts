@@ -8,6 +8,11 @@ import { prepare } from './prepare.ts';
 
 const nodeFile = fileURLToPath(new URL('./node-process.js', import.meta.url));
 
+/** A node that may be killed writes its operations into a file that the one who started the run reads. */
+const historyIsHere =
+  "with --history each node's operations are in a file of the host where the run was started: start the " +
+  'nodes there, or leave --history out';
+
 /**
  * Where the nodes of an experiment's runs come together that are processes: one rendezvous for all runs that
  * name the same address, opened when the first of them begins. A node that has joined takes part in one
@@ -47,7 +52,7 @@ export class Gathering {
     for (const opened of this.#open.values()) opened.then(what, () => {});
   }
 
-  async #openAt(place: string, { cluster }: RunSpec): Promise<Rendezvous> {
+  async #openAt(place: string, { cluster, historyFile }: RunSpec): Promise<Rendezvous> {
     const { joinTimeoutNs = 60e9 } = cluster;
     const here = { host: '127.0.0.1', port: 0 };
     const address = cluster.listen === undefined ? here : (parseHostPort(place) as HostPort);
@@ -56,6 +61,7 @@ export class Gathering {
       version: farsideVersion,
       wanted: await this.#wanted(place),
       waitMs: joinTimeoutNs / 1e6,
+      onlyHere: historyFile === undefined ? undefined : historyIsHere,
       ...(cluster.listen === undefined
         ? { start: startNode }
         : { onNews: (text: string) => this.#onNote(text) }),

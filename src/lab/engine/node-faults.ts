@@ -93,7 +93,12 @@ export class NodeFaults {
 
   part(): FaultPart {
     const { programsEnded } = this.watch;
-    return { recovered: this.#recovered, outages: this.outages.outages, programsEnded };
+    return {
+      recovered: this.#recovered,
+      outages: this.outages.outages,
+      served: this.outages.served,
+      programsEnded,
+    };
   }
 
   *#keeping(): Program {

@@ -133,8 +133,8 @@ export function refuseUnserved(system: System, workload: Workload): void {
     if (missing.length === 0) continue;
     throw new FarsideError(
       'FARSIDE_UNSUPPORTED',
-      `${system.name} cannot serve ${workload.name}: it has no ${missing.join(', ')}, which ${who} ` +
-        `needs (it has: ${system.operations.join(', ')})`,
+      `${system.name} cannot serve ${workload.name}, which needs ${missing.join(', ')}` +
+        `${who === missing[0] ? '' : ` for ${who}`}: it has only ${system.operations.join(', ')}`,
     );
   }
 }

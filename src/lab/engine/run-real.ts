@@ -51,7 +51,10 @@ export async function runReal(
       dataOf,
     });
     faults?.begin(fabric, dataOf);
-    const results = await finished;
+    // Whatever ends a run that was told to stop, such as waiting for nodes no longer, ends it for that.
+    const results = await finished.catch((error: unknown) => {
+      throw hooks.aborted?.() ? new RunAborted() : error;
+    });
     if (aborted) throw new RunAborted();
     // A standby that never took over has nothing to say.
     const parts = [...results.values()].filter((part) => part !== undefined) as RealPart[];

@@ -64,7 +64,12 @@ export class SimFaults extends Watchman {
   result(): FaultsResult {
     const programsEnded = this.#starts.reduce((sum, watch) => sum + watch.programsEnded, 0);
     return faultsResult(this.plan, this.happened, this.#beganNs, [
-      { recovered: this.#recovered, outages: this.outages.outages, programsEnded },
+      {
+        recovered: this.#recovered,
+        outages: this.outages.outages,
+        served: this.outages.served,
+        programsEnded,
+      },
     ]);
   }
 

@@ -1,4 +1,5 @@
 import type { Durability, FabricKind } from '../../core/context.ts';
+import type { RunConnections } from '../../fabric/index.ts';
 import type { Medium } from '../../memory/cluster.ts';
 import type { Axis, ParameterValue } from '../result.ts';
 import type { ClusterSpec, RunSpec } from '../spec.ts';
@@ -178,6 +179,18 @@ function profileOverrides(settings: ByPath): Record<string, number> {
   return numbers as Record<string, number>;
 }
 
+function connectionsOf(settings: ByPath): RunConnections {
+  const given = (name: string) => chosenValue(settings, `cluster.${name}`);
+  const [mtu, gidIndex] = [given('mtu'), given('gidIndex') as number | undefined];
+  const [timeout, retryCnt] = [given('ackTimeout'), given('retries')] as (number | undefined)[];
+  return {
+    ...(mtu === undefined ? {} : { pathMtuBytes: Number(mtu) }),
+    ...(gidIndex === undefined ? {} : { gidIndex }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(retryCnt === undefined ? {} : { retryCnt }),
+  };
+}
+
 const joinTimeoutNsDefault = 60e9;
 
 function clusterSpec(settings: ByPath): ClusterSpec {
@@ -189,6 +202,7 @@ function clusterSpec(settings: ByPath): ClusterSpec {
   const joins = processes || listen !== undefined;
   const queuePairs = chosenValue(settings, 'cluster.queuePairs') as number | undefined;
   const flushBy = chosenValue(settings, 'cluster.flushBy') as ClusterSpec['flushBy'];
+  const connections = connectionsOf(settings);
   return {
     computeNodes: number('computeNodes'),
     clients: number('clients'),
@@ -200,6 +214,7 @@ function clusterSpec(settings: ByPath): ClusterSpec {
     ...(joins ? { joinTimeoutNs: joinTimeoutNs ?? joinTimeoutNsDefault } : {}),
     ...(queuePairs === undefined ? {} : { queuePairs }),
     ...(flushBy === undefined ? {} : { flushBy }),
+    ...(Object.keys(connections).length === 0 ? {} : { connections }),
     spares: number('spares'),
     standbys: number('standbys'),
     replicas: number('replicas'),

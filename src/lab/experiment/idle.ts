@@ -43,6 +43,10 @@ const rules: readonly Rule[] = [
   { path: 'cluster.listen', idleBecause: withoutVerbs },
   { path: 'cluster.joinTimeout', idleBecause: withoutJoining },
   { path: 'cluster.queuePairs', idleBecause: withoutVerbs },
+  { path: 'cluster.mtu', idleBecause: withoutVerbs },
+  { path: 'cluster.gidIndex', idleBecause: withoutVerbs },
+  { path: 'cluster.ackTimeout', idleBecause: withoutVerbs },
+  { path: 'cluster.retries', idleBecause: withoutVerbs },
   { path: 'cluster.flushBy', idleBecause: (all) => withoutVerbs(all) ?? withoutFlush(all) },
   {
     path: 'phases.target',

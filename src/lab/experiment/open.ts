@@ -22,6 +22,8 @@ export interface OpenedPlan {
   readonly specs: readonly RunSpec[];
   /** For the user's eyes: what the workloads' files say in vain. */
   readonly warnings: readonly string[];
+  /** Of the longest value of any run. */
+  readonly valueBytesMax: number;
 }
 
 /**
@@ -36,11 +38,13 @@ export function openPlan(plan: Plan): OpenedPlan {
   const warnings = new Set<string>();
   const opener = new Opener();
   const specs: RunSpec[] = [];
+  let valueBytesMax = 0;
   for (const run of plan.runs) {
     try {
       refuseReplicas(run);
       const { spec, workload } = opener.open(run);
       specs.push(spec);
+      valueBytesMax = Math.max(valueBytesMax, workload.valueBytesMax);
       for (const warning of workload.warnings ?? []) warnings.add(warning);
     } catch (error) {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
@@ -50,7 +54,7 @@ export function openPlan(plan: Plan): OpenedPlan {
     }
   }
   if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
-  return { specs, warnings: [...warnings] };
+  return { specs, warnings: [...warnings], valueBytesMax };
 }
 
 /** A usage error is a list already; the message of any other is made one line. */
@@ -173,8 +177,15 @@ function blaming<T>(run: PlannedRun, paths: readonly string[], check: () => T): 
     const culprits = paths.flatMap((path) => run.settings.get(path) ?? []);
     const label = culprits.find(({ origin }) => origin.source !== 'default')?.origin.label;
     if (label === undefined) throw error;
-    throw new FarsideError(error.code, `${label}: ${error.message}`, { cause: error });
+    throw new FarsideError(error.code, placed(label, error.message), { cause: error });
   }
+}
+
+/** `--workload t.csv` and `t.csv:9: …` are `--workload t.csv:9: …`: a name is not said twice. */
+function placed(label: string, message: string): string {
+  const name = label.slice(label.indexOf(' ') + 1);
+  const said = message.replace(/^(?:workload|profile|system) /, '');
+  return said.startsWith(`${name}:`) ? label + said.slice(name.length) : `${label}: ${message}`;
 }
 
 /** FARSIDE_USAGE has a line for each fault that cannot happen to this cluster. */

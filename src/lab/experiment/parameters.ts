@@ -93,6 +93,36 @@ const cluster: readonly Parameter[] = [
     summary: 'verbs only: queue pairs from each node to each node that it sends verbs to',
   },
   {
+    path: 'cluster.mtu',
+    flag: 'mtu',
+    kind: { type: 'choice', choices: ['256', '512', '1024', '2048', '4096'] },
+    otherwise: 'what the path takes',
+    summary: 'verbs only: path MTU of connections, in bytes',
+  },
+  {
+    path: 'cluster.gidIndex',
+    flag: 'gid-index',
+    kind: count(0, 255),
+    otherwise: 'the first that RoCE v2 routes over IPv4',
+    summary: "verbs only: of each node's device, the GID whose address the node listens at",
+  },
+  {
+    path: 'cluster.ackTimeout',
+    flag: 'ack-timeout',
+    kind: count(1, 31),
+    otherwise: '14, which is 67 ms',
+    summary:
+      'verbs only: how long a packet is waited for before it is sent again, as the power of two ' +
+      'that 4.096 us are multiplied by',
+  },
+  {
+    path: 'cluster.retries',
+    flag: 'retries',
+    kind: count(0, 7),
+    otherwise: '6',
+    summary: 'verbs only: how often a packet is sent again before its queue pair breaks',
+  },
+  {
     path: 'cluster.flushBy',
     flag: 'flush-by',
     kind: { type: 'choice', choices: ['flush', 'read'] },

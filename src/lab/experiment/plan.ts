@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { FarsideError } from '../../core/errors.ts';
+import { whyUnreadable } from '../text-file.ts';
 import { checkSystemSettings, chooseSystems, type LoadSystem } from './choose.ts';
 import { type Draft, emptyDraft, merge, type OutputDraft } from './draft.ts';
 import { expand, type Plan, withDefaults } from './expand.ts';
@@ -55,12 +56,7 @@ async function readExperimentFile(file: string): Promise<Draft> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const whys: Readonly<Record<string, string>> = {
-      ENOENT: 'there is no such file',
-      EISDIR: 'it is a folder',
-    };
-    const why = whys[code ?? ''] ?? `it cannot be read (${code ?? String(error)})`;
+    const why = whyUnreadable(error);
     throw new FarsideError('FARSIDE_USAGE', `experiment ${file}: ${why}; expected a YAML file`);
   }
   return readExperiment(

@@ -69,3 +69,10 @@ test('a whole number reads the same as a YAML number and as a flag', () => {
     }),
   );
 });
+
+test('a bound that is usually of no help is said to who passes it', () => {
+  const beyond = parseValue(count, '99999999999999');
+  expect('expected' in beyond && beyond.expected).toMatch(/, and at most 1000000000000$/);
+  const below = parseValue(count, '0');
+  expect('expected' in below && below.expected).not.toContain('at most');
+});

@@ -59,7 +59,17 @@ export function parseValue(kind: ValueKind, raw: unknown): Parsed {
   if (value !== undefined) return { value };
   const hint =
     kind.type === 'choice' && typeof raw === 'string' ? didYouMean(raw, kind.choices) : '';
-  return { expected: expectation(kind) + hint };
+  return { expected: expectation(kind) + hint + limitPassed(kind, raw) };
+}
+
+/** The largest value, for who passed one that a message does not name otherwise. */
+function limitPassed(kind: ValueKind, raw: unknown): string {
+  if (kind.type !== 'count' && kind.type !== 'bytes') return '';
+  const value = scaled(raw, kind.type === 'count' ? decimalFactors : byteFactors);
+  const isUnsaid = kind.maximum >= boundWorthSaying;
+  return isUnsaid && value !== undefined && value > kind.maximum
+    ? `, and at most ${kind.maximum}`
+    : '';
 }
 
 function admitted(kind: ValueKind, raw: unknown): ParameterValue | undefined {

@@ -53,6 +53,8 @@ export const plainStyle: Style = { bold: (text) => text, dim: (text) => text };
 const timeColumns = 9;
 const bracketColumns = 3;
 const laneColumnsMin = 14;
+/** In a terminal that is too narrow: room for `├─ WRITE ─▶`. */
+const laneColumnsLeast = 11;
 
 export function drawDiagram(
   lanes: readonly Lane[],
@@ -75,7 +77,10 @@ export function drawDiagram(
     );
     const bars = levels.map((level) => bar(level, i)).join('');
     const indent = ' '.repeat(timeColumns + 6);
-    for (const detail of step.details) lines.push(style.dim(`${bars}${indent}${detail}`));
+    const room = columns - bars.length - indent.length;
+    for (const detail of detailsOf(step, width).flatMap((text) => wrapped(text, room))) {
+      lines.push(style.dim(`${bars}${indent}${detail}`));
+    }
   }
   return lines;
 }
@@ -111,7 +116,7 @@ function bar(level: readonly Bracket[], index: number): string {
 function laneWidth(lanes: readonly Lane[], steps: readonly Step[], columns: number): number {
   const wanted = Math.max(laneColumnsMin, ...steps.map((step) => step.label.length + 7));
   const fits = Math.floor(columns / Math.max(1, lanes.length));
-  return Math.max(laneColumnsMin, Math.min(wanted, fits));
+  return Math.max(laneColumnsLeast, Math.min(wanted, fits));
 }
 
 function arrow(lanes: readonly Lane[], step: Step, width: number): string {
@@ -122,7 +127,9 @@ function arrow(lanes: readonly Lane[], step: Step, width: number): string {
   const to = lanes.findIndex((lane) => lane.node === step.to) * width;
   if (from === to) {
     cells[from] = '●';
-    place(cells, from + 1, ` ${step.label} `);
+    const text = ` ${step.label} `;
+    const isLast = from + width === cells.length;
+    place(cells, isLast && text.length > width ? from - text.length : from + 1, text);
     return cells.join('').trimEnd();
   }
   const line = step.background ? '╌' : '─';
@@ -130,10 +137,39 @@ function arrow(lanes: readonly Lane[], step: Step, width: number): string {
   for (let i = left + 1; i < right; i++) cells[i] = cells[i] === '│' ? '┼' : line;
   cells[from] = from < to ? '├' : '┤';
   cells[from < to ? to - 1 : to + 1] = from < to ? '▶' : '◀';
-  const room = width - 6;
-  const label = step.label.length > room ? `${step.label.slice(0, room - 1)}…` : step.label;
+  const label = arrowLabel(step, width);
   place(cells, from < to ? from + 2 : from - label.length - 4, ` ${label} `);
   return cells.join('').trimEnd();
+}
+
+/** What stands on an arrow between neighbours: where a lane is too narrow for all of it, its first word. */
+function arrowLabel({ label }: Step, width: number): string {
+  const room = width - 6;
+  if (label.length <= room) return label;
+  const [word = ''] = label.split(' ');
+  return word.length <= room ? word : `${word.slice(0, room - 1)}…`;
+}
+
+/** Below the arrow, also what had no room on it. */
+function detailsOf(step: Step, width: number): readonly string[] {
+  const isWhole = step.from === step.to || arrowLabel(step, width) === step.label;
+  return isWhole ? step.details : [step.label, ...step.details];
+}
+
+/** At spaces, so that no line is longer than `room`; lines after the first are set in. */
+function wrapped(text: string, room: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (longer.length > room && line.trim() !== '') {
+      lines.push(line);
+      line = `  ${word}`;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
 }
 
 function place(cells: string[], at: number, text: string): void {

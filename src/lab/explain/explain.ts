@@ -1,6 +1,7 @@
+import { counted } from '../output/format.ts';
 import { drawDiagram, type Lane, type Style } from './diagram.ts';
 import { fenceEndNs, writeScript } from './script.ts';
-import { type ExplainOptions, type Performance, perform } from './stage.ts';
+import { type Cost, type ExplainOptions, type Performance, perform, rivalOf } from './stage.ts';
 
 /** `farside explain`: performs one operation in the simulator and draws every verb of it. */
 export async function explain(
@@ -25,8 +26,16 @@ function title(options: ExplainOptions, performance: Performance): string {
   return (
     `${performance.system.name} ${options.operation}, ${options.valueBytes} B, ${copies}, ` +
     `${options.durability} durability, ${options.profile}: ` +
-    `${(performance.latencyNs / 1000).toFixed(2)} us, ${plural(performance.roundTrips, 'round trip')}`
+    `${costText(performance.main)}${rivalText(options, performance)}`
   );
+}
+
+function costText({ latencyNs, roundTrips }: Cost): string {
+  return `${(latencyNs / 1000).toFixed(2)} us, ${counted(roundTrips, 'round trip')}`;
+}
+
+function rivalText(options: ExplainOptions, { rival }: Performance): string {
+  return rival === undefined ? '' : `; beside it a ${rivalOf(options)} of cn1: ${costText(rival)}`;
 }
 
 /** Compute nodes left, memory nodes in the middle, servers right: arrows then cross few lanes. */
@@ -39,15 +48,23 @@ function lanesOf({ cluster, recording }: Performance): Lane[] {
     .map((node) => ({ node: node.id, title: node.name }));
 }
 
-function legend(options: ExplainOptions, { recording, latencyNs }: Performance): string[] {
+/** `0 is mn0, 2 cn0`. */
+function numbersOf(performance: Performance): string {
+  const lanes = [...lanesOf(performance)].sort((a, b) => a.node - b.node);
+  return lanes.map(({ node, title }, i) => `${node} ${i === 0 ? 'is ' : ''}${title}`).join(', ');
+}
+
+function legend(options: ExplainOptions, performance: Performance): string[] {
+  const { recording, main } = performance;
   const background = recording.verbs.filter((verb) => verb.background).length;
   const foreground = recording.verbs.length - background;
   const isHeld = recording.verbs.some((verb) => fenceEndNs(recording.verbs, verb) !== undefined);
   const who = options.contention ? ' of both operations' : '';
   return [
-    `${plural(foreground, 'verb')}${who} in the foreground, ${plural(background, 'verb')} in the ` +
-      `background (dashed) until ${((latencyNs + options.afterNs) / 1000).toFixed(0)} us.`,
+    `${counted(foreground, 'verb')}${who} in the foreground, ${counted(background, 'verb')} in the ` +
+      `background (dashed) until ${((main.latencyNs + options.afterNs) / 1000).toFixed(0)} us.`,
     'A bracket is one round trip; its number is how long the chain of waits is when it ends.',
+    `An address is the node's number and the byte on it: ${numbersOf(performance)}.`,
     ...(isHeld
       ? [
           'A fenced verb is held at the NIC until the READs, atomics and FLUSHes before it are done: ' +
@@ -56,8 +73,4 @@ function legend(options: ExplainOptions, { recording, latencyNs }: Performance):
         ]
       : []),
   ];
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

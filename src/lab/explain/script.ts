@@ -3,6 +3,7 @@ import { formatAddress } from '../../core/address.ts';
 import { verbNames, verbOp, verbStatus } from '../../core/effect.ts';
 import { loadWord } from '../../core/word.ts';
 import { type ClusterMap, mailboxRegionName } from '../../memory/cluster.ts';
+import { counted } from '../output/format.ts';
 import { Calls } from './calls.ts';
 import type { Bracket, Step } from './diagram.ts';
 import type { Performance } from './stage.ts';
@@ -130,7 +131,7 @@ function changes(verb: VerbTrace): string[] {
     return `${where}${hex(before, at)} → ${hex(after, at)}`;
   });
   const rest = changed.length - shown.length;
-  return rest > 0 ? [...shown, `and ${rest} more words`] : shown;
+  return rest > 0 ? [...shown, `and ${counted(rest, 'more word')}`] : shown;
 }
 
 function hex(bytes: Uint8Array, at: number): string {

@@ -32,13 +32,19 @@ export interface ExplainOptions {
   readonly afterNs: number;
 }
 
+export interface Cost {
+  readonly latencyNs: number;
+  readonly roundTrips: number;
+}
+
 /** What happened, and where: the input of the drawing. */
 export interface Performance {
   readonly system: System;
   readonly cluster: ClusterMap;
   readonly recording: Recording;
-  readonly roundTrips: number;
-  readonly latencyNs: number;
+  /** Of the operation, and of the second writer's with `contention`. */
+  readonly main: Cost;
+  readonly rival: Cost | undefined;
   readonly describe: (address: number) => string | undefined;
 }
 
@@ -80,8 +86,7 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
   }
   recording.start(sim.nowNs);
   const { context } = sim.runtime(first.id);
-  let roundTrips = 0;
-  let latencyNs = 0;
+  const costs = new Map<boolean, Cost>();
   for (const { id, client } of clients) {
     const main = id === first.id;
     const runtime = sim.runtime(id);
@@ -90,9 +95,9 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
       counters.reset(main ? mainOperation : otherOperation);
       const beginNs = runtime.context.nowNs();
       yield* operate(client, main ? options.operation : rivalOf(options), options.valueBytes);
+      const latencyNs = runtime.context.nowNs() - beginNs;
+      costs.set(main, { latencyNs, roundTrips: counters.roundTrips });
       if (!main) return;
-      roundTrips = counters.roundTrips;
-      latencyNs = runtime.context.nowNs() - beginNs;
       counters.reset();
       yield* sleep(options.afterNs);
     };
@@ -104,14 +109,14 @@ export async function perform(options: ExplainOptions): Promise<Performance> {
     system,
     cluster,
     recording,
-    roundTrips,
-    latencyNs,
+    main: costs.get(true) ?? { latencyNs: 0, roundTrips: 0 },
+    rival: costs.get(false),
     describe: (address) => system.locate?.({ context, cluster, shape }, config, address),
   };
 }
 
 /** What the second writer does to the key. */
-function rivalOf({ operation }: ExplainOptions): ExplainedOperation {
+export function rivalOf({ operation }: ExplainOptions): ExplainedOperation {
   return operation === 'insert' ? 'insert' : 'put';
 }
 

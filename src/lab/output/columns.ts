@@ -65,7 +65,12 @@ const overall: readonly Column<GroupSummary>[] = [
 const resources: readonly Column<GroupSummary>[] = [
   { head: ['busy cores', 'useful'], cell: (group) => significant(group.usefulCores.median) },
   { head: ['busy cores', 'polling'], cell: (group) => significant(group.pollingCores.median) },
-  { head: ['memory nodes', 'data'], cell: (group) => formatBytes(group.memory.dataBytes.median) },
+  {
+    head: ['memory nodes', 'data'],
+    // A store that ran holds something: 0 is a system that does not say (`SystemStatistics.remote`).
+    cell: ({ memory }) =>
+      memory.dataBytes.median === 0 ? '–' : formatBytes(memory.dataBytes.median),
+  },
   {
     head: ['memory nodes', 'metadata'],
     cell: (group) => formatBytes(group.memory.metadataBytes.median),

@@ -1,5 +1,5 @@
 import type { ExperimentResult, FaultResult, RunResult } from '../result.ts';
-import { formatBytes, formatCount, formatNs } from './format.ts';
+import { counted, formatBytes, formatCount, formatNs } from './format.ts';
 import { pointLabel, systemLabel } from './names.ts';
 
 /** A table beside the results: for the terminal and for the report's page. */
@@ -54,9 +54,9 @@ function timeOf(ns: number | undefined): string {
 
 function repairs({ locksBroken, entriesRepaired, buffersReclaimed }: FaultResult): string {
   const parts = [
-    locksBroken > 0 ? `${formatCount(locksBroken)} locks` : '',
-    entriesRepaired > 0 ? `${formatCount(entriesRepaired)} entries` : '',
-    buffersReclaimed > 0 ? `${formatCount(buffersReclaimed)} buffers` : '',
+    locksBroken > 0 ? counted(locksBroken, 'lock') : '',
+    entriesRepaired > 0 ? counted(entriesRepaired, 'entry', 'entries') : '',
+    buffersReclaimed > 0 ? counted(buffersReclaimed, 'buffer') : '',
   ].filter((part) => part !== '');
   return parts.join(', ') || '–';
 }

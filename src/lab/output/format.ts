@@ -81,6 +81,11 @@ export function formatCount(value: number): string {
 }
 
 /** `$53,096` */
+/** `1 run`, `2 runs`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 export function formatUsd(usd: number): string {
   return `$${grouped(usd)}`;
 }

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { axisLabel, fileName, pointLabel, pointName, systemLabel, uniqueNames } from './names.ts';
+import type { ExperimentResult } from '../result.ts';
+import {
+  axisLabel,
+  fileName,
+  pointLabel,
+  pointName,
+  seedList,
+  seedsRun,
+  systemLabel,
+  uniqueNames,
+} from './names.ts';
 
 describe('names', () => {
   test('of a system by path are its file', () => {
@@ -37,4 +47,15 @@ describe('names', () => {
   test('of files never collide', () => {
     expect(uniqueNames(['a b', 'a/b', 'A-b', 'c'])).toEqual(['a-b', 'a-b-2', 'A-b-3', 'c']);
   });
+});
+
+test('seeds in a row are a range where they are many; those without a run are left out', () => {
+  expect(seedList([1, 2, 3])).toBe('1, 2, 3');
+  expect(seedList(Array.from({ length: 400 }, (_, i) => i + 3))).toBe('3 to 402');
+  expect(seedList([...Array.from({ length: 11 }, (_, i) => i), 99])).toContain('9, 10, 99');
+  const result = {
+    seeds: [1, 2, 3],
+    runs: [{ seed: 2 }, { seed: 1 }],
+  } as unknown as ExperimentResult;
+  expect(seedsRun(result)).toEqual([1, 2]);
 });

@@ -1,4 +1,4 @@
-import type { ParameterValue } from '../result.ts';
+import type { ExperimentResult, ParameterValue } from '../result.ts';
 
 /** `clover`; of a user's own system, the file's name: `./stores/mine.js` is `mine`. */
 export function systemLabel(system: string): string {
@@ -64,6 +64,22 @@ export function uniqueNames(texts: readonly string[]): string[] {
     taken.add(unique.toLowerCase());
     return unique;
   });
+}
+
+/** Seeds of the runs that there are: of an interrupted experiment not all that were asked for. */
+export function seedsRun({ seeds, runs }: ExperimentResult): number[] {
+  const found = new Set(runs.map(({ seed }) => seed));
+  return seeds.filter((seed) => found.has(seed));
+}
+
+const seedsListedMax = 10;
+
+/** `1, 2, 9`; of many in a row, `1 to 400`. */
+export function seedList(seeds: readonly number[]): string {
+  const [first = 0] = seeds;
+  const isInRow = seeds.every((seed, i) => seed === first + i);
+  if (seeds.length <= seedsListedMax || !isInRow) return seeds.join(', ');
+  return `${first} to ${first + seeds.length - 1}`;
 }
 
 /** `clover-computeNodes=8` */

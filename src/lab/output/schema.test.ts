@@ -35,7 +35,7 @@ describe('results.json', () => {
   test.each([
     ['{', 'x.json: not JSON'],
     ['null', 'x.json: the whole file: '],
-    ['{"resultVersion": 99}', 'x.json: results of version 99, and this farside reads version 2'],
+    ['{"resultVersion": 99}', 'x.json: results of version 99, and this farside reads version 3'],
     [serializeResult(result).replace('"seed": 1', '"seed": "one"'), 'x.json: runs.0.seed: '],
     [serializeResult(result).replace('"wallClockNs"', '"wallclock"'), 'runs.0.wallClockNs'],
   ])('is refused with its place where it is wrong', (text, message) => {

@@ -81,6 +81,9 @@ const faultsResult = z.strictObject({
   operationsFailed: count,
   operationsUnknown: count.describe('of those, the ones that may have taken effect'),
   programsEnded: count,
+  served: z
+    .strictObject({ fromNs: amount, intervalNs: amount, operations: z.array(count) })
+    .describe('operations that ended without an error, by interval, since the clients began'),
 });
 
 const runResult = z.strictObject({

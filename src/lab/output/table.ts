@@ -5,7 +5,7 @@ import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
 import type { SideTable } from './fault-rows.ts';
-import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
+import { axisLabel, pointLabel, seedList, seedsRun, systemLabel, valueLabel } from './names.ts';
 import { sideTables } from './side-tables.ts';
 
 export interface TableOptions {
@@ -55,9 +55,9 @@ export function describe(result: ExperimentResult): string[] {
   const fabric = distinct((run) =>
     run.profile === undefined ? run.fabric : `${run.fabric} with ${run.profile}`,
   );
-  const { seeds } = result;
+  const seeds = seedsRun(result);
   const repetitions =
-    seeds.length === 1 ? `seed ${seeds[0]}` : `medians over seeds ${seeds.join(', ')}`;
+    seeds.length === 1 ? `seed ${seeds[0]}` : `medians over seeds ${seedList(seeds)}`;
   return [
     distinct((run) => run.workload),
     `fabric ${fabric}; durability ${distinct(durabilityText)}; ${repetitions}`,

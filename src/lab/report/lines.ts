@@ -17,6 +17,8 @@ export interface Line {
   readonly label: string;
   readonly style: SystemStyle;
   readonly points: readonly LinePoint[];
+  /** Moments on the x axis that belong to this line: a thin upright and a short text. */
+  readonly marks?: readonly { readonly x: number; readonly text: string }[];
 }
 
 export interface LinePoint {
@@ -28,20 +30,24 @@ export interface LinePoint {
 const heightPx = 400;
 /** Of the name at the end of a line; longer ones are cut. */
 const labelPxMax = 220;
+/** Marks at more values than these would hide the line. */
+const symbolsMax = 40;
 
 /** A line a system with a mark at every measured value, its interval as a whisker; from zero. */
 export function lineChart(input: LineChartInput): Chart {
   const labelsPx = input.lines.map((line) => textWidthPx(line.label, true));
   const labelPx = Math.min(labelPxMax, Math.max(0, ...labelsPx));
+  // Texts of marks stand between the plot and the name of its axis.
+  const marksPx = input.lines.some(({ marks }) => marks !== undefined) ? 18 : 0;
   const option: EChartsCoreOption = {
-    grid: { left: 64, right: labelPx + 28, top: headPx.legend, bottom: 52 },
+    grid: { left: 64, right: labelPx + 28, top: headPx.legend + marksPx, bottom: 52 },
     xAxis: scaleOption(input.x),
     yAxis: {
       ...axisStyle,
       type: 'value',
       name: input.yName,
       nameLocation: 'end',
-      nameGap: 12,
+      nameGap: 12 + marksPx,
       nameTextStyle: { ...axisStyle.nameTextStyle, align: 'left', padding: [0, 0, 0, -54] },
       min: 0,
       // ECharts looks at the lines only: a whisker would leave the picture.
@@ -63,7 +69,7 @@ function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
     type: 'line',
     name: line.label,
     data: line.points.map((point) => [positionOf(axis, point.x), point.y]),
-    symbol: line.style.symbol,
+    symbol: line.points.length > symbolsMax ? 'none' : line.style.symbol,
     symbolSize: 8,
     clip: false,
     itemStyle: { color },
@@ -80,7 +86,24 @@ function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
       overflow: 'truncate',
     },
     labelLayout: { moveOverlap: 'shiftY' },
+    markLine: marksOf(axis, line),
     silent: true,
+  };
+}
+
+function marksOf(
+  axis: ScaleAxis,
+  { marks = [], style }: Line,
+): Record<string, unknown> | undefined {
+  if (marks.length === 0) return undefined;
+  const color = style.color.light;
+  return {
+    symbol: 'none',
+    silent: true,
+    animation: false,
+    lineStyle: { color, width: 1, type: 'solid', opacity: 0.6 },
+    label: { color, fontSize: fontSizePx, position: 'end', distance: 2 },
+    data: marks.map(({ x, text }) => ({ xAxis: positionOf(axis, x), label: { formatter: text } })),
   };
 }
 

@@ -1,7 +1,7 @@
 import { warningsOf } from '../output/columns.ts';
 import { failureLines } from '../output/failures.ts';
 import { formatBytes } from '../output/format.ts';
-import { pointLabel } from '../output/names.ts';
+import { pointLabel, seedList } from '../output/names.ts';
 import { sideTables } from '../output/side-tables.ts';
 import { describe } from '../output/table.ts';
 import type { ExperimentResult } from '../result.ts';
@@ -127,7 +127,7 @@ function running(result: ExperimentResult, groups: readonly GroupSummary[]): Htm
   return html`<section id="running"><h2>How it was run</h2>
 <p>Started ${result.startedAt} with farside ${result.farsideVersion} on Node ${host.node},
 ${host.platform}: ${host.cpuModel}, ${host.cores} cores, ${formatBytes(host.memoryBytes)} of
-memory. Seeds: ${result.seeds.join(', ')}. ${promise}</p>
+memory. Seeds: ${seedList(result.seeds)}. ${promise}</p>
 <p>To run it again:</p>
 <pre><code>${commandLine(result.commandLine)}</code></pre>
 ${parameterTable(result)}

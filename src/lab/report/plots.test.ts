@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sampleResult } from '../../../test/support/results.ts';
-import type { ExperimentResult, RunResult } from '../result.ts';
+import type { ExperimentResult, FaultResult, RunResult } from '../result.ts';
 import { standaloneSvg } from './picture.ts';
 import { detailedPointsMax, plotsOf } from './plots.ts';
 import { hasFont, requireFont, svgToPng } from './png.ts';
@@ -203,5 +203,30 @@ describe('pictures as PNG', () => {
     expect(hasFont(false)).toBe(false);
     if (hasFont()) expect(() => requireFont()).not.toThrow();
     else expect(() => requireFont()).toThrow(/install one/);
+  });
+});
+
+describe('throughput over time', () => {
+  const served = { fromNs: 500, intervalNs: 1000, operations: [2, 4, 0, 0, 3, 1] };
+  const none = { operationsFailed: 0, operationsUnknown: 0, programsEnded: 0 };
+  const fault = { text: 'crash cn1 at 2us', atNs: 2000 } as FaultResult;
+  const faults = { ...none, faults: [fault, { ...fault, atNs: undefined }], served };
+  const broken = { ...single, runs: single.runs.map((run) => ({ ...run, faults })) };
+
+  test('is drawn where a plan made something fail, and nowhere else', () => {
+    expect(plotsOf(single).some(({ name }) => name.startsWith('faults'))).toBe(false);
+    const plot = named(broken, 'faults');
+    // 4 in a microsecond are 4 M/s; the last interval ends somewhere within.
+    expect(plot.description).toContain('from 0 to 4,000,000 operations/s');
+    expect(plot.description).toContain(
+      'crash cn1 at 2us: at 2.00 µs; crash cn1 at 2us: did not happen',
+    );
+  });
+
+  test('has a mark for each fault that happened, and its sentence below the title', () => {
+    const text = textOf(standaloneSvg(named(broken, 'faults')));
+    expect(text).toContain('1: crash cn1 at 2us');
+    expect(text.split('|')).toContain('1');
+    expect(text).toContain('time since the clients began (µs)');
   });
 });

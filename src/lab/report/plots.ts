@@ -1,6 +1,7 @@
-import { pointName, uniqueNames } from '../output/names.ts';
+import { pointName, seedsRun, uniqueNames } from '../output/names.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
+import { faultPlots } from './fault-plots.ts';
 import { latencyPlots } from './latency-plots.ts';
 import { operationPlots } from './operation-plots.ts';
 import { type Plot, plotContext } from './plot.ts';
@@ -13,12 +14,13 @@ export const detailedPointsMax = 8;
 /** Every picture of a result: first those across the sweep, then those of its points, in order. */
 export function plotsOf(result: ExperimentResult): Plot[] {
   const groups = summarize(result);
-  const context = plotContext(groups, result.seeds.length);
+  const context = plotContext(groups, seedsRun(result).length);
   const plots = [
     ...sweepPlots(result, groups, context),
     ...detailedPoints(groups).flatMap((members) => {
       const suffix = pointName('', members[0]!.point);
       return [
+        ...faultPlots(result.runs, members[0]!.point, context, suffix),
         ...latencyPlots(members, context, suffix),
         ...operationPlots(members, suffix),
         ...resourcePlots(members, context, suffix),

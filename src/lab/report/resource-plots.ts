@@ -19,10 +19,14 @@ const roleNames: Readonly<Record<string, string>> = {
   compute: 'compute nodes',
   coordinator: 'coordinators',
   metadata: 'metadata servers',
+  standby: 'standbys',
 };
 
 function cpuPlot(groups: Groups, suffix: string): Plot {
-  const roles = [...new Set(groups.flatMap((group) => [...group.cpu.keys()]))];
+  const found = new Set(groups.flatMap((group) => [...group.cpu.keys()]));
+  // Always in one order, whichever system's runs came first.
+  const order = Object.keys(roleNames);
+  const roles = [...found].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   const rows = roles.flatMap((role) =>
     rowsOf(roleNames[role] ?? role, groups, (group) => group.cpu.get(role)),
   );

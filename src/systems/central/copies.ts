@@ -147,6 +147,8 @@ export class Copies {
     yield* compute('allocate', there.length);
     for (const [i, buffer] of there.entries()) {
       const zeroing = words[i] as Verb<unknown>[];
+      // Lost meanwhile, and its buffers with it.
+      if (nodes.status(nodeOf(buffer)) === 'left') continue;
       if (zeroing.every((verb) => verb.status === verbStatus.ok)) {
         allocator.free(buffer);
         events.frees++;

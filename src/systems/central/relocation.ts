@@ -181,6 +181,19 @@ export class Relocation {
     return { ...nothingRecovered, entriesRepaired, bytesMoved };
   }
 
+  /**
+   * An entry has just got new addresses. One of them may lie on a node that has left since its buffer was
+   * taken, and `complete` may have passed the entry already: then nobody else would make that copy anew.
+   */
+  *followUp(entry: number): Program<void> {
+    const { table, nodes } = this.#coordinator;
+    for (let copy = 0; copy < table.replicas; copy++) {
+      const address = table.address(entry, copy);
+      if (address === 0 || nodes.status(nodeOf(address)) !== 'left') continue;
+      yield* spawn(unlessGivenUp(this.moveCopy(entry, copy)), 'relocation');
+    }
+  }
+
   /** Makes one copy anew on a node that has none; false where it was not to be done. */
   *moveCopy(entry: number, copy: number): Program<boolean> {
     const { table, allocator, copies, events } = this.#coordinator;
@@ -234,6 +247,7 @@ export class Relocation {
       yield* map.flip(entry, { sequence, recordBytes: record.length, addresses, moves });
       table.moves[entry] = moves;
       table.setAddresses(entry, addresses);
+      yield* this.followUp(entry);
       return from === 0 ? [] : [from];
     } finally {
       locks.unlockWrite(entry);

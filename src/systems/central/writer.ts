@@ -159,7 +159,7 @@ export class Writer {
 
   /** False where the operation says that it did nothing; the record is then its caller's to retire. */
   protected *commit(entry: number, half: MapHalf, inserts: boolean): Program<boolean> {
-    const { table, locks, map, events } = this.coordinator;
+    const { table, locks, map, events, relocation } = this.coordinator;
     yield* compute('lock');
     if (!locks.tryWrite(entry)) yield* locks.awaitWrite(entry);
     try {
@@ -176,6 +176,7 @@ export class Writer {
       if (live) this.leave({ entry, buffers: table.addresses(entry) });
       else (table.unsettled[entry] as number)--; // ours is committed now, and there is no old one
       this.#setEntry(entry, half);
+      yield* relocation.followUp(entry);
       return true;
     } finally {
       locks.unlockWrite(entry);

@@ -44,8 +44,8 @@ import type { Writer } from './writer.ts';
  * writer lives on. So word 0 gets B_w by CAS and not, as in the released code, by a WRITE: a WRITE that lands
  * when the link has long been committed would put B_w back, readers would answer with n again, and the next
  * writer would wait for nobody. A late CAS finds a word that it does not expect. All else says what the
- * committed header says already, whenever it lands. Hence whoever lost a verb here can finish by CAS what it began
- * (recovery/unfinished.ts); once round 1 has been posted it never undoes it.
+ * committed header says already, whenever it lands. Hence whoever lost a verb here can finish by CAS what
+ * it began (recovery/unfinished.ts); once round 1 has been posted it never undoes it.
  */
 export function* publishReplicated(
   writer: Writer,

@@ -4,6 +4,7 @@ import {
   batch,
   cas,
   compute,
+  type Effect,
   flush,
   type Program,
   sleep,
@@ -246,7 +247,7 @@ export class SlotAllocator {
       }
       const claim = { extents: first + extents, sizeClass: sizeClass.index, incarnation };
       if (help.length > 0) yield* batch(...help);
-      const old = yield* cas(address, word, packClaim(claim));
+      const old = yield* this.#orLost(primary, cas(address, word, packClaim(claim)));
       // A claim in memory that has lost all it held: its directory would go over that of the copies.
       if (this.#isRebuilding(primary)) return;
       if (old !== word) {
@@ -257,12 +258,7 @@ export class SlotAllocator {
       const own = this.directoryWrites(primary, claim);
       // Else a power loss could take the claim back and give the run to somebody else as well.
       if (this.#flushes) own.push(flush(address, 8));
-      try {
-        yield* batch(...own);
-      } catch (error) {
-        this.lostSlotsAt.add(primary);
-        throw error;
-      }
+      yield* this.#orLost(primary, batch(...own));
       pool.claim = packClaim(claim);
       this.#count('extentsClaimed');
       noteClaim(this.#geometry.cluster, primary, { firstExtent: first, sizeClass }, extents);
@@ -270,6 +266,16 @@ export class SlotAllocator {
       return;
     }
     throw listBusy(primary, sizeClass);
+  }
+
+  /** A run that may be claimed, and that nobody carves, is for a sweep to find. */
+  *#orLost<T>(primary: number, effect: Iterable<Effect, T>): Program<T> {
+    try {
+      return yield* effect;
+    } catch (error) {
+      this.lostSlotsAt.add(primary);
+      throw error;
+    }
   }
 
   /** What the last claim of a claim word means in the directories. The same, whoever writes it. */

@@ -113,7 +113,7 @@ export class DirectClient implements StoreClient {
       yield* this.#giveBack(this.#writer.release(location));
       return true;
     } catch (error) {
-      throw this.#node.broken(error, { ...location, stamp });
+      throw yield* this.#node.leave(error, { ...location, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }
@@ -132,7 +132,7 @@ export class DirectClient implements StoreClient {
       location.recordBytes = this.#writer.recordBytes;
       return true;
     } catch (error) {
-      throw this.#node.broken(error, { ...location, stamp });
+      throw yield* this.#node.leave(error, { ...location, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }
@@ -149,7 +149,7 @@ export class DirectClient implements StoreClient {
     try {
       return yield* this.#moveOut(key, value, old, needed, stamp);
     } catch (error) {
-      throw this.#node.broken(error, { ...old, stamp });
+      throw yield* this.#node.leave(error, { ...old, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }

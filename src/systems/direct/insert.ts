@@ -76,7 +76,7 @@ export class Inserter {
       }
     } catch (error) {
       const { home } = this.#index.placeOf(key);
-      throw this.#node.broken(error, { primary, bucket: home, stamp });
+      throw yield* this.#node.leave(error, { primary, bucket: home, stamp });
     } finally {
       this.#node.endWrite(stamp);
     }

@@ -1,6 +1,6 @@
 import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
-import { type Program, sleep, VerbError } from '../../core/effect.ts';
+import { type Program, sleep, spawn, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { RandomStream } from '../../core/random.ts';
@@ -250,6 +250,18 @@ export class DirectNode implements SystemNode {
     return error;
   }
 
+  /**
+   * The same where an operation ends, and others may wait for what it has left: this node may write nothing
+   * any more, so a program of its own finishes it.
+   */
+  *leave(error: unknown, left: HeldSlot | HeldBucket): Program<unknown> {
+    this.broken(error, left);
+    if (error instanceof VerbError && !this.recovery.isLookingForLeft) {
+      yield* spawn(this.recovery.untilNothingIsLeft(), 'finish what is left');
+    }
+    return error;
+  }
+
   /** Writes under way now whose copies lie at one of these primaries. */
   writesAt(primaries: readonly number[]): number[] {
     return [...this.#writes].flatMap(([stamp, at]) => (primaries.includes(at) ? [stamp] : []));
@@ -266,7 +278,8 @@ export class DirectNode implements SystemNode {
    * healed does it rest on the fabric's bound.
    */
   *settle(): Program {
-    const leftNs = this.#brokenNs + this.context.verbBoundNs - this.context.nowNs();
+    // Later than the bound, since a verb may take all of it.
+    const leftNs = this.#brokenNs + this.context.verbBoundNs + 1 - this.context.nowNs();
     if (leftNs > 0) yield* sleep(leftNs);
   }
 

@@ -1,9 +1,11 @@
+import { nodeOf } from '../../core/address.ts';
 import {
   cas,
   fence,
   flush,
   type Program,
   readWord,
+  reconnect,
   settle,
   sleep,
   spawn,
@@ -45,7 +47,10 @@ export class Recovery {
   readonly #node: DirectNode;
   /** Places that are being taken over. */
   readonly #replacing = new Set<number>();
+  /** A program does that now which began when an operation ended. */
+  isLookingForLeft = false;
   #unreachableNs = Number.NEGATIVE_INFINITY;
+  #lostInARow = 0;
 
   constructor(node: DirectNode) {
     this.#node = node;
@@ -117,6 +122,18 @@ export class Recovery {
     }
   }
 
+  /** For a while: a memory node that does not answer for longer is seen after when it is made whole. */
+  *untilNothingIsLeft(): Program {
+    const { left, allocator } = this.#node;
+    this.isLookingForLeft = true;
+    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
+      yield* sleep(lookAfterNs);
+      if (this.hasLeft) yield* this.lookForLeft();
+      if (left.length === 0 && allocator.lostSlotsAt.size === 0) break;
+    }
+    this.isLookingForLeft = false;
+  }
+
   /** Finishes what writes of this node have left, and finds the slots that they have lost. */
   *lookForLeft(): Program {
     const { lostSlotsAt } = this.#node.allocator;
@@ -125,11 +142,14 @@ export class Recovery {
       if (this.#node.isSuspended(primary)) continue;
       lostSlotsAt.delete(primary);
       try {
+        // A claim that lands when the sweep has passed would be found by nobody.
+        yield* this.#node.settle();
         yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
+        this.#lostInARow = 0;
       } catch (error) {
         lostSlotsAt.add(primary);
         if (!(error instanceof VerbError)) throw error;
-        this.#unreachableNs = this.#node.context.nowNs();
+        yield* this.#reconnect(error);
       }
     }
   }
@@ -187,13 +207,24 @@ export class Recovery {
       let done = false;
       try {
         done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
+        this.#lostInARow = 0;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
-        this.#unreachableNs = this.#node.context.nowNs();
+        yield* this.#reconnect(error);
       } finally {
         if (!done) left.push(some);
       }
     }
+  }
+
+  /**
+   * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may
+   * have met a path that broke and is whole again, two in a row have not.
+   */
+  *#reconnect(error: VerbError): Program {
+    const isUnknown = error.outcome === 'unknown';
+    if (isUnknown && this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
+    yield* reconnect(nodeOf(error.address));
   }
 
   /** Whether a write should do that now: not again right after one could not. */
@@ -268,8 +299,11 @@ export class Recovery {
     // The word was read before this program had the right to it: another of this node may have
     // finished since, and the lock be somebody else's.
     const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-    if (lock.stamp !== held.stamp || lock.incarnation !== this.#node.context.incarnation)
-      return true;
+    const { incarnation } = this.#node.context;
+    // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
+    const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
+    if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
+    if (lock.stamp !== held.stamp || lock.incarnation !== incarnation) return true;
     if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
     if ((yield* repair.finish(held)) === 'waiting') return false;
     repair.tally.locksBroken++;

@@ -1,6 +1,7 @@
 import { type Address, align8, nodeOf } from '../../../core/address.ts';
 import {
   batch,
+  fenced,
   flush,
   local,
   type Program,
@@ -16,15 +17,7 @@ import type { RegionSpec } from '../../../memory/cluster.ts';
 import type { Site, StoreShape } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
-import {
-  areaIn,
-  entryIn,
-  entryLow,
-  handleOf,
-  highHalfFor,
-  noReference,
-  type Reference,
-} from '../pointer.ts';
+import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from '../pointer.ts';
 import { planPools } from '../pools.ts';
 import type { Chain } from './namer.ts';
 
@@ -36,16 +29,22 @@ const retryNs = 20_000;
  * that of every standby: what a successor starts from. One entry per shortcut slot:
  *
  *    0 +-----------------------------------------------+
- *      | number of the chain that the slot serves, u53 |   stays when the chain has ended
+ *      | 2 x number of the chain that the slot serves, |   the number stays when the chain has ended
+ *      | + which of the two heads counts, u53          |
  *    8 +-----------------------------------------------+
  *      | R entry words: where its server stands        |   0: no chain
- *      +-----------------------------------------------+ 8 + 8R
+ * 8+8R +-----------------------------------------------+
+ *      | the same, for every second move               |
+ *      +-----------------------------------------------+ 8 + 16R
  *
  * The paper's backup server hears of a key when it is created and when it is deleted; the head that it
  * remembers is recycled after the first puts. So the table follows the head: an entry is WRITTEN, and
  * confirmed by everybody, before what it moves away from is retired. Then whatever version an entry
- * names is still there, and the rest of the chain and the key itself are read from memory nodes. Words
- * of an entry that is caught in the middle are of two versions that are both still there.
+ * names is still there, and the rest of the chain and the key itself are read from memory nodes.
+ *
+ * A head is R words, which do not change at one moment. So the next one is written beside it, and then
+ * the word in front changes. With one head, an entry whose writer was lost half-way names one copy each of
+ * two versions: with the memory node of the older one lost as well, nobody could find the chain.
  *
  * Shortcuts would not do in its place: two nodes' WRITEs may cross, and the older one stay for ever.
  */
@@ -58,6 +57,8 @@ export class HeadTable {
   /** Tables of the standbys. */
   readonly #mirrors = new Map<number, Address>();
   readonly #dirty = new Map<number, Chain>();
+  /** By slot, which of its heads counts. */
+  readonly #which = new Map<number, number>();
   #rounds = 0;
   #writing = false;
 
@@ -66,7 +67,7 @@ export class HeadTable {
     this.#site = site;
     this.#layout = layout;
     this.#index = index;
-    this.#entryBytes = 8 + 8 * layout.replicas;
+    this.#entryBytes = 8 + 16 * layout.replicas;
     this.#own = cluster.region(context.node, headRegion).address;
     for (const { id } of cluster.withRole('standby')) {
       if (id !== context.node) this.#mirrors.set(id, cluster.region(id, headRegion).address);
@@ -76,7 +77,7 @@ export class HeadTable {
   static region(shape: StoreShape, config: CloverConfig): RegionSpec {
     const slots =
       planPools(shape, config).shortcutSlotsPerServer * shape.memoryNodes * config.metadataServers;
-    const sizeBytes = align8(slots * (8 + 8 * shape.replicas));
+    const sizeBytes = align8(slots * (8 + 16 * shape.replicas));
     return { name: headRegion, medium: shape.medium, sizeBytes };
   }
 
@@ -107,25 +108,30 @@ export class HeadTable {
 
   /** Of chains that nobody else stores. `beside` is posted along with the mirrors' WRITEs. */
   *store(chains: readonly Chain[], beside: readonly Verb<unknown>[] = []): Program<void> {
-    const entries = chains.map((chain) => ({
-      at: this.#offset(this.#layout.slotOf(chain.number)),
-      bytes: this.#encode(chain),
-    }));
-    for (const { at, bytes } of entries) {
+    yield* this.#store(
+      chains.flatMap((chain) => this.#encode(chain)),
+      beside,
+    );
+  }
+
+  *#store(parts: readonly Part[], beside: readonly Verb<unknown>[]): Program<void> {
+    for (const { at, bytes } of parts) {
       yield* local.write(this.#own + at, bytes);
       yield* local.persist(this.#own + at, bytes.length);
     }
     const mirrored = [...this.#mirrors.values()].flatMap((base) =>
-      entries.flatMap(({ at, bytes }) => this.#writes(base + at, bytes)),
+      parts.flatMap(({ at, bytes }) => this.#writes(base + at, bytes)),
     );
     if (mirrored.length + beside.length > 0) yield* batch(...beside, ...mirrored);
   }
 
   /** Again until every standby has it, or is said to be lost: one that lags must not take over. */
   *storeSurely(chains: readonly Chain[]): Program<void> {
+    // Encoded once: where one attempt has failed, a standby may still go by the head that is not overwritten.
+    const parts = chains.flatMap((chain) => this.#encode(chain));
     for (;;) {
       try {
-        yield* this.store(chains);
+        yield* this.#store(parts, []);
         return;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
@@ -138,6 +144,7 @@ export class HeadTable {
   /** All entries of this server, from its own memory. */
   *load(): Program<HeadEntry[]> {
     const found: HeadEntry[] = [];
+    const { replicas } = this.#layout;
     const slots = [...this.#layout.slotsOf(this.#index)];
     const perBucket = slots.length / this.#layout.buckets;
     const bytes = new Uint8Array(perBucket * this.#entryBytes);
@@ -145,15 +152,19 @@ export class HeadTable {
       yield* local.read(this.#own + this.#offset(slots[first] as number), bytes);
       for (let i = 0; i < perBucket; i++) {
         const entry = bytes.subarray(i * this.#entryBytes, (i + 1) * this.#entryBytes);
-        const number = u53.at(0).get(entry, 0);
-        if (number !== 0) found.push({ number, ...decode(entry, this.#layout) });
+        const front = u53.at(0).get(entry, 0);
+        if (front === 0) continue;
+        const [number, which] = [Math.floor(front / 2), front % 2];
+        this.#which.set(this.#layout.slotOf(number), which);
+        found.push({ number, ...decode(entry, 8 + which * 8 * replicas, this.#layout) });
       }
     }
     return found;
   }
 
   #writes(at: Address, bytes: Uint8Array): Verb<unknown>[] {
-    const verbs: Verb<unknown>[] = [write(at, bytes)];
+    // Not before the head that it is about to name is durable, in flush mode.
+    const verbs: Verb<unknown>[] = [fenced(write(at, bytes))];
     if (this.#site.context.durability === 'flush') verbs.push(flush(at, bytes.length));
     return verbs;
   }
@@ -162,44 +173,47 @@ export class HeadTable {
     return slot * this.#entryBytes;
   }
 
-  #encode(chain: Chain): Uint8Array {
-    const bytes = new Uint8Array(this.#entryBytes);
-    u53.at(0).set(bytes, 0, chain.number);
-    if (chain.isOver) return bytes;
-    for (const [r, copy] of chain.refs.entries()) {
-      storeHalf(bytes, 8 + 8 * r, entryLow(copy, chain.sequence));
-      storeHalf(bytes, 12 + 8 * r, highHalfFor(handleOf(copy)));
+  /** What to write, in order: the head that does not count, and the word that makes it count. */
+  #encode(chain: Chain): Part[] {
+    const slot = this.#layout.slotOf(chain.number);
+    const which = 1 - (this.#which.get(slot) ?? 1);
+    this.#which.set(slot, which);
+    const front = new Uint8Array(8);
+    u53.at(0).set(front, 0, 2 * chain.number + which);
+    const head = new Uint8Array(8 * this.#layout.replicas);
+    for (const [r, copy] of chain.isOver ? [] : chain.refs.entries()) {
+      storeHalf(head, 8 * r, entryLow(copy, chain.sequence));
+      storeHalf(head, 8 * r + 4, highHalfFor(handleOf(copy)));
     }
-    return bytes;
+    const at = this.#offset(slot);
+    return [
+      { at: at + 8 + which * head.length, bytes: head },
+      { at, bytes: front },
+    ];
   }
 }
 
-/** An entry as found. `refs`: of one version, where known; empty where the slot serves no chain. */
+/** Bytes of the table, and where they go. */
+interface Part {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** An entry as found. `refs`: none where the slot serves no chain. */
 export interface HeadEntry {
   readonly number: number;
   readonly refs: readonly Reference[];
   readonly sequence: number;
 }
 
-/** Of words of two versions the older ones: they lead to the others. Incomplete: not a chain (yet). */
 function decode(
   bytes: Uint8Array,
+  at: number,
   layout: CloverLayout,
 ): { readonly refs: readonly Reference[]; readonly sequence: number } {
-  const words = Array.from({ length: layout.replicas }, (_, r) => ({
-    target: entryIn(loadHalf(bytes, 12 + 8 * r), loadHalf(bytes, 8 + 8 * r)),
-    sequence: areaIn(loadHalf(bytes, 8 + 8 * r)),
-  }));
-  if (words.some(({ target }) => !layout.isHandle(handleOf(target))))
-    return { refs: [], sequence: 0 };
-  const sequence = words.reduce(
-    (oldest, word) => (isOlder(word.sequence, oldest) ? word.sequence : oldest),
-    (words[0] as { sequence: number }).sequence,
+  const refs = Array.from({ length: layout.replicas }, (_, r) =>
+    entryIn(loadHalf(bytes, at + 8 * r + 4), loadHalf(bytes, at + 8 * r)),
   );
-  const refs = words.map((word) => (word.sequence === sequence ? word.target : noReference));
-  return { refs, sequence };
-}
-
-function isOlder(a: number, b: number): boolean {
-  return a !== b && (b - a + 1024) % 1024 < 512;
+  const isChain = refs.every((copy) => layout.isHandle(handleOf(copy)));
+  return isChain ? { refs, sequence: areaIn(loadHalf(bytes, at)) } : { refs: [], sequence: 0 };
 }

@@ -114,7 +114,7 @@ export class Pausing {
     }
   }
 
-  /** Of those known to be lost, and so of verbs there, nobody needs to hear. One without buckets is as good. */
+  /** Verbs at nodes known to be lost concern nobody. A node without buckets counts as one that answers. */
   *#doesOneAnswer(nodes: readonly number[]): Program<boolean> {
     const { layout, lostMemory } = this.#state;
     for (const node of nodes) {

@@ -1,5 +1,5 @@
 import type { Durability } from '../../../core/context.ts';
-import { batch, cas, flush, type Program, read, type Verb } from '../../../core/effect.ts';
+import { batch, cas, flush, type Program, read, spawn, type Verb } from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
 import { loadHalf, packWord } from '../../../core/word.ts';
 import type { CloverLayout } from '../layout.ts';
@@ -140,7 +140,8 @@ export class Sweep implements Repairer {
     }
     if (retired.count > 0) yield* this.#host.heads.follow([chain]);
     retired.hand(allocator, this.#host.nowNs());
-    if (hasEnded(chain)) yield* this.#host.end(chain);
+    // Not waited for: where a memory node is lost too, that ends with a rebuild, which waits for this sweep.
+    if (hasEnded(chain)) yield* spawn(this.#host.end(chain), 'end of a chain');
   }
 
   /** By CAS, so that it never goes back behind what a live writer has put there meanwhile. */

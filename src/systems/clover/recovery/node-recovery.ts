@@ -73,11 +73,14 @@ export class NodeRecovery implements Repairer {
 
   *#recoverCompute(fault: Extract<Fault, { kind: 'computeLost' }>): Program<RecoveryReport> {
     const { node, incarnation } = fault;
-    for (const memory of this.#node.site.cluster.withRole('memory')) {
-      yield* fence(memory.id, incarnation);
+    // Fenced for good: where the servers could not be told yet, this begins again.
+    if (!this.isLost(ownerNumber(incarnation))) {
+      for (const memory of this.#node.site.cluster.withRole('memory')) {
+        yield* fence(memory.id, incarnation);
+      }
+      if (!this.isLost(ownerNumber(incarnation))) this.lost.push({ node, incarnation });
+      this.#lostOwners.add(ownerNumber(incarnation));
     }
-    if (!this.isLost(ownerNumber(incarnation))) this.lost.push({ node, incarnation });
-    this.#lostOwners.add(ownerNumber(incarnation));
     let total = nothingRecovered;
     for (let server = 0; server < this.#node.servers.count; server++) {
       const request = newRequest(operations.lost, 8, incarnation);
