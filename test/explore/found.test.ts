@@ -96,18 +96,6 @@ const found: readonly Found[] = [
     schedules: 60,
   },
   {
-    what: 'a lock that a lost verb left is free though its node writes no more',
-    system: direct as System,
-    scenario: scenario('put/get put', { ...bounded, replicas: 2, faults: cut }),
-    schedules: 60,
-  },
-  {
-    what: 'a slot that was freed by a WRITE of unknown outcome is in a list again',
-    system: direct as System,
-    scenario: scenario('delete insert/get', { ...bounded, replicas: 2, faults: cut }),
-    schedules: 100,
-  },
-  {
     what: 'a chain that ends while a memory node is made whole is freed once',
     system: clover as System,
     scenario: scenario('delete/insert', { ...bounded, settings, faults: restarted }),

@@ -39,7 +39,7 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
   // The CAS goes to another memory node than the WRITE, which is caught between its words by a reader.
   'link before data': {
     scenario: scenario(`put put put/${reads}/${reads}`, { ...late, valueWords: 8 }),
-    schedules: 60,
+    schedules: 160,
     names: 'read committed',
   },
   // A memory node is lost with the only copy that linked what readers have seen.
@@ -54,9 +54,9 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
         { kind: 'lose', count: 1 },
       ],
     }),
-    scheduler: 'slow',
-    schedules: 60,
-    names: 'progress',
+    scheduler: 'pct',
+    schedules: 220,
+    names: 'linearizable',
   },
   'no flush': {
     scenario: scenario('put get/put get', {
