@@ -141,16 +141,25 @@ export function placementsIn(
   });
 }
 
-/** `memory` (to the first server) and `rebuild` (from it to the others): a memory node and its fate. */
+/**
+ * `memory` (to the first server) and `rebuild` (from it to the others): a memory node and its fate; in
+ * `rebuild`, behind it, where everything lies from now on.
+ */
 export const memoryBody = layout('memory fault', { kind: u53, node: u53, to: u53 });
+
+/** Where the placements of a `rebuild` begin. */
+export const rebuildPlacesAt = requestHead.sizeBytes + memoryBody.sizeBytes;
 
 export const memoryKinds = ['memoryRestarted', 'memoryLost', 'memoryMoved'] as const;
 
 export function memoryRequest(
   operation: number,
   fault: Extract<Fault, { kind: (typeof memoryKinds)[number] }>,
+  placed?: CloverLayout,
 ): Uint8Array {
-  const request = newRequest(operation, memoryBody.sizeBytes);
+  const placesBytes = placed === undefined ? 0 : 8 * placed.buckets;
+  const request = newRequest(operation, memoryBody.sizeBytes + placesBytes);
+  if (placed !== undefined) storePlacements(request, rebuildPlacesAt, placed);
   const f = memoryBody.field;
   const to =
     fault.kind === 'memoryMoved' ? fault.to : fault.kind === 'memoryLost' ? fault.spare : undefined;
@@ -174,6 +183,13 @@ export function memoryFaultIn(
   if (kind === 'memoryLost') return { kind, node, spare: to < 0 ? undefined : to };
   if (kind === 'memoryRestarted') return { kind, node };
   throw new FarsideError('FARSIDE_CORRUPT', 'a message names a memory fault that there is not');
+}
+
+/** By bucket, where a `rebuild` says that it lies. */
+export function rebuiltPlacesIn(body: Uint8Array, layout: CloverLayout): readonly Place[] {
+  const places = placementsIn(body, rebuildPlacesAt, layout);
+  if (places === undefined) throw corrupt('the placements of a rebuild', body.length);
+  return places;
 }
 
 /** The node of a `lost` request, behind its head. */

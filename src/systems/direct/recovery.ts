@@ -303,9 +303,13 @@ export class Recovery {
     // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
     const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
     if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
-    if (lock.stamp !== held.stamp || lock.incarnation !== incarnation) return true;
-    if (lock.state !== lockState.held || lock.generation !== held.generation) return true;
-    if ((yield* repair.finish(held)) === 'waiting') return false;
+    const isThisOne = lock.stamp === held.stamp && lock.generation === held.generation;
+    const isOwn = lock.state === lockState.held && lock.incarnation === incarnation;
+    // The lock of an earlier write of this node, which a power loss brought back. A sweep that met it meanwhile
+    // left it to this program, which has the right to the slot.
+    if (!isOwn || !(isThisOne || this.#node.isAbandoned(lock, primary))) return true;
+    const { generation, stamp } = lock;
+    if ((yield* repair.finish({ ...held, generation, stamp })) === 'waiting') return false;
     repair.tally.locksBroken++;
     this.#node.count('locksSettled');
     if (by === undefined) yield* repair.announceFreed();

@@ -79,7 +79,8 @@ export class MemoryFaults {
     const sinceNs = state.nowNs();
     const isHealed = fault.kind !== 'memoryMoved';
     yield* this.#pausing.pause(true, isHealed ? fault.node : undefined);
-    let total = yield* this.rebuildShare(fault);
+    this.hear(fault);
+    let total = yield* this.#rebuild(fault, this.#changesOf(fault));
     for (let server = 1; server < state.servers.count; server++) {
       total = sumOf(total, yield* this.#ask(server, operations.rebuild, fault));
     }
@@ -90,11 +91,16 @@ export class MemoryFaults {
     return total;
   }
 
-  /** This server's part, while all compute nodes are at rest. */
-  *rebuildShare(fault: MemoryFault): Program<RecoveryReport> {
-    const state = this.#state;
+  /** This server's part, while all compute nodes are at rest; `places`: by bucket, as the first server has it. */
+  *rebuildShare(fault: MemoryFault, places: readonly Place[]): Program<RecoveryReport> {
     this.hear(fault);
-    const changes = this.#changesOf(fault);
+    const report = yield* this.#rebuild(fault, this.#changesTo(fault, places));
+    this.#decided.delete(JSON.stringify(fault));
+    return report;
+  }
+
+  *#rebuild(fault: MemoryFault, changes: readonly BucketChange[]): Program<RecoveryReport> {
+    const state = this.#state;
     if (fault.kind === 'memoryRestarted') {
       state.restarts.push(fault.node);
       yield* reconnect(fault.node);
@@ -114,9 +120,10 @@ export class MemoryFaults {
   }
 
   /**
-   * Where the buckets of that node go; none where nothing lies on it (any more). Every server works it out
-   * for itself, from the same placement and so with the same result, and keeps to it: an attempt that ended
-   * in an error may have left copies in the new places that only look whole.
+   * Where the buckets of that node go; none where nothing lies on it (any more). The first server decides, and
+   * keeps to it: an attempt that ended in an error may have left copies in the new places that only look
+   * whole. What has been moved on since, because the new place was lost as well, is whole by that rebuild;
+   * decided again, it would be sent back to where nobody answers.
    */
   #changesOf(fault: MemoryFault): readonly BucketChange[] {
     const { layout } = this.#state;
@@ -130,7 +137,31 @@ export class MemoryFaults {
       else changes.push({ bucket, from, to: this.#newPlace(fault, taken) });
     }
     if (changes.length > 0) this.#decided.set(name, changes);
-    return this.#decided.get(name) ?? [];
+    const decided = this.#decided.get(name) ?? changes;
+    return changes.length > 0
+      ? changes
+      : decided.filter(({ bucket, to }) => this.#lies(bucket, to));
+  }
+
+  /** How this server's placement becomes the first one's. What an attempt began is made again. */
+  #changesTo(fault: MemoryFault, places: readonly Place[]): readonly BucketChange[] {
+    const name = JSON.stringify(fault);
+    const begun = this.#decided.get(name) ?? [];
+    const changes: BucketChange[] = [];
+    for (const [bucket, to] of places.entries()) {
+      const again = begun.find((change) => change.bucket === bucket && isSame(change.to, to));
+      const place = this.#state.layout.places[bucket] as Place;
+      const isRestarted = fault.kind === 'memoryRestarted' && place.node === fault.node;
+      const from = this.#state.lostMemory.has(place.node) ? undefined : place;
+      if (again !== undefined) changes.push(again);
+      else if (isRestarted || !this.#lies(bucket, to)) changes.push({ bucket, from, to });
+    }
+    this.#decided.set(name, changes);
+    return changes;
+  }
+
+  #lies(bucket: number, at: Place): boolean {
+    return isSame(this.#state.layout.places[bucket] as Place, at);
   }
 
   /** On the node named, else on the survivor with the most room. `taken`: rooms given out, by node. */
@@ -154,7 +185,12 @@ export class MemoryFaults {
 
   *#ask(server: number, operation: number, fault: MemoryFault): Program<RecoveryReport> {
     const caller = new RpcCaller(this.#state.context);
-    const request = memoryRequest(operation, fault);
+    const { layout } = this.#state;
+    const request = memoryRequest(
+      operation,
+      fault,
+      operation === operations.rebuild ? layout : undefined,
+    );
     const reply = yield* this.#state.servers.call(server, request, caller);
     const report = recoveryIn(reply);
     caller.release();
@@ -163,7 +199,11 @@ export class MemoryFaults {
 }
 
 function isPlaced({ from, to }: BucketChange): boolean {
-  return from?.node !== to.node || from.room !== to.room;
+  return from === undefined || !isSame(from, to);
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.node === b.node && a.room === b.room;
 }
 
 function noRoom(fault: MemoryFault, replicas: number): FarsideError {

@@ -6,7 +6,6 @@ import {
   spawn,
   VerbError,
 } from '../../../core/effect.ts';
-import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import { loadHalf } from '../../../core/word.ts';
 import {
@@ -27,6 +26,8 @@ import { reference } from '../pointer.ts';
 import type { MetadataState } from './state.ts';
 
 const pollNs = 1000;
+/** How often it is asked whether a node that owes an answer has been lost. */
+const lookNs = 50_000;
 const doubtPollNs = 20_000;
 const bodyAt = requestHead.sizeBytes;
 
@@ -76,7 +77,7 @@ export class Pausing {
 
   /** Says so to a node that has been fenced and may live: its operations wait for the end of a pause. */
   *sayExpelled(node: number, incarnation: number): Program<void> {
-    yield* this.#ask(node, newRequest(operations.expel, 0, incarnation), false);
+    yield* this.#ask(node, newRequest(operations.expel, 0, incarnation), false, () => false);
   }
 
   /** At all nodes at once, since each takes as long as its longest operation. */
@@ -101,7 +102,8 @@ export class Pausing {
     for (;;) {
       const incarnation = state.members.incarnationOf(node);
       if (incarnation === undefined) return;
-      const { status, doubts } = yield* this.#ask(node, request, true);
+      const isGone = (): boolean => state.members.incarnationOf(node) !== incarnation;
+      const { status, doubts } = yield* this.#ask(node, request, true, isGone);
       if (status === statuses.ok) return;
       const { silentNs } = state.config;
       const isTooLong = silentNs > 0 && state.nowNs() - sinceNs >= silentNs;
@@ -133,32 +135,34 @@ export class Pausing {
   }
 
   *#askUntilGone(node: number, request: Uint8Array): Program<void> {
-    while (this.#state.members.incarnationOf(node) !== undefined) {
-      if ((yield* this.#ask(node, request, false)).status !== undefined) return;
+    const isGone = (): boolean => this.#state.members.incarnationOf(node) === undefined;
+    while (!isGone()) {
+      if ((yield* this.#ask(node, request, false, isGone)).status !== undefined) return;
     }
   }
 
   /** The status of the answer, undefined where there is none, and where verbs of the node are in doubt. */
-  *#ask(node: number, request: Uint8Array, learns: boolean): Program<Answer> {
+  *#ask(
+    node: number,
+    request: Uint8Array,
+    learns: boolean,
+    isGone: () => boolean,
+  ): Program<Answer> {
     const { context, config } = this.#state;
     const caller = this.#callers.get(node) ?? new RpcCaller(context);
     this.#callers.set(node, caller);
-    try {
-      const timeoutNs = 2 * config.epochNs + 1000 * context.verbBoundNs;
-      const reply = yield* caller.call(node, requestPort, request, timeoutNs);
-      const status = replyHead.field.status.get(reply, 0);
-      if (learns && status === statuses.ok) this.#learn(node, reply);
-      const count = status === statuses.unavailable ? replyHead.field.count.get(reply, 0) : 0;
-      const doubts = Array.from({ length: count }, (_, i) =>
-        loadHalf(reply, replyHead.sizeBytes + 8 * i),
-      );
-      caller.release();
-      return { status, doubts };
-    } catch (error) {
-      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT')
-        return { status: undefined, doubts: [] };
-      throw error;
-    }
+    const dueNs = context.nowNs() + 2 * config.epochNs + 1000 * context.verbBoundNs;
+    const isOver = (): boolean => isGone() || context.nowNs() >= dueNs;
+    const reply = yield* caller.callUnless(node, requestPort, request, lookNs, isOver);
+    if (reply === undefined) return { status: undefined, doubts: [] };
+    const status = replyHead.field.status.get(reply, 0);
+    if (learns && status === statuses.ok) this.#learn(node, reply);
+    const count = status === statuses.unavailable ? replyHead.field.count.get(reply, 0) : 0;
+    const doubts = Array.from({ length: count }, (_, i) =>
+      loadHalf(reply, replyHead.sizeBytes + 8 * i),
+    );
+    caller.release();
+    return { status, doubts };
   }
 
   /** A server that is new here does not know which memory node has taken whose place. */

@@ -12,6 +12,7 @@ import {
   memoryFaultIn,
   newReply,
   operations,
+  rebuiltPlacesIn,
   recoveryReply,
   requestHead,
   requestPort,
@@ -173,7 +174,12 @@ export class MetadataServer implements SystemServer {
       case operations.memory:
         return recoveryReply(yield* this.recover(memoryFaultIn(body)));
       default:
-        return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body)));
+        return recoveryReply(
+          yield* this.#memoryFaults.rebuildShare(
+            memoryFaultIn(body),
+            rebuiltPlacesIn(body, this.state.layout),
+          ),
+        );
     }
   }
 
