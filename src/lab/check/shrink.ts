@@ -12,6 +12,11 @@ export interface SmallFailure extends Failure {
 
 /** Schedules that are tried on each smaller scenario, where the old schedule does not fail there. */
 const freshSchedules = 400;
+/**
+ * Steps of all attempts together, a minute or so: one that nobody can end has 20,000, and leaving out each of them
+ * in turn would take a quarter of an hour. Steps, and not time: what is found is the same on any machine.
+ */
+const stepsMax = 20_000_000;
 
 /**
  * Makes a failure small: first fewer clients, operations and faults, then fewer choices. A smaller
@@ -19,24 +24,42 @@ const freshSchedules = 400;
  * Choices that are left out fall to the least eventful ones, so what stays is what matters: the steps at
  * which somebody was overtaken, torn or lost.
  */
-export function shrink(system: System, scenario: Scenario, failure: Failure): SmallFailure {
+export function shrink(
+  system: System,
+  scenario: Scenario,
+  failure: Failure,
+  budget: Budget = { steps: stepsMax },
+): SmallFailure {
   let best: SmallFailure = { ...failure, scenario };
   for (let smaller: SmallFailure | undefined = best; smaller !== undefined; ) {
     best = smaller;
-    smaller = firstThatFails(system, best);
+    smaller = firstThatFails(system, best, budget);
   }
-  return shorten(system, best);
+  return shorten(system, best, budget);
 }
 
-function firstThatFails(system: System, from: SmallFailure): SmallFailure | undefined {
+/** What is left of it; used up, what has been found so far is small enough. */
+export interface Budget {
+  steps: number;
+}
+
+function firstThatFails(
+  system: System,
+  from: SmallFailure,
+  budget: Budget,
+): SmallFailure | undefined {
   for (const scenario of smallerScenarios(from.scenario)) {
+    if (budget.steps <= 0) return undefined;
     const stage = stageOf(scenario, system);
     const again = replayLoosely(stage, choicesOf(stage, from));
+    budget.steps -= from.choices.length;
     if (again !== undefined && isSame(again.judgement, from.judgement)) {
       return { scenario, ...failureOf(stage, again) };
     }
     const hooks = { progress: () => undefined, stopped: () => false };
-    const { failure } = searchByDice(stage, 'random', scenario.seed, 0, freshSchedules, hooks);
+    const found = searchByDice(stage, 'random', scenario.seed, 0, freshSchedules, hooks);
+    const { failure } = found;
+    budget.steps -= found.steps;
     if (failure !== undefined && isSame(failure.judgement, from.judgement)) {
       return { scenario, ...failure };
     }
@@ -64,13 +87,14 @@ function* smallerScenarios(scenario: Scenario): Generator<Scenario> {
 }
 
 /** Leaves out choices, many at a time and then fewer, while the same promise is broken. */
-function shorten(system: System, from: SmallFailure): SmallFailure {
+function shorten(system: System, from: SmallFailure, budget: Budget): SmallFailure {
   const stage = stageOf(from.scenario, system);
   let kept = choicesOf(stage, from);
   let result: ScheduleResult | undefined;
   for (let size = Math.ceil(kept.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (let at = 0; at < kept.length; ) {
+    for (let at = 0; at < kept.length && budget.steps > 0; ) {
       const fewer = kept.toSpliced(at, size);
+      budget.steps -= fewer.length;
       const again = replayLoosely(stage, fewer);
       if (again !== undefined && isSame(again.judgement, from.judgement)) {
         kept = fewer;
