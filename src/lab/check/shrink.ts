@@ -13,8 +13,9 @@ export interface SmallFailure extends Failure {
 /** Schedules that are tried on each smaller scenario, where the old schedule does not fail there. */
 const freshSchedules = 400;
 /**
- * Steps of all attempts together, a minute or so: one that nobody can end has 20,000, and leaving out each of them
- * in turn would take a quarter of an hour. Steps, and not time: what is found is the same on any machine.
+ * Steps of all attempts together, a minute or so: a schedule that nobody can end has 20,000, and leaving out
+ * each of them in turn would take a quarter of an hour. Steps, and not time: what is found is the same on any
+ * machine.
  */
 const stepsMax = 20_000_000;
 

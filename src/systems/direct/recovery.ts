@@ -305,8 +305,8 @@ export class Recovery {
     if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
     const isThisOne = lock.stamp === held.stamp && lock.generation === held.generation;
     const isOwn = lock.state === lockState.held && lock.incarnation === incarnation;
-    // The lock of an earlier write of this node, which a power loss brought back. A sweep that met it meanwhile
-    // left it to this program, which has the right to the slot.
+    // Or the lock of an earlier write of this node, which a power loss brought back: a sweep that met it in
+    // the meantime left it to this program, which has the right to the slot.
     if (!isOwn || !(isThisOne || this.#node.isAbandoned(lock, primary))) return true;
     const { generation, stamp } = lock;
     if ((yield* repair.finish({ ...held, generation, stamp })) === 'waiting') return false;

@@ -91,7 +91,7 @@ export class MemoryFaults {
     return total;
   }
 
-  /** This server's part, while all compute nodes are at rest; `places`: by bucket, as the first server has it. */
+  /** This server's part, while all compute nodes are at rest. `places`: the first server's, by bucket. */
   *rebuildShare(fault: MemoryFault, places: readonly Place[]): Program<RecoveryReport> {
     this.hear(fault);
     const report = yield* this.#rebuild(fault, this.#changesTo(fault, places));
@@ -120,10 +120,10 @@ export class MemoryFaults {
   }
 
   /**
-   * Where the buckets of that node go; none where nothing lies on it (any more). The first server decides, and
-   * keeps to it: an attempt that ended in an error may have left copies in the new places that only look
-   * whole. What has been moved on since, because the new place was lost as well, is whole by that rebuild;
-   * decided again, it would be sent back to where nobody answers.
+   * Where the buckets of that node go; none where nothing lies on it (any more). The first server decides,
+   * and keeps to it: an attempt that ended in an error may have left copies in the new places that only
+   * look whole. What has been moved on since, because the new place was lost as well, is whole by that
+   * rebuild; decided again, it would be sent back to where nobody answers.
    */
   #changesOf(fault: MemoryFault): readonly BucketChange[] {
     const { layout } = this.#state;
