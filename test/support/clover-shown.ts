@@ -55,7 +55,7 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
       ],
     }),
     scheduler: 'pct',
-    schedules: 220,
+    schedules: 520,
     names: 'linearizable',
   },
   'no flush': {
