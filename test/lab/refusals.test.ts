@@ -18,7 +18,9 @@ test.each(['direct', 'central', 'clover'])('%s refuses scans before the run', as
   const spec = smallSpec({ system, workload: { file: 'e' } });
   await expect(runOne(spec)).rejects.toMatchObject({
     code: 'FARSIDE_UNSUPPORTED',
-    message: expect.stringMatching(new RegExp(`^${system} cannot serve workloade, which needs scan`)),
+    message: expect.stringMatching(
+      new RegExp(`^${system} cannot serve workloade, which needs scan`),
+    ),
   });
 });
 
