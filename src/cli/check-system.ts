@@ -10,6 +10,7 @@ import { fromSet } from '../lab/experiment/assign.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 import { parseValue, type ValueKind } from '../lab/experiment/values.ts';
 import { plainStyle, type Style } from '../lab/explain/diagram.ts';
+import { formatCount } from '../lab/output/format.ts';
 import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
@@ -319,7 +320,7 @@ async function tableOf(result: CheckResult, file: string | undefined): Promise<s
       ? 'that this system has no recovery for'
       : 'and nobody was told (--no-recovery)';
     lines.push(
-      `in ${findings.unrepaired.toLocaleString('en-US')} schedules something failed ${why}: ` +
+      `in ${formatCount(findings.unrepaired)} schedules something failed ${why}: ` +
         'there, only safety among the survivors was checked',
     );
   }

@@ -1,6 +1,7 @@
 import { RandomScheduler } from '../../../sim/explore/index.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { randomStream } from '../../core/random.ts';
+import { formatCount } from '../output/format.ts';
 import { runSchedule } from './schedule.ts';
 import type { Stage } from './stage.ts';
 
@@ -53,7 +54,7 @@ export function tooLarge({ scenario }: Stage, size: string, statesMax: number): 
     '--scheduler random',
   ];
   return (
-    `this scope has ${size} states, more than the ${statesMax.toLocaleString('en-US')} that exhaustive ` +
+    `this scope has ${size} states, more than the ${formatCount(statesMax)} that exhaustive ` +
     `search takes (--states): cut it by ${cuts.slice(0, 3).join(', ')}`
   );
 }

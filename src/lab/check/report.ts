@@ -1,3 +1,4 @@
+import { counted, formatCount } from '../output/format.ts';
 import type { CheckResult } from './check.ts';
 import type { Judgement } from './judge.ts';
 import { operationsText, type Scenario } from './scenario.ts';
@@ -62,11 +63,11 @@ function faultsText({ faults }: Scenario): string {
 
 export function describeSearch({ plan, findings, seconds, threads, partial }: CheckResult): string {
   const { exhaustive, schedules } = findings;
-  const n = (count: number): string => count.toLocaleString('en-US', { maximumFractionDigits: 0 });
+  const n = formatCount;
   const took = `in ${seconds.toFixed(1)} s`;
-  const on = `${threads} thread${threads === 1 ? '' : 's'}`;
+  const on = counted(threads, 'thread');
   if (exhaustive === undefined) {
-    const rate = n((schedules / seconds) * 60);
+    const rate = n(Math.round((schedules / seconds) * 60));
     const cut = partial ? ', interrupted' : '';
     return `${n(schedules)} ${plan.scheduler} schedules ${took} on ${on}${cut}: ${rate} a minute`;
   }
@@ -84,7 +85,7 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
 /** Whether the bound on early timers left anything out. */
 function heldText(heldTimers: number): string {
   if (heldTimers === 0) return 'no timer was held back: complete for timers at any time';
-  return `in ${heldTimers.toLocaleString('en-US')} states a timer was held back that could have been early`;
+  return `in ${formatCount(heldTimers)} states a timer was held back that could have been early`;
 }
 
 /** What was reached, how often; and what never was. */
@@ -97,7 +98,7 @@ export function coverage({ events }: Findings): { reached: string[]; gaps: strin
     reached: known
       .filter(({ count }) => count > 0)
       .sort((a, b) => b.count - a.count)
-      .map(({ name, count }) => `${name} ${count.toLocaleString('en-US')}`),
+      .map(({ name, count }) => `${name} ${formatCount(count)}`),
     gaps: known.filter(({ count }) => count === 0).map(({ name }) => name),
   };
 }

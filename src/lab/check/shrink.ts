@@ -25,12 +25,8 @@ const stepsMax = 20_000_000;
  * Choices that are left out fall to the least eventful ones, so what stays is what matters: the steps at
  * which somebody was overtaken, torn or lost.
  */
-export function shrink(
-  system: System,
-  scenario: Scenario,
-  failure: Failure,
-  budget: Budget = { steps: stepsMax },
-): SmallFailure {
+export function shrink(system: System, scenario: Scenario, failure: Failure): SmallFailure {
+  const budget: Budget = { steps: stepsMax };
   let best: SmallFailure = { ...failure, scenario };
   for (let smaller: SmallFailure | undefined = best; smaller !== undefined; ) {
     best = smaller;
@@ -40,7 +36,7 @@ export function shrink(
 }
 
 /** What is left of it; used up, what has been found so far is small enough. */
-export interface Budget {
+interface Budget {
   steps: number;
 }
 

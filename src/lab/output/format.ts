@@ -80,12 +80,12 @@ export function formatCount(value: number): string {
   return Number.isInteger(value) ? String(value) : significant(value);
 }
 
-/** `$53,096` */
 /** `1 run`, `2 runs`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
+/** `$53,096` */
 export function formatUsd(usd: number): string {
   return `$${grouped(usd)}`;
 }

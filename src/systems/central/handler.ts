@@ -52,7 +52,7 @@ export class Handler {
     this.#writer.keepsRequest = false;
     const { table, calls, term, events } = this.#coordinator;
     try {
-      if (this.#writer.renewal.isDue) yield* this.#writer.renewal.renew();
+      if (this.#writer.renewal.isDue) yield* this.#writer.renewal.run();
       const { operation, hash, keyStart, keyBytes, call } = openRequest(request.body);
       if ((call & sentAgainBit) !== 0) {
         events.callsRepeated++;

@@ -2,10 +2,10 @@ import type { Address } from '../../core/address.ts';
 import { compute, type Program, sleep, spawn, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import { recordHead, sealRecord } from '../../core/record.ts';
+import { Renewal } from '../renewal.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Remains } from './copies.ts';
 import type { MapHalf } from './map-format.ts';
-import { Renewal } from './renewal.ts';
 import { requestHead } from './wire.ts';
 
 const attemptsMax = 3;
@@ -51,7 +51,7 @@ export class Writer {
 
   constructor(coordinator: Coordinator) {
     this.coordinator = coordinator;
-    this.renewal = new Renewal(coordinator.nodes);
+    this.renewal = new Renewal(coordinator.nodes.restarts);
   }
 
   /** Not awaited: neither this caller nor the next one pays a round trip for what is left behind. */
@@ -142,7 +142,7 @@ export class Writer {
     const { copies, events } = this.coordinator;
     for (let attempt = 1; ; attempt++) {
       const buffers = yield* this.coordinator.allocate(record.length);
-      if (this.renewal.isDue) yield* this.renewal.renew();
+      if (this.renewal.isDue) yield* this.renewal.run();
       try {
         yield* copies.write(entry, buffers, record);
         return buffers;

@@ -12,6 +12,7 @@ import {
 } from '../../core/effect.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
 import { packWord } from '../../core/word.ts';
+import { Renewal } from '../renewal.ts';
 import type { CallerPool } from './callers.ts';
 import type { CloverConfig } from './config.ts';
 import type { Cursor } from './cursor.ts';
@@ -27,7 +28,6 @@ import {
 import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
 import { inDoubt } from './recovery/doubt.ts';
 import type { Gate } from './recovery/gate.ts';
-import { Renewal } from './recovery/renewal.ts';
 import { ignoreLoss, LostError, type Servers } from './recovery/servers.ts';
 
 /** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */

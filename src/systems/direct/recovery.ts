@@ -115,22 +115,18 @@ export class Recovery {
    * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
    * the end every write of this node does.
    */
-  *#lookAfter(): Program {
+  *#lookAfter(isOver: () => boolean = () => false): Program {
     for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
       yield* sleep(lookAfterNs);
       if (this.hasLeft) yield* this.lookForLeft();
+      if (isOver()) return;
     }
   }
 
   /** For a while: a memory node that does not answer for longer is seen after when it is made whole. */
   *untilNothingIsLeft(): Program {
-    const { left, allocator } = this.#node;
     this.isLookingForLeft = true;
-    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
-      yield* sleep(lookAfterNs);
-      if (this.hasLeft) yield* this.lookForLeft();
-      if (left.length === 0 && allocator.lostSlotsAt.size === 0) break;
-    }
+    yield* this.#lookAfter(() => this.#nothingIsLeft());
     this.isLookingForLeft = false;
   }
 
@@ -229,9 +225,13 @@ export class Recovery {
 
   /** Whether a write should do that now: not again right after one could not. */
   get hasLeft(): boolean {
-    const { left, allocator } = this.#node;
-    if (left.length === 0 && allocator.lostSlotsAt.size === 0) return false;
+    if (this.#nothingIsLeft()) return false;
     return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
+  }
+
+  #nothingIsLeft(): boolean {
+    const { left, allocator } = this.#node;
+    return left.length === 0 && allocator.lostSlotsAt.size === 0;
   }
 
   /** Says on one copy of a slot that it is free, unless that copy is lost. */

@@ -136,11 +136,12 @@ export class MemoryFaults {
       if (fault.kind === 'memoryRestarted') changes.push({ bucket, from, to: place });
       else changes.push({ bucket, from, to: this.#newPlace(fault, taken) });
     }
-    if (changes.length > 0) this.#decided.set(name, changes);
-    const decided = this.#decided.get(name) ?? changes;
-    return changes.length > 0
-      ? changes
-      : decided.filter(({ bucket, to }) => this.#lies(bucket, to));
+    if (changes.length > 0) {
+      this.#decided.set(name, changes);
+      return changes;
+    }
+    const decided = this.#decided.get(name) ?? [];
+    return decided.filter(({ bucket, to }) => this.#lies(bucket, to));
   }
 
   /** How this server's placement becomes the first one's. What an attempt began is made again. */

@@ -4,6 +4,7 @@ import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
 import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
+import { Renewal } from '../../renewal.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
@@ -18,7 +19,6 @@ import {
   requestPort,
   statuses,
 } from '../messages.ts';
-import { Renewal } from '../recovery/renewal.ts';
 import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
