@@ -3,8 +3,9 @@ import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Place } from '../layout.ts';
-import { memoryRequest, operations, recoveryIn } from '../messages.ts';
+import { memoryRequest, operations } from '../messages.ts';
 import { sumOf } from '../recovery/node-recovery.ts';
+import type { Exclusive } from './exclusive.ts';
 import type { Pausing } from './pausing.ts';
 import { type BucketChange, Rebuild } from './rebuild.ts';
 import type { MetadataState } from './state.ts';
@@ -39,8 +40,15 @@ export class MemoryFaults {
   readonly #pausing: Pausing;
   readonly #exclusive: Exclusive;
   readonly #underWay = new Set<string>();
-  /** What has been decided for a fault: an attempt that did not end is made again with the same places. */
-  readonly #decided = new Map<string, readonly BucketChange[]>();
+  /** Who takes the place of memory nodes that are lost, spares among them. */
+  readonly #spares = new Map<number, number>();
+  /**
+   * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may only
+   * look whole (a header that has landed, and no record), so the next one makes them anew, whatever it is for.
+   */
+  readonly #unfinished = new Map<number, BucketChange>();
+  /** Some server may not have rebuilt its share as this one, which leads, has placed the buckets. */
+  #isOwed = false;
 
   constructor(state: MetadataState, pausing: Pausing, exclusive: Exclusive) {
     this.#state = state;
@@ -50,7 +58,9 @@ export class MemoryFaults {
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
-    if (fault.kind === 'memoryLost') this.#state.lostMemory.add(fault.node);
+    if (fault.kind !== 'memoryLost') return;
+    this.#state.lostMemory.add(fault.node);
+    if (fault.spare !== undefined) this.#spares.set(fault.node, fault.spare);
   }
 
   *recover(fault: MemoryFault): Program<RecoveryReport> {
@@ -73,19 +83,24 @@ export class MemoryFaults {
     }
   }
 
+  /**
+   * An attempt that ends in an error leaves compute nodes at rest, for the next one to let them go on: the
+   * same again, or that of another fault, which then does what is left of this one.
+   */
   *#rebuildAll(fault: MemoryFault): Program<RecoveryReport> {
     const state = this.#state;
-    if (this.#changesOf(fault).length === 0) return nothingRecovered;
+    if (!this.#isOwed && this.#changesOf(fault).length === 0) return nothingRecovered;
     const sinceNs = state.nowNs();
     const isHealed = fault.kind !== 'memoryMoved';
     yield* this.#pausing.pause(true, isHealed ? fault.node : undefined);
     this.hear(fault);
+    this.#isOwed = true;
     let total = yield* this.#rebuild(fault, this.#changesOf(fault));
     for (let server = 1; server < state.servers.count; server++) {
       total = sumOf(total, yield* this.#ask(server, operations.rebuild, fault));
     }
+    this.#isOwed = false;
     state.placementVersion++;
-    this.#decided.delete(JSON.stringify(fault));
     yield* this.#pausing.resume();
     this.pausedNs += state.nowNs() - sinceNs;
     return total;
@@ -94,9 +109,7 @@ export class MemoryFaults {
   /** This server's part, while all compute nodes are at rest. `places`: the first server's, by bucket. */
   *rebuildShare(fault: MemoryFault, places: readonly Place[]): Program<RecoveryReport> {
     this.hear(fault);
-    const report = yield* this.#rebuild(fault, this.#changesTo(fault, places));
-    this.#decided.delete(JSON.stringify(fault));
-    return report;
+    return yield* this.#rebuild(fault, this.#changesTo(places));
   }
 
   *#rebuild(fault: MemoryFault, changes: readonly BucketChange[]): Program<RecoveryReport> {
@@ -106,9 +119,11 @@ export class MemoryFaults {
       yield* reconnect(fault.node);
     }
     yield* state.quiet();
+    for (const change of changes) this.#unfinished.set(change.bucket, change);
     const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#state.lostMemory);
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);
     yield* rebuild.run(heads, state.namer.numbers());
+    this.#unfinished.clear();
     state.isRebuilding = false;
     this.entriesLost += rebuild.entriesLost;
     return {
@@ -119,56 +134,63 @@ export class MemoryFaults {
     };
   }
 
-  /**
-   * Where the buckets of that node go; none where nothing lies on it (any more). The first server decides,
-   * and keeps to it: an attempt that ended in an error may have left copies in the new places that only
-   * look whole. What has been moved on since, because the new place was lost as well, is whole by that
-   * rebuild; decided again, it would be sent back to where nobody answers.
-   */
+  /** Where the buckets of that node go, as the first server decides, and what is left of other faults. */
   #changesOf(fault: MemoryFault): readonly BucketChange[] {
-    const { layout } = this.#state;
-    const name = JSON.stringify(fault);
     const changes: BucketChange[] = [];
     const taken = new Map<number, number>();
-    for (const [bucket, place] of layout.places.entries()) {
-      if (place.node !== fault.node) continue;
-      const from = fault.kind === 'memoryLost' ? undefined : place;
-      if (fault.kind === 'memoryRestarted') changes.push({ bucket, from, to: place });
-      else changes.push({ bucket, from, to: this.#newPlace(fault, taken) });
+    for (const [bucket, place] of this.#state.layout.places.entries()) {
+      const isConcerned = place.node === fault.node && !this.#isVain(fault);
+      if (!isConcerned && !this.#unfinished.has(bucket)) continue;
+      const isMoved = isConcerned && fault.kind !== 'memoryRestarted';
+      const from = isMoved && fault.kind === 'memoryLost' ? undefined : this.#sourceOf(bucket);
+      changes.push({ bucket, from, to: isMoved ? this.#newPlace(fault, taken) : place });
     }
-    if (changes.length > 0) {
-      this.#decided.set(name, changes);
-      return changes;
-    }
-    const decided = this.#decided.get(name) ?? [];
-    return decided.filter(({ bucket, to }) => this.#lies(bucket, to));
+    return changes;
   }
 
-  /** How this server's placement becomes the first one's. What an attempt began is made again. */
-  #changesTo(fault: MemoryFault, places: readonly Place[]): readonly BucketChange[] {
-    const name = JSON.stringify(fault);
-    const begun = this.#decided.get(name) ?? [];
+  /** How this server's placement becomes the first one's. */
+  #changesTo(places: readonly Place[]): readonly BucketChange[] {
     const changes: BucketChange[] = [];
     for (const [bucket, to] of places.entries()) {
-      const again = begun.find((change) => change.bucket === bucket && isSame(change.to, to));
-      const place = this.#state.layout.places[bucket] as Place;
-      const isRestarted = fault.kind === 'memoryRestarted' && place.node === fault.node;
-      const from = this.#state.lostMemory.has(place.node) ? undefined : place;
-      if (again !== undefined) changes.push(again);
-      else if (isRestarted || !this.#lies(bucket, to)) changes.push({ bucket, from, to });
+      if (!this.#unfinished.has(bucket) && this.#lies(bucket, to)) continue;
+      changes.push({ bucket, from: this.#sourceOf(bucket), to });
     }
-    this.#decided.set(name, changes);
     return changes;
+  }
+
+  /** Where the copies in a bucket can be trusted; undefined: nowhere. */
+  #sourceOf(bucket: number): Place | undefined {
+    const begun = this.#unfinished.get(bucket);
+    const source = begun === undefined ? this.#state.layout.places[bucket] : begun.from;
+    return source === undefined || this.#state.lostMemory.has(source.node) ? undefined : source;
   }
 
   #lies(bucket: number, at: Place): boolean {
     return isSame(this.#state.layout.places[bucket] as Place, at);
   }
 
+  /** To a node that is lost nothing is moved. */
+  #isVain(fault: MemoryFault): boolean {
+    return fault.kind === 'memoryMoved' && this.#state.lostMemory.has(fault.to);
+  }
+
+  /**
+   * A spare may be lost before it has taken the place that it was named for, and that be heard, and done with,
+   * first: then whoever takes its place takes this one.
+   */
+  #livingSpare(spare: number | undefined): number | undefined {
+    let living = spare;
+    while (living !== undefined && this.#state.lostMemory.has(living)) {
+      living = this.#spares.get(living);
+    }
+    return living;
+  }
+
   /** On the node named, else on the survivor with the most room. `taken`: rooms given out, by node. */
   #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
     const { layout } = this.#state;
-    const named = fault.kind === 'memoryMoved' ? fault.to : (fault as MemoryLost).spare;
+    const named =
+      fault.kind === 'memoryMoved' ? fault.to : this.#livingSpare((fault as MemoryLost).spare);
     const survivors = layout.placement.filter((node) => !this.#state.lostMemory.has(node));
     const nodes = named === undefined ? [...new Set(survivors)].sort((a, b) => a - b) : [named];
     const roomsLeft = (node: number): number[] =>
@@ -192,10 +214,7 @@ export class MemoryFaults {
       fault,
       operation === operations.rebuild ? layout : undefined,
     );
-    const reply = yield* this.#state.servers.call(server, request, caller);
-    const report = recoveryIn(reply);
-    caller.release();
-    return report;
+    return yield* this.#state.servers.askToRecover(server, request, caller);
   }
 }
 
@@ -216,19 +235,4 @@ function noRoom(fault: MemoryFault, replicas: number): FarsideError {
         : `no other one has room for what lay there; with ${replicas} copies clover is made for ` +
           `${replicas - 1} such losses; start it with spares`),
   );
-}
-
-/** One recovery at a time, where two would meet on the same tables. */
-export class Exclusive {
-  #busy = false;
-
-  *run<T>(program: () => Program<T>): Program<T> {
-    while (this.#busy) yield* sleep(pollNs);
-    this.#busy = true;
-    try {
-      return yield* program();
-    } finally {
-      this.#busy = false;
-    }
-  }
 }

@@ -60,7 +60,10 @@ export class Rebuild {
   readonly #state: MetadataState;
   readonly #layout: CloverLayout;
   readonly #changes: ReadonlyMap<number, BucketChange>;
-  /** Memory nodes that are lost, with buckets that have no other place yet. */
+  /**
+   * Memory nodes that were lost when this began, with buckets that have no other place yet. What is heard
+   * later ends it by a verb that fails: a copy that has been read must not be without an address since.
+   */
   readonly #lost: ReadonlySet<number>;
   readonly #found: Chain[] = [];
 
@@ -68,7 +71,7 @@ export class Rebuild {
     this.#state = state;
     this.#layout = state.layout;
     this.#changes = new Map(changes.map((change) => [change.bucket, change]));
-    this.#lost = lost;
+    this.#lost = new Set(lost);
   }
 
   /** `numbers`: the last chain of every slot that has served one. */

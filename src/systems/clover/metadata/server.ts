@@ -22,7 +22,8 @@ import {
 import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
-import { Exclusive, MemoryFaults } from './memory-faults.ts';
+import { Exclusive } from './exclusive.ts';
+import { MemoryFaults } from './memory-faults.ts';
 import type { Namer } from './namer.ts';
 import { Pausing } from './pausing.ts';
 import { Rebuild } from './rebuild.ts';
@@ -69,6 +70,8 @@ export class MetadataServer implements SystemServer {
   readonly #memoryFaults: MemoryFaults;
   /** Incarnations whose recovery has begun, and whether it has ended. */
   readonly #recovered = new Map<number, boolean>();
+  /** Incarnations of other servers, and standbys, that are lost. */
+  readonly #lostServers = new Set<number>();
   /** Of a take-over: from its beginning until compute nodes go on. */
   takeOverNs = 0;
   #isReady: boolean;
@@ -202,11 +205,13 @@ export class MetadataServer implements SystemServer {
     const { heads, servers } = this.state;
     heads.dropMirror(node);
     const server = servers.indexOf(node);
-    if (server < 0 || servers.incarnation(server) !== incarnation) return nothingRecovered;
-    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    // Told a second time; or of a former start, when it serves elsewhere by now.
+    if (server < 0 || this.#lostServers.has(incarnation)) return nothingRecovered;
+    this.#lostServers.add(incarnation);
     servers.lose(server);
     if (successor === undefined) return nothingRecovered;
-    servers.move(server, successor, successor === node ? -1 : successor);
+    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    servers.move(server, successor, successor);
     servers.serve(server);
     return nothingRecovered;
   }
