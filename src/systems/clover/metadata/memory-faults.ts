@@ -3,17 +3,12 @@ import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Place } from '../layout.ts';
-import { memoryRequest, operations } from '../messages.ts';
+import { type MemoryFault, memoryRequest, operations } from '../messages.ts';
 import { sumOf } from '../recovery/node-recovery.ts';
 import type { Exclusive } from './exclusive.ts';
 import type { Pausing } from './pausing.ts';
 import { type BucketChange, Rebuild } from './rebuild.ts';
 import type { MetadataState } from './state.ts';
-
-export type MemoryFault = Extract<
-  Fault,
-  { kind: 'memoryRestarted' | 'memoryLost' | 'memoryMoved' }
->;
 
 type MemoryLost = Extract<Fault, { kind: 'memoryLost' }>;
 
@@ -106,15 +101,31 @@ export class MemoryFaults {
     return total;
   }
 
+  /**
+   * A first server that takes over makes the others rebuild their shares as it knows the buckets to lie. Its
+   * predecessor may have had them do so for a fault, and died before compute nodes heard where everything lies
+   * now, or while they were at it: nodes would go on beside a rebuild, or look where nothing has been written.
+   */
+  *agree(): Program<void> {
+    const { servers } = this.#state;
+    for (let server = 1; server < servers.count; server++) {
+      // The successor of one that is lost asks the compute nodes, as this one did.
+      if (!servers.isLost(server)) yield* this.#ask(server, operations.rebuild, undefined);
+    }
+  }
+
   /** This server's part, while all compute nodes are at rest. `places`: the first server's, by bucket. */
-  *rebuildShare(fault: MemoryFault, places: readonly Place[]): Program<RecoveryReport> {
-    this.hear(fault);
+  *rebuildShare(fault: MemoryFault | undefined, places: readonly Place[]): Program<RecoveryReport> {
+    if (fault !== undefined) this.hear(fault);
     return yield* this.#rebuild(fault, this.#changesTo(places));
   }
 
-  *#rebuild(fault: MemoryFault, changes: readonly BucketChange[]): Program<RecoveryReport> {
+  *#rebuild(
+    fault: MemoryFault | undefined,
+    changes: readonly BucketChange[],
+  ): Program<RecoveryReport> {
     const state = this.#state;
-    if (fault.kind === 'memoryRestarted') {
+    if (fault?.kind === 'memoryRestarted') {
       state.restarts.push(fault.node);
       yield* reconnect(fault.node);
     }
@@ -206,13 +217,17 @@ export class MemoryFaults {
     return { node, room };
   }
 
-  *#ask(server: number, operation: number, fault: MemoryFault): Program<RecoveryReport> {
+  *#ask(
+    server: number,
+    operation: number,
+    fault: MemoryFault | undefined,
+  ): Program<RecoveryReport> {
     const caller = new RpcCaller(this.#state.context);
-    const { layout } = this.#state;
+    const { layout, context } = this.#state;
     const request = memoryRequest(
       operation,
       fault,
-      operation === operations.rebuild ? layout : undefined,
+      operation === operations.rebuild ? { layout, leader: context.incarnation } : undefined,
     );
     return yield* this.#state.servers.askToRecover(server, request, caller);
   }

@@ -70,8 +70,6 @@ export class MetadataServer implements SystemServer {
   readonly #memoryFaults: MemoryFaults;
   /** Incarnations whose recovery has begun, and whether it has ended. */
   readonly #recovered = new Map<number, boolean>();
-  /** Incarnations of other servers, and standbys, that are lost. */
-  readonly #lostServers = new Set<number>();
   /** Of a take-over: from its beginning until compute nodes go on. */
   takeOverNs = 0;
   #isReady: boolean;
@@ -145,7 +143,7 @@ export class MetadataServer implements SystemServer {
 
   *#answerLater(request: LongRequest): Program<void> {
     const { context } = this.state;
-    const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
+    const reply = yield* this.#surviving(() => this.#recoverFor(request));
     context.charge('rpcSend');
     yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
   }
@@ -166,7 +164,7 @@ export class MetadataServer implements SystemServer {
     }
   }
 
-  *#recoverFor(body: Uint8Array): Program<Uint8Array> {
+  *#recoverFor({ caller: { from }, body }: LongRequest): Program<Uint8Array> {
     switch (body[0]) {
       case operations.lost: {
         assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
@@ -174,16 +172,28 @@ export class MetadataServer implements SystemServer {
         const node = lostNode.get(body, requestHead.sizeBytes);
         return recoveryReply(yield* this.recover({ kind: 'computeLost', node, incarnation }));
       }
-      case operations.memory:
-        return recoveryReply(yield* this.recover(memoryFaultIn(body)));
+      case operations.memory: {
+        const fault = memoryFaultIn(body);
+        assert(fault !== undefined, 'no memory fault there', 'FARSIDE_CORRUPT');
+        return recoveryReply(yield* this.recover(fault));
+      }
       default:
-        return recoveryReply(
-          yield* this.#memoryFaults.rebuildShare(
-            memoryFaultIn(body),
-            rebuiltPlacesIn(body, this.state.layout),
-          ),
-        );
+        // Nothing else may work on this server's tables meanwhile, a rebuild for a former first server least.
+        return yield* this.#exclusive.run(() => this.#rebuildFor(from, body));
     }
+  }
+
+  /** What the first server asks of the others. One that serves no more may have asked before it was lost. */
+  *#rebuildFor(from: number, body: Uint8Array): Program<Uint8Array> {
+    const { servers, layout } = this.state;
+    const leader = requestHead.field.number.get(body, 0);
+    const places = rebuiltPlacesIn(body, layout);
+    if (servers.isFormer(leader)) return newReply(statuses.refused);
+    if (servers.incarnation(0) !== leader) {
+      servers.move(0, from, leader);
+      servers.serve(0);
+    }
+    return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body), places));
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {
@@ -205,12 +215,10 @@ export class MetadataServer implements SystemServer {
     const { heads, servers } = this.state;
     heads.dropMirror(node);
     const server = servers.indexOf(node);
-    // Told a second time; or of a former start, when it serves elsewhere by now.
-    if (server < 0 || this.#lostServers.has(incarnation)) return nothingRecovered;
-    this.#lostServers.add(incarnation);
+    if (server < 0 || servers.isFormer(incarnation)) return nothingRecovered;
     servers.lose(server);
     if (successor === undefined) return nothingRecovered;
-    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    // Of its incarnation nobody tells; that of a first server comes with its first request (rebuildShare).
     servers.move(server, successor, successor);
     servers.serve(server);
     return nothingRecovered;
@@ -287,18 +295,20 @@ export class MetadataServer implements SystemServer {
           // At this node too: the lost server may still have WRITEs on their way to this table.
           if (role === 'memory' || id === state.context.node) yield* fence(id, incarnation);
         }
-        yield* this.#pausing.pause(false, undefined);
+        const leads = state.index === 0 && state.servers.count > 1;
+        yield* this.#pausing.pause(leads, undefined);
         const entries = yield* state.heads.load();
         const rebuild = new Rebuild(state, [], state.lostMemory);
         yield* rebuild.run(
           entries,
           entries.map((entry) => entry.number),
         );
+        if (leads) yield* this.#memoryFaults.agree();
         isRebuilt = true;
       } catch (error) {
-        // A memory node does not answer: until it does, or is said to be lost.
-        if (!(error instanceof VerbError)) throw error;
-        yield* reconnect(nodeOf(error.address));
+        // A memory node or another server does not answer: until it does, or is said to be lost.
+        if (!(error instanceof VerbError || error instanceof LostError)) throw error;
+        if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
         yield* sleep(takeOverPauseNs);
       }
     }

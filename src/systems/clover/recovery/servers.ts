@@ -62,6 +62,8 @@ export class Servers {
   readonly #isLost: boolean[];
   /** A server's first incarnation is its node. */
   readonly #incarnations: number[];
+  /** Incarnations that serve no more, though what they have sent may still arrive. */
+  readonly #former = new Set<number>();
 
   constructor(nodes: readonly number[]) {
     this.#nodes = [...nodes];
@@ -91,8 +93,13 @@ export class Servers {
     return this.#isLost[server] as boolean;
   }
 
+  isFormer(incarnation: number): boolean {
+    return this.#former.has(incarnation);
+  }
+
   /** Nobody answers there any more: calls under way are given up. */
   lose(server: number): void {
+    this.#former.add(this.#incarnations[server] as number);
     this.#isLost[server] = true;
     this.#moves[server] = (this.#moves[server] as number) + 1;
   }
