@@ -34,7 +34,9 @@ export class MemoryFaults {
   readonly #state: MetadataState;
   readonly #pausing: Pausing;
   readonly #exclusive: Exclusive;
+  /** Faults, by their text: being recovered from, and those of which that has begun and not ended well. */
   readonly #underWay = new Set<string>();
+  readonly #failed = new Set<string>();
   /** Who takes the place of memory nodes that are lost, spares among them. */
   readonly #spares = new Map<number, number>();
   /**
@@ -63,16 +65,22 @@ export class MemoryFaults {
     return yield* this.#ask(0, operations.memory, fault);
   }
 
-  /** Whoever is told while it is under way waits for its end. */
+  /**
+   * Whoever is told while it is under way waits for its end, and then does it where that was an error: whoever
+   * told first may be a node that has been given up since, and will not tell again.
+   */
   *#lead(fault: MemoryFault): Program<RecoveryReport> {
     const name = JSON.stringify(fault);
-    if (this.#underWay.has(name)) {
+    while (this.#underWay.has(name)) {
       while (this.#underWay.has(name)) yield* sleep(pollNs);
-      return nothingRecovered;
+      if (!this.#failed.has(name)) return nothingRecovered;
     }
     this.#underWay.add(name);
+    this.#failed.add(name);
     try {
-      return yield* this.#exclusive.run(() => this.#rebuildAll(fault));
+      const report = yield* this.#exclusive.run(() => this.#rebuildAll(fault));
+      this.#failed.delete(name);
+      return report;
     } finally {
       this.#underWay.delete(name);
     }

@@ -21,6 +21,7 @@ import type { MetadataState } from './state.ts';
 /** Chains looked at side by side: one doorbell a step. */
 const abreast = 64;
 const versionsMax = 1_000_000;
+const slotsAtOnce = 4096;
 
 /** Where a chain begins. */
 export interface Head {
@@ -99,6 +100,34 @@ export class Rebuild {
     this.buffersReclaimed = allocator.adopt(inUse, state.allocator.epoch);
     state.namer = namer;
     state.allocator = allocator;
+  }
+
+  /**
+   * Shortcuts that an opening wrote of which nobody knows: its server was lost before the table of heads heard
+   * of it. No cursor names such a chain, since its insert was not answered; its slot and number are free.
+   */
+  *clearStrays(numbers: Iterable<number>): Program<void> {
+    const { replicas, plan, buckets } = this.#layout;
+    const known = new Set([...numbers].map((number) => this.#layout.slotOf(number)));
+    const slotBytes = 8 * replicas;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const first = this.#layout.slot(bucket, this.#state.index, 0);
+      const at = this.#layout.shortcutAddressOf(first);
+      if (this.#lost.has(nodeOf(at))) continue;
+      for (let i = 0; i < plan.shortcutSlotsPerServer; i += slotsAtOnce) {
+        const count = Math.min(slotsAtOnce, plan.shortcutSlotsPerServer - i);
+        const bytes = new Uint8Array(count * slotBytes);
+        yield* read(at + i * slotBytes, bytes);
+        const strays = Array.from({ length: count }, (_, k) => k).filter((k) => {
+          const words = bytes.subarray(k * slotBytes, (k + 1) * slotBytes);
+          return words.some((byte) => byte !== 0) && !known.has(first + i + k);
+        });
+        const verbs = strays.flatMap((k) =>
+          this.#state.clearings(overAt(first + i + k, this.#layout)),
+        );
+        if (verbs.length > 0) yield* batch(...verbs);
+      }
+    }
   }
 
   /** READs what tells a version of every copy that can be read, of all walks in one batch. */

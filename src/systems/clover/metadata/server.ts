@@ -33,6 +33,7 @@ import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
 const takeOverPauseNs = 100_000;
+const sweepPauseNs = 20_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
 
@@ -41,6 +42,15 @@ const takeLong: ReadonlySet<number> = new Set([
   operations.lost,
   operations.memory,
   operations.rebuild,
+]);
+
+/** Those of operations, and of what follows them, which compute nodes at rest have none of under way. */
+const givenUpAtRest: ReadonlySet<number> = new Set([
+  operations.query,
+  operations.open,
+  operations.remove,
+  operations.ask,
+  operations.retire,
 ]);
 
 interface LongRequest {
@@ -72,6 +82,7 @@ export class MetadataServer implements SystemServer {
   readonly #recovered = new Map<number, boolean>();
   /** Of a take-over: from its beginning until compute nodes go on. */
   takeOverNs = 0;
+  readonly #port: Port;
   #isReady: boolean;
 
   /** `lost`: the server whose place this one takes. */
@@ -84,6 +95,7 @@ export class MetadataServer implements SystemServer {
     this.#memoryFaults = new MemoryFaults(state, this.#pausing, this.#exclusive);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the request port is ${port.id}, not ${requestPort}`);
+    this.#port = port;
     this.#isReady = lost === undefined;
     const epochs = passEpochs(state, (node, incarnation) =>
       this.recover({ kind: 'computeLost', node, incarnation }),
@@ -239,7 +251,7 @@ export class MetadataServer implements SystemServer {
     this.#recovered.set(incarnation, false);
     yield* this.#fenceOff(node, incarnation);
     // A rebuild that waits for this very node has just been told not to.
-    const report = yield* this.#exclusive.run(() => this.#sweep(incarnation));
+    const report = yield* this.#sweepSurely(incarnation);
     this.#recovered.set(incarnation, true);
     return report;
   }
@@ -251,18 +263,32 @@ export class MetadataServer implements SystemServer {
     }
   }
 
+  /**
+   * Again where a verb failed: the memory node is about to start anew, or this server has lost its queue pairs.
+   * Between two attempts whoever makes a node whole may go on; and where it is lost, that one walks every
+   * chain, and more.
+   */
+  *#sweepSurely(incarnation: number): Program<RecoveryReport> {
+    const { state } = this;
+    for (;;) {
+      try {
+        return yield* this.#exclusive.run(() => this.#sweep(incarnation));
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        state.events.interrupted++;
+        const node = nodeOf(error.address);
+        if (state.lostMemory.has(node)) return nothingRecovered;
+        yield* reconnect(node);
+        yield* sleep(sweepPauseNs);
+      }
+    }
+  }
+
   *#sweep(incarnation: number): Program<RecoveryReport> {
     const { state } = this;
     const sweep = new Sweep(state, incarnation);
-    let buffersReclaimed = 0;
-    try {
-      yield* sweep.run();
-      buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
-    } catch (error) {
-      // A memory node is gone as well: whoever makes that whole walks every chain, and more.
-      if (!(error instanceof VerbError)) throw error;
-      state.events.interrupted++;
-    }
+    yield* sweep.run();
+    const buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
     return {
       locksBroken: sweep.repaired,
       entriesRepaired: sweep.repaired + sweep.linksTaken,
@@ -298,11 +324,10 @@ export class MetadataServer implements SystemServer {
         const leads = state.index === 0 && state.servers.count > 1;
         yield* this.#pausing.pause(leads, undefined);
         const entries = yield* state.heads.load();
+        const numbers = entries.map((entry) => entry.number);
         const rebuild = new Rebuild(state, [], state.lostMemory);
-        yield* rebuild.run(
-          entries,
-          entries.map((entry) => entry.number),
-        );
+        yield* rebuild.run(entries, numbers);
+        yield* rebuild.clearStrays(numbers);
         if (leads) yield* this.#memoryFaults.agree();
         isRebuilt = true;
       } catch (error) {
@@ -312,11 +337,25 @@ export class MetadataServer implements SystemServer {
         yield* sleep(takeOverPauseNs);
       }
     }
+    this.#dropCalls();
     // Before anything else may have them pause again: a message that came later would end that pause.
     yield* this.#pausing.resume();
     this.#isReady = true;
     this.takeOverNs = state.nowNs() - sinceNs;
     return yield* epochs;
+  }
+
+  /**
+   * What was asked of this node between its restart and the pause. Whoever asked has given the call up when it
+   * came to rest (Consent): served now, buffers would go to nobody, and what is retired belongs to former tables.
+   */
+  #dropCalls(): void {
+    const { queue } = this.#port;
+    const isStale = ({ body }: Message): boolean => givenUpAtRest.has(body[0] as number);
+    for (const request of queue.filter(isStale)) {
+      queue.splice(queue.indexOf(request), 1);
+      this.state.context.hub.release(request);
+    }
   }
 
   *held(): Generator<Address> {
