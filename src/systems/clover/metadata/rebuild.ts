@@ -17,11 +17,11 @@ import { classBytes } from '../pools.ts';
 import { standingOf } from '../recovery/header.ts';
 import { Chain, Namer } from './namer.ts';
 import type { MetadataState } from './state.ts';
+import { clearStrays } from './strays.ts';
 
 /** Chains looked at side by side: one doorbell a step. */
 const abreast = 64;
 const versionsMax = 1_000_000;
-const slotsAtOnce = 4096;
 
 /** Where a chain begins. */
 export interface Head {
@@ -75,8 +75,8 @@ export class Rebuild {
     this.#lost = new Set(lost);
   }
 
-  /** `numbers`: the last chain of every slot that has served one. */
-  *run(heads: readonly Head[], numbers: Iterable<number>): Program<void> {
+  /** `numbers`: the last chain of every slot that has served one, as far as is known in a take-over. */
+  *run(heads: readonly Head[], numbers: Iterable<number>, isTakeOver = false): Program<void> {
     const state = this.#state;
     const lastNumbers = [...numbers];
     for (const { bucket, to } of this.#changes.values()) this.#layout.place(bucket, to);
@@ -95,39 +95,15 @@ export class Rebuild {
     for (const chain of this.#found) namer.adopt(chain);
     namer.reserve(lastNumbers);
     yield* this.#storePointers(namer, lastNumbers);
+    const knownSlots = new Set(lastNumbers.map((number) => this.#layout.slotOf(number)));
+    yield* clearStrays(state, knownSlots, (bucket, node) => {
+      return (isTakeOver || this.#changes.has(bucket)) && !this.#lost.has(node);
+    });
     const allocator = state.newAllocator();
     const inUse = this.#found.flatMap((chain) => chain.refs);
     this.buffersReclaimed = allocator.adopt(inUse, state.allocator.epoch);
     state.namer = namer;
     state.allocator = allocator;
-  }
-
-  /**
-   * Shortcuts that an opening wrote of which nobody knows: its server was lost before the table of heads heard
-   * of it. No cursor names such a chain, since its insert was not answered; its slot and number are free.
-   */
-  *clearStrays(numbers: Iterable<number>): Program<void> {
-    const { replicas, plan, buckets } = this.#layout;
-    const known = new Set([...numbers].map((number) => this.#layout.slotOf(number)));
-    const slotBytes = 8 * replicas;
-    for (let bucket = 0; bucket < buckets; bucket++) {
-      const first = this.#layout.slot(bucket, this.#state.index, 0);
-      const at = this.#layout.shortcutAddressOf(first);
-      if (this.#lost.has(nodeOf(at))) continue;
-      for (let i = 0; i < plan.shortcutSlotsPerServer; i += slotsAtOnce) {
-        const count = Math.min(slotsAtOnce, plan.shortcutSlotsPerServer - i);
-        const bytes = new Uint8Array(count * slotBytes);
-        yield* read(at + i * slotBytes, bytes);
-        const strays = Array.from({ length: count }, (_, k) => k).filter((k) => {
-          const words = bytes.subarray(k * slotBytes, (k + 1) * slotBytes);
-          return words.some((byte) => byte !== 0) && !known.has(first + i + k);
-        });
-        const verbs = strays.flatMap((k) =>
-          this.#state.clearings(overAt(first + i + k, this.#layout)),
-        );
-        if (verbs.length > 0) yield* batch(...verbs);
-      }
-    }
   }
 
   /** READs what tells a version of every copy that can be read, of all walks in one batch. */

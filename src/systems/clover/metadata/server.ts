@@ -326,8 +326,7 @@ export class MetadataServer implements SystemServer {
         const entries = yield* state.heads.load();
         const numbers = entries.map((entry) => entry.number);
         const rebuild = new Rebuild(state, [], state.lostMemory);
-        yield* rebuild.run(entries, numbers);
-        yield* rebuild.clearStrays(numbers);
+        yield* rebuild.run(entries, numbers, true);
         if (leads) yield* this.#memoryFaults.agree();
         isRebuilt = true;
       } catch (error) {
