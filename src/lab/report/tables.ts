@@ -1,3 +1,4 @@
+import { builtInSystems } from '../../systems/index.ts';
 import { type TableBlock, tableBlocks } from '../output/columns.ts';
 import type { SideTable } from '../output/fault-rows.ts';
 import { formatCount, formatNs } from '../output/format.ts';
@@ -105,7 +106,25 @@ export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
   return html`<div class="scroll" tabindex="0"><table>
 <caption>Counters of the systems, all seeds</caption>
 <thead><tr><th scope="col" class="text">system</th><th scope="col" class="text">point</th>
-<th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
+<th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>
+${glossary(groups)}\n`;
+}
+
+/** What the counters of farside's own systems count; a system of the user's is not loaded for a report. */
+function glossary(groups: readonly GroupSummary[]): readonly Html[] {
+  return [...new Set(groups.map(({ system }) => system))].flatMap((system) => {
+    const counters = Object.entries(builtInSystems.get(system)?.counters ?? {});
+    if (counters.length === 0) return [];
+    const rows = counters.map(
+      ([name, meaning]) => html`<tr><th scope="row" class="text">${name}</th>
+<td class="text">${meaning}</td></tr>\n`,
+    );
+    return [
+      html`<div class="scroll" tabindex="0"><table><caption>What the counters of ${system} count</caption>
+<thead><tr><th scope="col" class="text">counter</th><th scope="col" class="text">once for each</th></tr>
+</thead><tbody>${rows}</tbody></table></div>\n`,
+    ];
+  });
 }
 
 /** What went wrong on purpose, who took part, how passive memory was. */
