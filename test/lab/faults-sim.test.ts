@@ -62,6 +62,18 @@ describe('a memory node', () => {
     expect(result.events.moved).toBe(3);
   });
 
+  test('is lost: what the plan moves to a spare later keeps that one free', async () => {
+    const sentences = ['lose mn0 at 1ms', 'move mn1 to mn2 at 2ms'];
+    const { faults, perOperation } = await run(sentences, {
+      system: 'direct',
+      cluster: { spares: 2 },
+      phases: { operations: 20_000 },
+    });
+    expect(faults.faults.map(({ bytesMoved }) => bytesMoved > 0)).toEqual([true, true]);
+    const operations = Object.values(perOperation);
+    expect(operations.map(({ notFound, corrupt }) => notFound + corrupt)).toEqual([0, 0]);
+  });
+
   test('is lost without a spare: the other copy serves', async () => {
     const result = await run(['lose mn0 at 1ms']);
     expect(first(result)).toMatchObject({ recoveries: 3, clientsNeverServed: 0, bytesMoved: 0 });

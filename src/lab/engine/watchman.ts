@@ -1,6 +1,6 @@
 import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
-import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import { type FaultAction, type PlannedFault, placeTaken } from '../faults/plan.ts';
 import type { Prepared } from './prepare.ts';
 
 export type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
@@ -15,13 +15,18 @@ export abstract class Watchman {
   protected readonly plan: readonly PlannedFault[];
   /** When each fault of the plan happened, on the cluster's clock. */
   protected readonly happened: (number | undefined)[];
-  /** Spares and standbys that have taken somebody's place. */
-  readonly #used = new Set<string>();
+  /**
+   * Spares and standbys that have taken somebody's place, or that the plan names for one: were they free
+   * until then, a `lose` that names none would take what a later `move` is to, and one of the two places
+   * would be overwritten.
+   */
+  readonly #used: Set<string>;
 
   constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
     this.prepared = prepared;
     this.plan = plan;
     this.happened = plan.map(() => undefined);
+    this.#used = new Set(plan.flatMap((fault) => placeTaken(fault) ?? []));
   }
 
   /** On the cluster's clock. */
