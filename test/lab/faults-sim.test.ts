@@ -74,6 +74,23 @@ describe('a memory node', () => {
     expect(operations.map(({ notFound, corrupt }) => notFound + corrupt)).toEqual([0, 0]);
   });
 
+  test('is lost while it is down: nothing starts it again', async () => {
+    const result = await run(['crash mn0 at 1ms, restart after 2ms', 'lose mn0 at 2ms'], {
+      cluster: { spares: 1 },
+    });
+    expect(result.faults.faults.map(({ recoveries }) => recoveries)).toEqual([0, 3]);
+    expect(result.events.moved).toBe(3);
+  });
+
+  test.each([
+    ['lose mn0 at 1ms', 'crash mn0 at 2ms, restart after 1ms'],
+    ['crash mn0 at 1ms, restart after 3ms', 'crash mn0 at 2ms, restart after 1ms'],
+    ['crash cn0 at 1ms, restart after 3ms', 'crash cn0 at 2ms, restart after 1ms'],
+  ])('%s: then it is down, and %s does not happen', async (...sentences) => {
+    const { faults } = await run(sentences, { cluster: { spares: 1 } });
+    expect(faults.faults.map(({ atNs }) => atNs !== undefined)).toEqual([true, false]);
+  });
+
   test('is lost without a spare: the other copy serves', async () => {
     const result = await run(['lose mn0 at 1ms']);
     expect(first(result)).toMatchObject({ recoveries: 3, clientsNeverServed: 0, bytesMoved: 0 });
