@@ -40,8 +40,9 @@ export class MemoryFaults {
   /** Who takes the place of memory nodes that are lost, spares among them. */
   readonly #spares = new Map<number, number>();
   /**
-   * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may only
-   * look whole (a header that has landed, and no record), so the next one makes them anew, whatever it is for.
+   * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may
+   * only look whole (a header that has landed, and no record), so the next one makes them anew, whatever it
+   * is for.
    */
   readonly #unfinished = new Map<number, BucketChange>();
   /** Some server may not have rebuilt its share as this one, which leads, has placed the buckets. */
