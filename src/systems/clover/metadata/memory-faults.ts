@@ -67,8 +67,8 @@ export class MemoryFaults {
   }
 
   /**
-   * Whoever is told while it is under way waits for its end, and then does it where that was an error: whoever
-   * told first may be a node that has been given up since, and will not tell again.
+   * Whoever is told while it is under way waits for its end, and then does it where that was an error:
+   * whoever told first may be a node that has been given up since, and will not tell again.
    */
   *#lead(fault: MemoryFault): Program<RecoveryReport> {
     const name = JSON.stringify(fault);
@@ -111,9 +111,10 @@ export class MemoryFaults {
   }
 
   /**
-   * A first server that takes over makes the others rebuild their shares as it knows the buckets to lie. Its
-   * predecessor may have had them do so for a fault, and died before compute nodes heard where everything lies
-   * now, or while they were at it: nodes would go on beside a rebuild, or look where nothing has been written.
+   * A first server that takes over makes the others rebuild their shares as it knows the buckets to lie.
+   * Its predecessor may have had them do so for a fault, and died before compute nodes heard where
+   * everything lies now, or while they were at it: nodes would go on beside a rebuild, or look where
+   * nothing has been written.
    */
   *agree(): Program<void> {
     const { servers } = this.#state;
@@ -195,8 +196,8 @@ export class MemoryFaults {
   }
 
   /**
-   * A spare may be lost before it has taken the place that it was named for, and that be heard, and done with,
-   * first: then whoever takes its place takes this one.
+   * A spare may be lost before it has taken the place that it was named for, and that be heard, and done
+   * with, first: then whoever takes its place takes this one.
    */
   #livingSpare(spare: number | undefined): number | undefined {
     let living = spare;

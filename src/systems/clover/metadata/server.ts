@@ -264,9 +264,9 @@ export class MetadataServer implements SystemServer {
   }
 
   /**
-   * Again where a verb failed: the memory node is about to start anew, or this server has lost its queue pairs.
-   * Between two attempts whoever makes a node whole may go on; and where it is lost, that one walks every
-   * chain, and more.
+   * Again where a verb failed: the memory node is about to start anew, or this server has lost its queue
+   * pairs. Between two attempts whoever makes a node whole may go on; and where it is lost, that one walks
+   * every chain, and more.
    */
   *#sweepSurely(incarnation: number): Program<RecoveryReport> {
     const { state } = this;
@@ -345,8 +345,9 @@ export class MetadataServer implements SystemServer {
   }
 
   /**
-   * What was asked of this node between its restart and the pause. Whoever asked has given the call up when it
-   * came to rest (Consent): served now, buffers would go to nobody, and what is retired belongs to former tables.
+   * What was asked of this node between its restart and the pause. Whoever asked has given the call up
+   * when it came to rest (Consent): served now, buffers would go to nobody, and what is retired belongs to
+   * former tables.
    */
   #dropCalls(): void {
     const { queue } = this.#port;

@@ -6,10 +6,10 @@ import type { MetadataState } from './state.ts';
 const slotsAtOnce = 4096;
 
 /**
- * Clears shortcuts of a server's slots that stand though no chain is known to have had the slot. In a take-over,
- * those that an opening wrote before the table of heads heard of it: no cursor names such a chain, since its
- * insert was not answered. In the new place of a bucket, those that an attempt has left which had given the place
- * to another bucket, before the first server was lost.
+ * Clears shortcuts of a server's slots that stand though no chain is known to have had the slot. In a
+ * take-over, those that an opening wrote before the table of heads heard of it: no cursor names such a
+ * chain, since its insert was not answered. In the new place of a bucket, those that an attempt has left
+ * which had given the place to another bucket, before the first server was lost.
  */
 export function* clearStrays(
   state: MetadataState,

@@ -140,7 +140,8 @@ export class Servers {
     caller.release();
     if (report !== undefined) return report;
     throw new LostError(
-      `metadata server ${server} on node ${this.node(server)} met another fault during a recovery: it is not done`,
+      `metadata server ${server} on node ${this.node(server)} met another fault during a recovery: ` +
+        'it is not done',
     );
   }
 }
