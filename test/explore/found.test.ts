@@ -6,6 +6,7 @@ import type { System } from '../../src/systems/system.ts';
 import { type Budgeted, scenario, searchFor } from '../support/twin-scenarios.ts';
 
 const settings = { handlers: 2 };
+const twoServers = { ...settings, metadataServers: 2 };
 
 interface Found extends Budgeted {
   readonly system: System;
@@ -158,6 +159,97 @@ const found: readonly Found[] = [
     }),
     scheduler: 'pct',
     schedules: 140,
+  },
+  {
+    what: 'a server that meets a second lost memory node has not rebuilt its share',
+    system: clover as System,
+    scenario: scenario('put get1/get put1', {
+      ...{ ...bounded, settings: twoServers, seed: 2 },
+      ...{ keys: 2, replicas: 3, memoryNodes: 3 },
+      faults: [{ kind: 'lose', count: 2 }],
+    }),
+    scheduler: 'slow',
+    schedules: 60,
+  },
+  {
+    what: 'what is heard during a rebuild takes no address from a copy that was read',
+    system: clover as System,
+    scenario: scenario('put get1/get put1', {
+      ...{ ...bounded, settings: twoServers, seed: 3 },
+      ...{ keys: 2, replicas: 3, memoryNodes: 3 },
+      faults: [{ kind: 'lose', count: 2 }],
+    }),
+    scheduler: 'pct',
+    schedules: 60,
+  },
+  {
+    what: 'a node that has been given up asks no lost server',
+    system: clover as System,
+    scenario: scenario('put get/put get', {
+      ...{ ...bounded, settings, seed: 2, memoryNodes: 2, standbys: 1, durability: 'flush' },
+      faults: [...restarted, { kind: 'crash', count: 1, node: 'ms0' }],
+    }),
+    scheduler: 'slow',
+    schedules: 60,
+  },
+  {
+    what: 'who waited for a rebuild that failed does it',
+    system: clover as System,
+    scenario: scenario('put get put/get put/put get', {
+      ...{ ...bounded, settings, seed: 2, replicas: 2, memoryNodes: 3 },
+      faults: [
+        { kind: 'restart', count: 2 },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    scheduler: 'pct',
+    schedules: 60,
+  },
+  {
+    what: 'a server that starts anew serves no call from before',
+    system: clover as System,
+    scenario: scenario('put put/get put', {
+      ...{ ...bounded, settings, seed: 621, replicas: 2, memoryNodes: 3 },
+      faults: [{ kind: 'crash', count: 1, node: 'ms0' }],
+    }),
+    schedules: 60,
+  },
+  {
+    what: 'a sweep of which a verb is lost begins again',
+    system: clover as System,
+    scenario: scenario('put put/get put', {
+      ...{ ...flushed, seed: 375 },
+      faults: [
+        { kind: 'cut', count: 1, node: 'ms0' },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    scheduler: 'pct',
+    schedules: 60,
+  },
+  {
+    what: 'a successor clears the shortcut of an insert that it cannot know of',
+    system: clover as System,
+    scenario: scenario('put delete get/insert put/get delete', {
+      ...{ ...bounded, seed: 367, replicas: 2, standbys: 2 },
+      settings: { ...settings, retireBatch: 1, buffersPerRequest: 1, loadBalance: 'load' },
+      faults: [{ kind: 'crash', count: 1, node: 'ms0' }],
+    }),
+    scheduler: 'slow',
+    schedules: 60,
+  },
+  {
+    what: 'a place that was meant for another bucket has no shortcuts of it',
+    system: clover as System,
+    scenario: scenario('put put/get put', {
+      ...{ ...bounded, settings: twoServers, seed: 961 },
+      ...{ replicas: 3, memoryNodes: 3, standbys: 2 },
+      faults: [
+        { kind: 'lose', count: 2 },
+        { kind: 'crash', count: 1, node: 'ms0' },
+      ],
+    }),
+    schedules: 60,
   },
 ];
 

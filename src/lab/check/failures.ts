@@ -136,9 +136,9 @@ function* recovery(
   }
 }
 
-/** A standby takes over, or the same node after a restart; every compute node is told which. */
+/** A standby takes over, or the same node after a restart; every compute node and server is told which. */
 function replaceServer(session: Session, node: number, successor: number): void {
-  const { world, stage, systemNodes } = session;
+  const { world, stage, systemNodes, servers } = session;
   const { incarnation } = world.node(node);
   const { system, config, cluster } = stage;
   if (system.takeOver === undefined) {
@@ -160,7 +160,9 @@ function replaceServer(session: Session, node: number, successor: number): void 
       recovery(session, successor, server, lasting),
     );
   }
-  for (const [id, opened] of systemNodes.entries()) {
+  if (isLasting(fault, true)) session.lasting.push(fault);
+  const others = [...servers.entries()].filter(([id]) => id !== successor);
+  for (const [id, opened] of [...systemNodes.entries(), ...others]) {
     if (opened?.recover === undefined || !world.node(id).up) continue;
     world.start(id, session.label(id, 'recovery'), recovery(session, id, opened, fault));
   }

@@ -33,13 +33,21 @@ function* hang(client: StoreClient): Program<void> {
   for (;;) yield* sleep(1_000_000);
 }
 
-function run(more: Readonly<Record<string, unknown>>, told: boolean): Record<string, number> {
+interface Case {
+  readonly more?: Readonly<Record<string, unknown>>;
+  /** It answers nothing at all, where others answer that they do not consent. */
+  readonly dead?: boolean;
+  readonly told: boolean;
+}
+
+function run({ more = {}, dead = false, told }: Case): Record<string, number> {
   const store = new SimStore(system, shape, { settings: { ...settings, ...more } });
   store.run([{ program: (client) => client.insert(key, new Uint8Array(200)) }]);
   const slow = store.systemNodes[1] as SystemNode;
   store.start(1, hang(slow.openClient()), true);
   store.settle(20_000);
   const node = store.computeNode(1);
+  if (dead) store.sim.crashCompute(node);
   if (told) {
     store.sim.at(store.sim.nowNs + 400_000, () => {
       const fault = { kind: 'computeLost', node, incarnation: node } as const;
@@ -61,17 +69,22 @@ function run(more: Readonly<Record<string, unknown>>, told: boolean): Record<str
 }
 
 test('a node that does not consent holds up what needs consent, for as long as nobody fences it', () => {
-  const events = run({}, false);
+  const events = run({ told: false });
   expect(events.rounds).toBe(0);
   expect(events.epochsRefused).toBeGreaterThan(3);
 });
 
 test('told that it is lost, servers fence it and go on without its consent', () => {
-  expect(run({}, true).rounds).toBeGreaterThan(10);
+  expect(run({ told: true }).rounds).toBeGreaterThan(10);
+});
+
+test('one that is told of while it is waited for, and will never answer, is waited for no longer', () => {
+  expect(run({ dead: true, told: false }).rounds).toBe(0);
+  expect(run({ dead: true, told: true }).rounds).toBeGreaterThan(10);
 });
 
 test('with silentNs, a server fences it by itself', () => {
-  const events = run({ silentNs: 200_000 }, false);
+  const events = run({ more: { silentNs: 200_000 }, told: false });
   expect(events.nodesExpelled).toBe(1);
   expect(events.rounds).toBeGreaterThan(10);
 });

@@ -50,6 +50,7 @@ describe.each([
     'pm',
     [lost(2, 3), lost(3)],
   ],
+  ['a spare is lost before its place is due', 2, 1, 'assumed', 'pm', [lost(3, 4), lost(0, 3)]],
   ['a memory node starts anew', 1, 1, 'flush', 'pm', [restarted(1)]],
   ['a memory node starts anew', 2, 1, 'flush', 'pm', [restarted(0), restarted(1)]],
   ['a memory node of DRAM starts anew', 2, 1, 'assumed', 'dram', [restarted(2)]],

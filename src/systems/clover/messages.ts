@@ -142,8 +142,8 @@ export function placementsIn(
 }
 
 /**
- * `memory` (to the first server) and `rebuild` (from it to the others): a memory node and its fate; in
- * `rebuild`, behind it, where everything lies from now on.
+ * `memory` (to the first server) and `rebuild` (from it to the others, with its incarnation as number): a
+ * memory node and its fate, or none; in `rebuild`, behind it, where everything lies from now on.
  */
 export const memoryBody = layout('memory fault', { kind: u53, node: u53, to: u53 });
 
@@ -152,15 +152,21 @@ export const rebuildPlacesAt = requestHead.sizeBytes + memoryBody.sizeBytes;
 
 export const memoryKinds = ['memoryRestarted', 'memoryLost', 'memoryMoved'] as const;
 
+export type MemoryFault = Extract<Fault, { kind: (typeof memoryKinds)[number] }>;
+
+/** `rebuild`: of a first server of that incarnation, with where everything lies. `fault`: what it is for. */
+
 export function memoryRequest(
   operation: number,
-  fault: Extract<Fault, { kind: (typeof memoryKinds)[number] }>,
-  placed?: CloverLayout,
+  fault: MemoryFault | undefined,
+  rebuild?: { readonly layout: CloverLayout; readonly leader: number },
 ): Uint8Array {
-  const placesBytes = placed === undefined ? 0 : 8 * placed.buckets;
-  const request = newRequest(operation, memoryBody.sizeBytes + placesBytes);
-  if (placed !== undefined) storePlacements(request, rebuildPlacesAt, placed);
+  const placesBytes = rebuild === undefined ? 0 : 8 * rebuild.layout.buckets;
+  const request = newRequest(operation, memoryBody.sizeBytes + placesBytes, rebuild?.leader);
+  if (rebuild !== undefined) storePlacements(request, rebuildPlacesAt, rebuild.layout);
   const f = memoryBody.field;
+  f.kind.set(request, requestHead.sizeBytes, memoryKinds.length);
+  if (fault === undefined) return request;
   const to =
     fault.kind === 'memoryMoved' ? fault.to : fault.kind === 'memoryLost' ? fault.spare : undefined;
   f.kind.set(request, requestHead.sizeBytes, memoryKinds.indexOf(fault.kind));
@@ -169,14 +175,15 @@ export function memoryRequest(
   return request;
 }
 
-export function memoryFaultIn(
-  body: Uint8Array,
-): Extract<Fault, { kind: (typeof memoryKinds)[number] }> {
+/** Undefined: the request is about none. */
+export function memoryFaultIn(body: Uint8Array): MemoryFault | undefined {
   if (body.length < requestHead.sizeBytes + memoryBody.sizeBytes) {
     throw corrupt('a memory fault', body.length);
   }
   const f = memoryBody.field;
-  const kind = memoryKinds[f.kind.get(body, requestHead.sizeBytes)];
+  const kindNumber = f.kind.get(body, requestHead.sizeBytes);
+  if (kindNumber === memoryKinds.length) return undefined;
+  const kind = memoryKinds[kindNumber];
   const node = f.node.get(body, requestHead.sizeBytes);
   const to = f.to.get(body, requestHead.sizeBytes) - 1;
   if (kind === 'memoryMoved') return { kind, node, to };

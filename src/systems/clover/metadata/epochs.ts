@@ -1,11 +1,10 @@
 import type { NodeContext } from '../../../core/context.ts';
 import { type Program, sleep } from '../../../core/effect.ts';
-import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import type { CloverConfig } from '../config.ts';
 import { newRequest, operations, replyHead, requestPort, statuses } from '../messages.ts';
 import type { Allocator } from './allocator.ts';
-import type { Members } from './members.ts';
+import { lookNs, type Members } from './members.ts';
 
 /** What passing epochs needs of its metadata server. */
 export interface EpochHost {
@@ -55,7 +54,7 @@ export function* passEpochs(
     const proposed = allocator.epoch + (isEpoch ? 1 : 0);
     const round = allocator.beginRound();
     const timeoutNs = config.epochNs + 1000 * context.verbBoundNs;
-    const silent = yield* firstSilent(caller, members, proposed, timeoutNs);
+    const silent = yield* firstSilent(host, caller, proposed, timeoutNs);
     if (silent === undefined) {
       silence.end();
       allocator.endRound(round);
@@ -74,24 +73,29 @@ export function* passEpochs(
   }
 }
 
-/** Asks one after another; gives the first node that does not consent. */
+/**
+ * Asks one after another; gives the first node that does not consent. One that is declared lost is waited for
+ * no longer, since nobody needs its consent any more: its recovery may be waiting for what this holds up.
+ */
 function* firstSilent(
+  { context, members }: EpochHost,
   caller: RpcCaller,
-  members: Members,
   epoch: number,
   timeoutNs: number,
 ): Program<number | undefined> {
   for (const node of members.nodes) {
-    try {
+    const dueNs = context.nowNs() + timeoutNs;
+    for (let consents = false; !consents; ) {
+      // Another start of the node is asked anew: it owes a consent of its own.
+      const incarnation = members.incarnationOf(node);
+      if (incarnation === undefined) break;
+      const isGone = (): boolean => members.incarnationOf(node) !== incarnation;
+      const isOver = (): boolean => isGone() || context.nowNs() >= dueNs;
       const request = newRequest(operations.epoch, 0, epoch);
-      const reply = yield* caller.call(node, requestPort, request, timeoutNs);
-      const status = replyHead.field.status.get(reply, 0);
+      const reply = yield* caller.callUnless(node, requestPort, request, lookNs, isOver);
+      consents = reply !== undefined && replyHead.field.status.get(reply, 0) === statuses.ok;
       caller.release();
-      if (status !== statuses.ok) return node;
-    } catch (error) {
-      if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
-      // Declared lost while it was waited for: then nobody needs its consent any more.
-      if (members.incarnationOf(node) !== undefined) return node;
+      if (!consents && !isGone()) return node;
     }
   }
   return undefined;

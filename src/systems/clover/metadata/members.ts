@@ -1,5 +1,8 @@
 import { ownerNumber } from '../pointer.ts';
 
+/** How often it is asked whether a compute node that owes an answer has been lost. */
+export const lookNs = 50_000;
+
 /**
  * Which compute nodes a metadata server reckons with, and by which incarnation. A lost incarnation is
  * refused everything from the moment the server hears of it, so a request of its that lies in a mailbox

@@ -3,16 +3,12 @@ import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import type { Place } from '../layout.ts';
-import { memoryRequest, operations, recoveryIn } from '../messages.ts';
+import { type MemoryFault, memoryRequest, operations } from '../messages.ts';
 import { sumOf } from '../recovery/node-recovery.ts';
+import type { Exclusive } from './exclusive.ts';
 import type { Pausing } from './pausing.ts';
 import { type BucketChange, Rebuild } from './rebuild.ts';
 import type { MetadataState } from './state.ts';
-
-export type MemoryFault = Extract<
-  Fault,
-  { kind: 'memoryRestarted' | 'memoryLost' | 'memoryMoved' }
->;
 
 type MemoryLost = Extract<Fault, { kind: 'memoryLost' }>;
 
@@ -38,9 +34,19 @@ export class MemoryFaults {
   readonly #state: MetadataState;
   readonly #pausing: Pausing;
   readonly #exclusive: Exclusive;
+  /** Faults, by their text: being recovered from, and those of which that has begun and not ended well. */
   readonly #underWay = new Set<string>();
-  /** What has been decided for a fault: an attempt that did not end is made again with the same places. */
-  readonly #decided = new Map<string, readonly BucketChange[]>();
+  readonly #failed = new Set<string>();
+  /** Who takes the place of memory nodes that are lost, spares among them. */
+  readonly #spares = new Map<number, number>();
+  /**
+   * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may
+   * only look whole (a header that has landed, and no record), so the next one makes them anew, whatever it
+   * is for.
+   */
+  readonly #unfinished = new Map<number, BucketChange>();
+  /** Some server may not have rebuilt its share as this one, which leads, has placed the buckets. */
+  #isOwed = false;
 
   constructor(state: MetadataState, pausing: Pausing, exclusive: Exclusive) {
     this.#state = state;
@@ -50,7 +56,9 @@ export class MemoryFaults {
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
-    if (fault.kind === 'memoryLost') this.#state.lostMemory.add(fault.node);
+    if (fault.kind !== 'memoryLost') return;
+    this.#state.lostMemory.add(fault.node);
+    if (fault.spare !== undefined) this.#spares.set(fault.node, fault.spare);
   }
 
   *recover(fault: MemoryFault): Program<RecoveryReport> {
@@ -58,57 +66,85 @@ export class MemoryFaults {
     return yield* this.#ask(0, operations.memory, fault);
   }
 
-  /** Whoever is told while it is under way waits for its end. */
+  /**
+   * Whoever is told while it is under way waits for its end, and then does it where that was an error:
+   * whoever told first may be a node that has been given up since, and will not tell again.
+   */
   *#lead(fault: MemoryFault): Program<RecoveryReport> {
     const name = JSON.stringify(fault);
-    if (this.#underWay.has(name)) {
+    while (this.#underWay.has(name)) {
       while (this.#underWay.has(name)) yield* sleep(pollNs);
-      return nothingRecovered;
+      if (!this.#failed.has(name)) return nothingRecovered;
     }
     this.#underWay.add(name);
+    this.#failed.add(name);
     try {
-      return yield* this.#exclusive.run(() => this.#rebuildAll(fault));
+      const report = yield* this.#exclusive.run(() => this.#rebuildAll(fault));
+      this.#failed.delete(name);
+      return report;
     } finally {
       this.#underWay.delete(name);
     }
   }
 
+  /**
+   * An attempt that ends in an error leaves compute nodes at rest, for the next one to let them go on: the
+   * same again, or that of another fault, which then does what is left of this one.
+   */
   *#rebuildAll(fault: MemoryFault): Program<RecoveryReport> {
     const state = this.#state;
-    if (this.#changesOf(fault).length === 0) return nothingRecovered;
+    if (!this.#isOwed && this.#changesOf(fault).length === 0) return nothingRecovered;
     const sinceNs = state.nowNs();
     const isHealed = fault.kind !== 'memoryMoved';
     yield* this.#pausing.pause(true, isHealed ? fault.node : undefined);
     this.hear(fault);
+    this.#isOwed = true;
     let total = yield* this.#rebuild(fault, this.#changesOf(fault));
     for (let server = 1; server < state.servers.count; server++) {
       total = sumOf(total, yield* this.#ask(server, operations.rebuild, fault));
     }
+    this.#isOwed = false;
     state.placementVersion++;
-    this.#decided.delete(JSON.stringify(fault));
     yield* this.#pausing.resume();
     this.pausedNs += state.nowNs() - sinceNs;
     return total;
   }
 
-  /** This server's part, while all compute nodes are at rest. `places`: the first server's, by bucket. */
-  *rebuildShare(fault: MemoryFault, places: readonly Place[]): Program<RecoveryReport> {
-    this.hear(fault);
-    const report = yield* this.#rebuild(fault, this.#changesTo(fault, places));
-    this.#decided.delete(JSON.stringify(fault));
-    return report;
+  /**
+   * A first server that takes over makes the others rebuild their shares as it knows the buckets to lie.
+   * Its predecessor may have had them do so for a fault, and died before compute nodes heard where
+   * everything lies now, or while they were at it: nodes would go on beside a rebuild, or look where
+   * nothing has been written.
+   */
+  *agree(): Program<void> {
+    const { servers } = this.#state;
+    for (let server = 1; server < servers.count; server++) {
+      // The successor of one that is lost asks the compute nodes, as this one did.
+      if (!servers.isLost(server)) yield* this.#ask(server, operations.rebuild, undefined);
+    }
   }
 
-  *#rebuild(fault: MemoryFault, changes: readonly BucketChange[]): Program<RecoveryReport> {
+  /** This server's part, while all compute nodes are at rest. `places`: the first server's, by bucket. */
+  *rebuildShare(fault: MemoryFault | undefined, places: readonly Place[]): Program<RecoveryReport> {
+    if (fault !== undefined) this.hear(fault);
+    return yield* this.#rebuild(fault, this.#changesTo(places));
+  }
+
+  *#rebuild(
+    fault: MemoryFault | undefined,
+    changes: readonly BucketChange[],
+  ): Program<RecoveryReport> {
     const state = this.#state;
-    if (fault.kind === 'memoryRestarted') {
+    if (fault?.kind === 'memoryRestarted') {
       state.restarts.push(fault.node);
       yield* reconnect(fault.node);
     }
     yield* state.quiet();
+    for (const change of changes) this.#unfinished.set(change.bucket, change);
     const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#state.lostMemory);
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);
     yield* rebuild.run(heads, state.namer.numbers());
+    this.#unfinished.clear();
     state.isRebuilding = false;
     this.entriesLost += rebuild.entriesLost;
     return {
@@ -119,56 +155,63 @@ export class MemoryFaults {
     };
   }
 
-  /**
-   * Where the buckets of that node go; none where nothing lies on it (any more). The first server decides,
-   * and keeps to it: an attempt that ended in an error may have left copies in the new places that only
-   * look whole. What has been moved on since, because the new place was lost as well, is whole by that
-   * rebuild; decided again, it would be sent back to where nobody answers.
-   */
+  /** Where the buckets of that node go, as the first server decides, and what is left of other faults. */
   #changesOf(fault: MemoryFault): readonly BucketChange[] {
-    const { layout } = this.#state;
-    const name = JSON.stringify(fault);
     const changes: BucketChange[] = [];
     const taken = new Map<number, number>();
-    for (const [bucket, place] of layout.places.entries()) {
-      if (place.node !== fault.node) continue;
-      const from = fault.kind === 'memoryLost' ? undefined : place;
-      if (fault.kind === 'memoryRestarted') changes.push({ bucket, from, to: place });
-      else changes.push({ bucket, from, to: this.#newPlace(fault, taken) });
+    for (const [bucket, place] of this.#state.layout.places.entries()) {
+      const isConcerned = place.node === fault.node && !this.#isVain(fault);
+      if (!isConcerned && !this.#unfinished.has(bucket)) continue;
+      const isMoved = isConcerned && fault.kind !== 'memoryRestarted';
+      const from = isMoved && fault.kind === 'memoryLost' ? undefined : this.#sourceOf(bucket);
+      changes.push({ bucket, from, to: isMoved ? this.#newPlace(fault, taken) : place });
     }
-    if (changes.length > 0) {
-      this.#decided.set(name, changes);
-      return changes;
-    }
-    const decided = this.#decided.get(name) ?? [];
-    return decided.filter(({ bucket, to }) => this.#lies(bucket, to));
+    return changes;
   }
 
-  /** How this server's placement becomes the first one's. What an attempt began is made again. */
-  #changesTo(fault: MemoryFault, places: readonly Place[]): readonly BucketChange[] {
-    const name = JSON.stringify(fault);
-    const begun = this.#decided.get(name) ?? [];
+  /** How this server's placement becomes the first one's. */
+  #changesTo(places: readonly Place[]): readonly BucketChange[] {
     const changes: BucketChange[] = [];
     for (const [bucket, to] of places.entries()) {
-      const again = begun.find((change) => change.bucket === bucket && isSame(change.to, to));
-      const place = this.#state.layout.places[bucket] as Place;
-      const isRestarted = fault.kind === 'memoryRestarted' && place.node === fault.node;
-      const from = this.#state.lostMemory.has(place.node) ? undefined : place;
-      if (again !== undefined) changes.push(again);
-      else if (isRestarted || !this.#lies(bucket, to)) changes.push({ bucket, from, to });
+      if (!this.#unfinished.has(bucket) && this.#lies(bucket, to)) continue;
+      changes.push({ bucket, from: this.#sourceOf(bucket), to });
     }
-    this.#decided.set(name, changes);
     return changes;
+  }
+
+  /** Where the copies in a bucket can be trusted; undefined: nowhere. */
+  #sourceOf(bucket: number): Place | undefined {
+    const begun = this.#unfinished.get(bucket);
+    const source = begun === undefined ? this.#state.layout.places[bucket] : begun.from;
+    return source === undefined || this.#state.lostMemory.has(source.node) ? undefined : source;
   }
 
   #lies(bucket: number, at: Place): boolean {
     return isSame(this.#state.layout.places[bucket] as Place, at);
   }
 
+  /** To a node that is lost nothing is moved. */
+  #isVain(fault: MemoryFault): boolean {
+    return fault.kind === 'memoryMoved' && this.#state.lostMemory.has(fault.to);
+  }
+
+  /**
+   * A spare may be lost before it has taken the place that it was named for, and that be heard, and done
+   * with, first: then whoever takes its place takes this one.
+   */
+  #livingSpare(spare: number | undefined): number | undefined {
+    let living = spare;
+    while (living !== undefined && this.#state.lostMemory.has(living)) {
+      living = this.#spares.get(living);
+    }
+    return living;
+  }
+
   /** On the node named, else on the survivor with the most room. `taken`: rooms given out, by node. */
   #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
     const { layout } = this.#state;
-    const named = fault.kind === 'memoryMoved' ? fault.to : (fault as MemoryLost).spare;
+    const named =
+      fault.kind === 'memoryMoved' ? fault.to : this.#livingSpare((fault as MemoryLost).spare);
     const survivors = layout.placement.filter((node) => !this.#state.lostMemory.has(node));
     const nodes = named === undefined ? [...new Set(survivors)].sort((a, b) => a - b) : [named];
     const roomsLeft = (node: number): number[] =>
@@ -184,18 +227,19 @@ export class MemoryFaults {
     return { node, room };
   }
 
-  *#ask(server: number, operation: number, fault: MemoryFault): Program<RecoveryReport> {
+  *#ask(
+    server: number,
+    operation: number,
+    fault: MemoryFault | undefined,
+  ): Program<RecoveryReport> {
     const caller = new RpcCaller(this.#state.context);
-    const { layout } = this.#state;
+    const { layout, context } = this.#state;
     const request = memoryRequest(
       operation,
       fault,
-      operation === operations.rebuild ? layout : undefined,
+      operation === operations.rebuild ? { layout, leader: context.incarnation } : undefined,
     );
-    const reply = yield* this.#state.servers.call(server, request, caller);
-    const report = recoveryIn(reply);
-    caller.release();
-    return report;
+    return yield* this.#state.servers.askToRecover(server, request, caller);
   }
 }
 
@@ -216,19 +260,4 @@ function noRoom(fault: MemoryFault, replicas: number): FarsideError {
         : `no other one has room for what lay there; with ${replicas} copies clover is made for ` +
           `${replicas - 1} such losses; start it with spares`),
   );
-}
-
-/** One recovery at a time, where two would meet on the same tables. */
-export class Exclusive {
-  #busy = false;
-
-  *run<T>(program: () => Program<T>): Program<T> {
-    while (this.#busy) yield* sleep(pollNs);
-    this.#busy = true;
-    try {
-      return yield* program();
-    } finally {
-      this.#busy = false;
-    }
-  }
 }

@@ -23,11 +23,10 @@ import {
   storePlacements,
 } from '../messages.ts';
 import { reference } from '../pointer.ts';
+import { lookNs } from './members.ts';
 import type { MetadataState } from './state.ts';
 
 const pollNs = 1000;
-/** How often it is asked whether a node that owes an answer has been lost. */
-const lookNs = 50_000;
 const doubtPollNs = 20_000;
 const bodyAt = requestHead.sizeBytes;
 

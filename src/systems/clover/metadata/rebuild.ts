@@ -17,6 +17,7 @@ import { classBytes } from '../pools.ts';
 import { standingOf } from '../recovery/header.ts';
 import { Chain, Namer } from './namer.ts';
 import type { MetadataState } from './state.ts';
+import { clearStrays } from './strays.ts';
 
 /** Chains looked at side by side: one doorbell a step. */
 const abreast = 64;
@@ -60,7 +61,10 @@ export class Rebuild {
   readonly #state: MetadataState;
   readonly #layout: CloverLayout;
   readonly #changes: ReadonlyMap<number, BucketChange>;
-  /** Memory nodes that are lost, with buckets that have no other place yet. */
+  /**
+   * Memory nodes that were lost when this began, with buckets that have no other place yet. What is heard
+   * later ends it by a verb that fails: a copy that has been read must not be without an address since.
+   */
   readonly #lost: ReadonlySet<number>;
   readonly #found: Chain[] = [];
 
@@ -68,11 +72,11 @@ export class Rebuild {
     this.#state = state;
     this.#layout = state.layout;
     this.#changes = new Map(changes.map((change) => [change.bucket, change]));
-    this.#lost = lost;
+    this.#lost = new Set(lost);
   }
 
-  /** `numbers`: the last chain of every slot that has served one. */
-  *run(heads: readonly Head[], numbers: Iterable<number>): Program<void> {
+  /** `numbers`: the last chain of every slot that has served one, as far as is known in a take-over. */
+  *run(heads: readonly Head[], numbers: Iterable<number>, isTakeOver = false): Program<void> {
     const state = this.#state;
     const lastNumbers = [...numbers];
     for (const { bucket, to } of this.#changes.values()) this.#layout.place(bucket, to);
@@ -91,6 +95,10 @@ export class Rebuild {
     for (const chain of this.#found) namer.adopt(chain);
     namer.reserve(lastNumbers);
     yield* this.#storePointers(namer, lastNumbers);
+    const knownSlots = new Set(lastNumbers.map((number) => this.#layout.slotOf(number)));
+    yield* clearStrays(state, knownSlots, (bucket, node) => {
+      return (isTakeOver || this.#changes.has(bucket)) && !this.#lost.has(node);
+    });
     const allocator = state.newAllocator();
     const inUse = this.#found.flatMap((chain) => chain.refs);
     this.buffersReclaimed = allocator.adopt(inUse, state.allocator.epoch);

@@ -22,7 +22,8 @@ import {
 import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
 import { passEpochs } from './epochs.ts';
-import { Exclusive, MemoryFaults } from './memory-faults.ts';
+import { Exclusive } from './exclusive.ts';
+import { MemoryFaults } from './memory-faults.ts';
 import type { Namer } from './namer.ts';
 import { Pausing } from './pausing.ts';
 import { Rebuild } from './rebuild.ts';
@@ -32,6 +33,7 @@ import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
 const takeOverPauseNs = 100_000;
+const sweepPauseNs = 20_000;
 /** What reading a message may end with that is the sender's fault. */
 const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
 
@@ -40,6 +42,15 @@ const takeLong: ReadonlySet<number> = new Set([
   operations.lost,
   operations.memory,
   operations.rebuild,
+]);
+
+/** Those of operations, and of what follows them, which compute nodes at rest have none of under way. */
+const givenUpAtRest: ReadonlySet<number> = new Set([
+  operations.query,
+  operations.open,
+  operations.remove,
+  operations.ask,
+  operations.retire,
 ]);
 
 interface LongRequest {
@@ -71,6 +82,7 @@ export class MetadataServer implements SystemServer {
   readonly #recovered = new Map<number, boolean>();
   /** Of a take-over: from its beginning until compute nodes go on. */
   takeOverNs = 0;
+  readonly #port: Port;
   #isReady: boolean;
 
   /** `lost`: the server whose place this one takes. */
@@ -83,6 +95,7 @@ export class MetadataServer implements SystemServer {
     this.#memoryFaults = new MemoryFaults(state, this.#pausing, this.#exclusive);
     const port = context.hub.openPort();
     assert(port.id === requestPort, () => `the request port is ${port.id}, not ${requestPort}`);
+    this.#port = port;
     this.#isReady = lost === undefined;
     const epochs = passEpochs(state, (node, incarnation) =>
       this.recover({ kind: 'computeLost', node, incarnation }),
@@ -142,7 +155,7 @@ export class MetadataServer implements SystemServer {
 
   *#answerLater(request: LongRequest): Program<void> {
     const { context } = this.state;
-    const reply = yield* this.#surviving(() => this.#recoverFor(request.body));
+    const reply = yield* this.#surviving(() => this.#recoverFor(request));
     context.charge('rpcSend');
     yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
   }
@@ -163,7 +176,7 @@ export class MetadataServer implements SystemServer {
     }
   }
 
-  *#recoverFor(body: Uint8Array): Program<Uint8Array> {
+  *#recoverFor({ caller: { from }, body }: LongRequest): Program<Uint8Array> {
     switch (body[0]) {
       case operations.lost: {
         assert(body.length >= requestHead.sizeBytes + 8, 'who is lost?', 'FARSIDE_CORRUPT');
@@ -171,16 +184,28 @@ export class MetadataServer implements SystemServer {
         const node = lostNode.get(body, requestHead.sizeBytes);
         return recoveryReply(yield* this.recover({ kind: 'computeLost', node, incarnation }));
       }
-      case operations.memory:
-        return recoveryReply(yield* this.recover(memoryFaultIn(body)));
+      case operations.memory: {
+        const fault = memoryFaultIn(body);
+        assert(fault !== undefined, 'no memory fault there', 'FARSIDE_CORRUPT');
+        return recoveryReply(yield* this.recover(fault));
+      }
       default:
-        return recoveryReply(
-          yield* this.#memoryFaults.rebuildShare(
-            memoryFaultIn(body),
-            rebuiltPlacesIn(body, this.state.layout),
-          ),
-        );
+        // Nothing else may work on this server's tables meanwhile, a rebuild for a former first server least.
+        return yield* this.#exclusive.run(() => this.#rebuildFor(from, body));
     }
+  }
+
+  /** What the first server asks of the others. One that serves no more may have asked before it was lost. */
+  *#rebuildFor(from: number, body: Uint8Array): Program<Uint8Array> {
+    const { servers, layout } = this.state;
+    const leader = requestHead.field.number.get(body, 0);
+    const places = rebuiltPlacesIn(body, layout);
+    if (servers.isFormer(leader)) return newReply(statuses.refused);
+    if (servers.incarnation(0) !== leader) {
+      servers.move(0, from, leader);
+      servers.serve(0);
+    }
+    return recoveryReply(yield* this.#memoryFaults.rebuildShare(memoryFaultIn(body), places));
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {
@@ -202,11 +227,11 @@ export class MetadataServer implements SystemServer {
     const { heads, servers } = this.state;
     heads.dropMirror(node);
     const server = servers.indexOf(node);
-    if (server < 0 || servers.incarnation(server) !== incarnation) return nothingRecovered;
-    // Its successor's incarnation does not matter here: it is told by nobody, and asked by nobody.
+    if (server < 0 || servers.isFormer(incarnation)) return nothingRecovered;
     servers.lose(server);
     if (successor === undefined) return nothingRecovered;
-    servers.move(server, successor, successor === node ? -1 : successor);
+    // Of its incarnation nobody tells; that of a first server comes with its first request (rebuildShare).
+    servers.move(server, successor, successor);
     servers.serve(server);
     return nothingRecovered;
   }
@@ -226,7 +251,7 @@ export class MetadataServer implements SystemServer {
     this.#recovered.set(incarnation, false);
     yield* this.#fenceOff(node, incarnation);
     // A rebuild that waits for this very node has just been told not to.
-    const report = yield* this.#exclusive.run(() => this.#sweep(incarnation));
+    const report = yield* this.#sweepSurely(incarnation);
     this.#recovered.set(incarnation, true);
     return report;
   }
@@ -238,18 +263,32 @@ export class MetadataServer implements SystemServer {
     }
   }
 
+  /**
+   * Again where a verb failed: the memory node is about to start anew, or this server has lost its queue
+   * pairs. Between two attempts whoever makes a node whole may go on; and where it is lost, that one walks
+   * every chain, and more.
+   */
+  *#sweepSurely(incarnation: number): Program<RecoveryReport> {
+    const { state } = this;
+    for (;;) {
+      try {
+        return yield* this.#exclusive.run(() => this.#sweep(incarnation));
+      } catch (error) {
+        if (!(error instanceof VerbError)) throw error;
+        state.events.interrupted++;
+        const node = nodeOf(error.address);
+        if (state.lostMemory.has(node)) return nothingRecovered;
+        yield* reconnect(node);
+        yield* sleep(sweepPauseNs);
+      }
+    }
+  }
+
   *#sweep(incarnation: number): Program<RecoveryReport> {
     const { state } = this;
     const sweep = new Sweep(state, incarnation);
-    let buffersReclaimed = 0;
-    try {
-      yield* sweep.run();
-      buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
-    } catch (error) {
-      // A memory node is gone as well: whoever makes that whole walks every chain, and more.
-      if (!(error instanceof VerbError)) throw error;
-      state.events.interrupted++;
-    }
+    yield* sweep.run();
+    const buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
     return {
       locksBroken: sweep.repaired,
       entriesRepaired: sweep.repaired + sweep.linksTaken,
@@ -282,26 +321,41 @@ export class MetadataServer implements SystemServer {
           // At this node too: the lost server may still have WRITEs on their way to this table.
           if (role === 'memory' || id === state.context.node) yield* fence(id, incarnation);
         }
-        yield* this.#pausing.pause(false, undefined);
+        const leads = state.index === 0 && state.servers.count > 1;
+        yield* this.#pausing.pause(leads, undefined);
         const entries = yield* state.heads.load();
+        const numbers = entries.map((entry) => entry.number);
         const rebuild = new Rebuild(state, [], state.lostMemory);
-        yield* rebuild.run(
-          entries,
-          entries.map((entry) => entry.number),
-        );
+        yield* rebuild.run(entries, numbers, true);
+        if (leads) yield* this.#memoryFaults.agree();
         isRebuilt = true;
       } catch (error) {
-        // A memory node does not answer: until it does, or is said to be lost.
-        if (!(error instanceof VerbError)) throw error;
-        yield* reconnect(nodeOf(error.address));
+        // A memory node or another server does not answer: until it does, or is said to be lost.
+        if (!(error instanceof VerbError || error instanceof LostError)) throw error;
+        if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
         yield* sleep(takeOverPauseNs);
       }
     }
+    this.#dropCalls();
     // Before anything else may have them pause again: a message that came later would end that pause.
     yield* this.#pausing.resume();
     this.#isReady = true;
     this.takeOverNs = state.nowNs() - sinceNs;
     return yield* epochs;
+  }
+
+  /**
+   * What was asked of this node between its restart and the pause. Whoever asked has given the call up
+   * when it came to rest (Consent): served now, buffers would go to nobody, and what is retired belongs to
+   * former tables.
+   */
+  #dropCalls(): void {
+    const { queue } = this.#port;
+    const isStale = ({ body }: Message): boolean => givenUpAtRest.has(body[0] as number);
+    for (const request of queue.filter(isStale)) {
+      queue.splice(queue.indexOf(request), 1);
+      this.state.context.hub.release(request);
+    }
   }
 
   *held(): Generator<Address> {

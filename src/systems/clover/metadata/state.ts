@@ -105,8 +105,12 @@ export class MetadataState {
   }
 
   /** WRITEs of a shortcut, with a FLUSH behind them in flush mode. */
-  shortcutWrites(chain: Chain, refs: readonly Reference[], sequence: number): Verb<unknown>[] {
-    const at = this.layout.shortcutAddressOf(chain.number);
+  shortcutWrites(
+    { number }: Pick<Chain, 'number'>,
+    refs: readonly Reference[],
+    sequence: number,
+  ): Verb<unknown>[] {
+    const at = this.layout.shortcutAddressOf(number);
     const verbs: Verb<unknown>[] = refs.map((copy, r) =>
       writeWord(
         at + 8 * r,
@@ -118,7 +122,13 @@ export class MetadataState {
   }
 
   clearings(chain: Chain): Verb<unknown>[] {
-    return this.shortcutWrites(chain, new Array<Reference>(chain.refs.length).fill(noReference), 0);
+    return this.clearingsAt(chain.number);
+  }
+
+  /** Of the shortcut of a chain, or of a slot, which is the number of its first one. */
+  clearingsAt(number: number): Verb<unknown>[] {
+    const nothing = new Array<Reference>(this.layout.replicas).fill(noReference);
+    return this.shortcutWrites({ number }, nothing, 0);
   }
 
   /**

@@ -44,7 +44,9 @@ export class Consent {
       return yield* this.#acknowledgeEpoch(servers.indexOf(from), number);
     }
     if (operation === operations.pause && body.length >= bodyAt + pauseBody.sizeBytes) {
-      if (number < servers.count) return yield* this.#pause(number, from, body);
+      // One that is lost may have asked before it was: it would never let this node go on.
+      const isFormer = servers.isFormer(pauseBody.field.incarnation.get(body, bodyAt));
+      if (number < servers.count && !isFormer) return yield* this.#pause(number, from, body);
     }
     if (operation === operations.resume && body.length >= bodyAt + resumeBody.sizeBytes) {
       if (servers.indexOf(from) === number) return this.#resume(number, body);

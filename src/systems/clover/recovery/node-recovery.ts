@@ -1,13 +1,6 @@
 import { fence, type Program, sleep } from '../../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
-import {
-  lostNode,
-  memoryRequest,
-  newRequest,
-  operations,
-  recoveryIn,
-  requestHead,
-} from '../messages.ts';
+import { lostNode, memoryRequest, newRequest, operations, requestHead } from '../messages.ts';
 import type { CloverNode } from '../node.ts';
 import { ownerNumber } from '../pointer.ts';
 import type { Repairer } from './repair.ts';
@@ -45,6 +38,8 @@ export class NodeRecovery implements Repairer {
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {
+    // Given up, it can do nothing about any fault, nor hears of successors: it would ask a lost one for ever.
+    if (this.#node.gate.isClosedForEver) return nothingRecovered;
     switch (fault.kind) {
       case 'computeLost':
         return yield* this.#recoverCompute(fault);
@@ -94,9 +89,7 @@ export class NodeRecovery implements Repairer {
     const { callers, servers } = this.#node;
     const caller = callers.take();
     try {
-      const report = recoveryIn(yield* servers.call(server, request, caller));
-      caller.release();
-      return report;
+      return yield* servers.askToRecover(server, request, caller);
     } finally {
       callers.giveBack(caller);
     }

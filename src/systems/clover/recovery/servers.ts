@@ -2,7 +2,8 @@ import type { Program } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import type { Key } from '../../../core/key.ts';
 import type { RpcCaller } from '../../../core/rpc.ts';
-import { requestPort } from '../messages.ts';
+import type { RecoveryReport } from '../../recovery.ts';
+import { recoveryIn, replyHead, requestPort, statuses } from '../messages.ts';
 
 /** Nobody knows whether what a server was asked for has been done. */
 export class LostError extends FarsideError {
@@ -61,6 +62,8 @@ export class Servers {
   readonly #isLost: boolean[];
   /** A server's first incarnation is its node. */
   readonly #incarnations: number[];
+  /** Incarnations that serve no more, though what they have sent may still arrive. */
+  readonly #former = new Set<number>();
 
   constructor(nodes: readonly number[]) {
     this.#nodes = [...nodes];
@@ -90,8 +93,13 @@ export class Servers {
     return this.#isLost[server] as boolean;
   }
 
+  isFormer(incarnation: number): boolean {
+    return this.#former.has(incarnation);
+  }
+
   /** Nobody answers there any more: calls under way are given up. */
   lose(server: number): void {
+    this.#former.add(this.#incarnations[server] as number);
     this.#isLost[server] = true;
     this.#moves[server] = (this.#moves[server] as number) + 1;
   }
@@ -121,6 +129,19 @@ export class Servers {
     if (reply !== undefined) return reply;
     throw new LostError(
       `metadata server ${server} on node ${node} is lost: whether it did what it was asked is unknown`,
+    );
+  }
+
+  /** A call of which the answer is a report; one that met another fault has to be made again. */
+  *askToRecover(server: number, request: Uint8Array, caller: RpcCaller): Program<RecoveryReport> {
+    const reply = yield* this.call(server, request, caller);
+    const isDone = replyHead.field.status.get(reply, 0) === statuses.ok;
+    const report = isDone ? recoveryIn(reply) : undefined;
+    caller.release();
+    if (report !== undefined) return report;
+    throw new LostError(
+      `metadata server ${server} on node ${this.node(server)} met another fault during a recovery: ` +
+        'it is not done',
     );
   }
 }

@@ -1,0 +1,18 @@
+import { type Program, sleep } from '../../../core/effect.ts';
+
+const pollNs = 1000;
+
+/** One recovery at a time, where two would meet on the same tables. */
+export class Exclusive {
+  #busy = false;
+
+  *run<T>(program: () => Program<T>): Program<T> {
+    while (this.#busy) yield* sleep(pollNs);
+    this.#busy = true;
+    try {
+      return yield* program();
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
