@@ -35,6 +35,8 @@ export class EventQueue {
   payload = 0;
   size = 0;
   readonly #far = new EventHeap();
+  /** When the heap's first is due. In an array: a double that a function returns is allocated. */
+  readonly #farPs = new Float64Array(1).fill(Number.POSITIVE_INFINITY);
   #horizonPs = wheelPs;
   /** The bucket that pops come from, modulo the wheel. */
   #base = 0;
@@ -52,8 +54,13 @@ export class EventQueue {
 
   push(timePs: number, payload: number): void {
     this.size++;
-    if (timePs >= this.#horizonPs) this.#far.push(timePs, payload);
+    if (timePs >= this.#horizonPs) this.#postpone(timePs, payload);
     else this.#insert(timePs, payload);
+  }
+
+  #postpone(timePs: number, payload: number): void {
+    this.#far.push(timePs, payload);
+    this.#farPs[0] = this.#far.nextPs;
   }
 
   #insert(timePs: number, payload: number): void {
@@ -145,11 +152,16 @@ export class EventQueue {
     const bucket = Math.floor(timePs * bucketsPerPs);
     this.#base = bucket & bucketMask;
     this.#horizonPs = bucket * bucketPs + wheelPs;
+    if ((this.#farPs[0] as number) < this.#horizonPs) this.#bringNear();
+  }
+
+  #bringNear(): void {
     const far = this.#far;
     while (far.nextPs < this.#horizonPs) {
       far.pop();
       this.#insert(far.timePs, far.payload);
     }
+    this.#farPs[0] = far.nextPs;
   }
 
   /** The first bucket in use at or after the base, going round; there is one. */
