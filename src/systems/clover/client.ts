@@ -79,7 +79,7 @@ export class CloverClient implements StoreClient {
    * the newest version. The value's copy into the caller's buffer is not charged: on real hardware the
    * READ would scatter it there.
    *
-   * This is the hottest path there is, so the usual case stays in this one generator, on locals.
+   * This is the hottest path there is, so the usual case stays in this one generator, with few locals.
    */
   *get(key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
@@ -89,28 +89,13 @@ export class CloverClient implements StoreClient {
       context.charge('lookup');
       const row = node.findRow(key);
       if (row < 0 || !node.isPlain) return yield* this.#getWith(row, key, into);
-      const { cursors, epochs } = node;
-      const { rows } = cursors;
-      const walker = this.#walker;
-      const primary = rows.primary(row);
-      const version = rows.version(row);
-      const epoch = epochs[rows.server(row)] as number;
-      const { views } = walker.scratch;
-      const bytes = views[rows.sizeClass(row)] as Uint8Array;
       const reads = this.#reads;
-      const startNs = context.nowNs();
-      yield* reads.at(rows.address(row), bytes, rows.shortcut(row));
-      const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
-      if (seen !== verdict.current) {
-        const cursor = cursors.find(key);
-        // Another program has moved or dropped the cursor since: what was read says nothing of it.
-        if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
-        walker.start(cursor);
-        walker.takeShortcut(reads.shortcut);
-        return yield* this.#walkOn(seen, key, epoch, into);
-      }
-      cursors.validate(row, key, primary, epoch);
-      return this.#copyOut(bytes, into);
+      yield* reads.at(node.cursors.rows, row, node.epochs, context.nowNs());
+      const tookNs = context.nowNs() - reads.startNs;
+      const seen = this.#walker.judge(key, reads.bytes, reads.version, tookNs);
+      if (seen !== verdict.current) return yield* this.#getOn(seen, key, into);
+      node.cursors.validate(row, key, reads.primary, reads.epoch);
+      return this.#copyOut(reads.bytes, into);
     } catch (error) {
       if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
       throw error;
@@ -145,6 +130,18 @@ export class CloverClient implements StoreClient {
       node.config.readWait === 'first'
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
+    return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  /** The usual get where the cursor does not point at the newest version. */
+  *#getOn(seen: Verdict, key: Key, into: Uint8Array): Program<number | undefined> {
+    const node = this.#node;
+    const { primary, epoch, shortcut } = this.#reads;
+    const cursor = node.cursors.find(key);
+    // Another program has moved or dropped the cursor since: what was read says nothing of it.
+    if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
+    this.#walker.start(cursor);
+    this.#walker.takeShortcut(shortcut);
     return yield* this.#walkOn(seen, key, epoch, into);
   }
 
