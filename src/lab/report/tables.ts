@@ -1,4 +1,3 @@
-import { builtInSystems } from '../../systems/index.ts';
 import { type TableBlock, tableBlocks } from '../output/columns.ts';
 import type { SideTable } from '../output/fault-rows.ts';
 import { formatCount, formatNs } from '../output/format.ts';
@@ -84,47 +83,6 @@ ${result.axes.map((axis) => html`<td>${valueLabel(run.point[axis.path])}</td>`)}
 <td>${formatCount(run.operations)}</td><td>${formatNs(run.durationNs)}</td>
 <td>${formatCount(run.verbs)}</td><td>${formatNs(run.wallClockNs)}</td>
 <td class="text code">${run.eventHash ?? '–'}</td></tr>\n`;
-}
-
-/** Counters of the systems themselves, summed over seeds: retries, chain hops, reallocations. */
-export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
-  const rows = groups.flatMap((group) => {
-    const sums = new Map<string, number>();
-    for (const run of group.runs) {
-      for (const [name, count] of Object.entries(run.events)) {
-        sums.set(name, (sums.get(name) ?? 0) + count);
-      }
-    }
-    if (sums.size === 0) return [];
-    const text = [...sums].map(([name, sum]) => `${name} ${formatCount(sum)}`).join(', ');
-    return [
-      html`<tr><th scope="row" class="text">${systemLabel(group.system)}</th>
-<td class="text">${pointLabel(group.point)}</td><td class="text wrap">${text}</td></tr>\n`,
-    ];
-  });
-  if (rows.length === 0) return undefined;
-  return html`<div class="scroll" tabindex="0"><table>
-<caption>Counters of the systems, all seeds</caption>
-<thead><tr><th scope="col" class="text">system</th><th scope="col" class="text">point</th>
-<th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>
-${glossary(groups)}\n`;
-}
-
-/** What the counters of farside's own systems count; a system of the user's is not loaded for a report. */
-function glossary(groups: readonly GroupSummary[]): readonly Html[] {
-  return [...new Set(groups.map(({ system }) => system))].flatMap((system) => {
-    const counters = Object.entries(builtInSystems.get(system)?.counters ?? {});
-    if (counters.length === 0) return [];
-    const rows = counters.map(
-      ([name, meaning]) => html`<tr><th scope="row" class="text">${name}</th>
-<td class="text">${meaning}</td></tr>\n`,
-    );
-    return [
-      html`<div class="scroll" tabindex="0"><table><caption>What the counters of ${system} count</caption>
-<thead><tr><th scope="col" class="text">counter</th><th scope="col" class="text">once for each</th></tr>
-</thead><tbody>${rows}</tbody></table></div>\n`,
-    ];
-  });
 }
 
 /** What went wrong on purpose, who took part, how passive memory was. */

@@ -1,4 +1,4 @@
-/** What happened at the coordinator and its callers, by the counter's name, in the words that reports use. */
+/** What happened at the coordinator and its callers, by the counters' names, in words for reports. */
 export const centralCounters: Readonly<Record<string, string>> = {
   mapFlips: 'entry of the map flipped',
   allocations: 'buffer allocated',

@@ -1,4 +1,4 @@
-/** What happened on compute nodes and metadata servers, by the counter's name, in the words that reports use. */
+/** What happened on compute nodes and metadata servers, by the counters' names, in words for reports. */
 export const cloverCounters: Readonly<Record<string, string>> = {
   cursorMisses: 'no cursor for the key',
   queries: 'metadata server asked where a chain stands',

@@ -1,4 +1,4 @@
-/** What happened on a compute node, by the counter's name, in the words that reports use. */
+/** What happened on a compute node, by the counters' names, in words for reports. */
 export const directCounters = {
   lockRetries: 'lock of a slot held by another write, CAS tried again',
   bucketRetries: 'lock of a bucket held by another insert, CAS tried again',
