@@ -48,8 +48,9 @@ export class SimCluster {
   readonly #setting: NodeSetting;
   readonly #links = new Map<string, LinkFault>();
   /**
-   * By event kind. A table and not a switch: V8 then compiles each handler with all that it calls for itself;
-   * in one function they exceed what it is willing to inline, and what is left over costs a call each.
+   * By event kind. A table and not a switch: V8 then compiles each handler for itself with all that it
+   * calls. In one function they exceed what it is willing to inline, and a double that crosses a call that
+   * is left over is allocated.
    */
   readonly #handlers: readonly ((index: number) => void)[];
   /** The last one given: ids of nodes name their first starts. */

@@ -118,7 +118,7 @@ export class Costs {
   }
 }
 
-/** To the nearest picosecond. `Math.round` is not one instruction: 6 ns more, and a READ rounds five times. */
+/** To the nearest picosecond. `Math.round` is not one instruction, and a READ rounds five times. */
 export function wholePs(ps: number): number {
   return Math.floor(ps + 0.5);
 }

@@ -2,8 +2,8 @@ import { assert } from '../src/core/errors.ts';
 import { EventHeap } from './event-heap.ts';
 
 /**
- * A bucket holds the events of 2^15 ps, about 33 ns; the wheel turns once in 33 µs. Finer buckets mean shorter
- * lists, but a few dozen events are spread over the whole wheel, and it has to stay in the first cache.
+ * A bucket holds the events of 2^15 ps, about 33 ns; the wheel turns once in 33 µs. Finer buckets mean
+ * shorter lists, but a few dozen events are spread over the whole wheel: it is to stay in the first cache.
  */
 const bucketPs = 1 << 15;
 const bucketsPerPs = 1 / bucketPs;
