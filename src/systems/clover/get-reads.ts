@@ -5,9 +5,9 @@ import type { Scratch } from './scratch.ts';
 import { shortcutRead } from './walker.ts';
 
 /**
- * The two READs of a get, in one doorbell a node: the buffer at the cursor, and the shortcut. Used again and
- * again by one client, and it keeps what the get has to know when they are back: a local of a generator is saved
- * and restored around each yield, and one that is no small integer is allocated for it.
+ * The two READs of a get, in one doorbell a node: the buffer at the cursor, and the shortcut. Used again
+ * and again by one client, and it keeps what the get has to know when they are back: a local of a
+ * generator is saved and restored around each yield, and one that is no small integer is allocated for it.
  */
 export class GetReads {
   readonly shortcut: Verb<unknown>;

@@ -106,7 +106,7 @@ export class MetadataServer implements SystemServer {
     return this.state.layout;
   }
 
-  /** A server that takes no other's place is ready: its handlers go without one more `yield*` a resumption. */
+  /** A server that takes no other's place is ready, and spares its handlers a `yield*` a resumption. */
   #whenReady(program: Program<never>): Program<never> {
     return this.#isReady ? program : this.#awaitReady(program);
   }
