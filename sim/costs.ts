@@ -105,7 +105,7 @@ export class Costs {
   computePs(kind: ComputeKind, units: number): number {
     const index = computeIndex(kind);
     const fixedPs = this.#fixedPs[index] as number;
-    return fixedPs + Math.round((this.#unitPs[index] as number) * units);
+    return fixedPs + wholePs((this.#unitPs[index] as number) * units);
   }
 
   /** Time on the wire of a payload with the headers of its packets. */
@@ -114,8 +114,13 @@ export class Costs {
       payloadBytes <= this.packetPayloadBytes
         ? 1
         : Math.ceil(payloadBytes / this.packetPayloadBytes);
-    return Math.round((payloadBytes + packets * this.packetHeaderBytes) * this.wireBytePs);
+    return wholePs((payloadBytes + packets * this.packetHeaderBytes) * this.wireBytePs);
   }
+}
+
+/** To the nearest picosecond. `Math.round` is not one instruction, and a READ rounds five times. */
+export function wholePs(ps: number): number {
+  return Math.floor(ps + 0.5);
 }
 
 function mediumCosts(medium: Profile['numbers']['dram']): MediumCosts {

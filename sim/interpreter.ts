@@ -1,4 +1,3 @@
-import { nodeOf } from '../src/core/address.ts';
 import {
   type ComputeKind,
   type Effect,
@@ -37,6 +36,8 @@ import type { Completions, Transport } from './transport.ts';
  */
 const aheadMaxPs = 500_000;
 const effectsPerStepMax = 100_000;
+/** In place of a node: the verb has been posted. */
+const posted = -1;
 
 /** What becomes of a program after an effect: it goes on, waits, or computes on. */
 const next = { go: 0, wait: 1, compute: 2 } as const;
@@ -51,6 +52,8 @@ export class Interpreter implements Completions {
   readonly #costs: Costs;
   readonly #receivers = new Map<Port, Task[]>();
   #running: Task | undefined = undefined;
+  /** Of the verbs that are being posted, by position. */
+  readonly #nodes: number[] = [];
 
   /** CPU work of the program that runs: its clock goes on, and nothing else happens. */
   readonly charge = (work: ComputeKind, units = 1): void => {
@@ -183,15 +186,16 @@ export class Interpreter implements Completions {
       return next.compute;
     }
     switch (effect.kind) {
-      case effectKind.verb:
+      case effectKind.verb: {
         task.effect = effect;
-        this.transport.check(effect);
+        const node = this.transport.check(effect);
         task.pending = 1;
         task.readyPs = 0;
         scheduler.localPs += this.#costs.postPs + this.#costs.doorbellPs;
         task.counters.doorbells++;
-        this.#postOne(task, effect, true);
+        this.#postOne(task, effect, node, true);
         return next.wait;
+      }
       case effectKind.batch:
         if (effect.verbs.length === 0) return next.go;
         task.effect = effect;
@@ -229,27 +233,29 @@ export class Interpreter implements Completions {
     const { scheduler, transport } = this;
     const { counters } = task;
     const { postPs, doorbellPs } = this.#costs;
-    for (let i = 0; i < verbs.length; i++) transport.check(verbs[i] as Verb<unknown>);
+    const nodes = this.#nodes;
+    for (let i = 0; i < verbs.length; i++) nodes[i] = transport.check(verbs[i] as Verb<unknown>);
     if (awaited) {
       task.pending = verbs.length;
       task.readyPs = 0;
     }
     for (let first = 0; first < verbs.length; first++) {
-      const { address, status } = verbs[first] as Verb<unknown>;
-      if (status !== verbStatus.idle) continue; // posted with an earlier verb of its node
-      const node = nodeOf(address);
-      let sameNode = 0;
-      for (let i = first; i < verbs.length; i++) if (isOn(verbs[i], node)) sameNode++;
+      const node = nodes[first] as number;
+      if (node === posted) continue; // with an earlier verb of its node
+      let sameNode = 1;
+      for (let i = first + 1; i < verbs.length; i++) if (nodes[i] === node) sameNode++;
       counters.doorbells++;
       scheduler.localPs += sameNode * postPs + doorbellPs;
-      for (let i = first; i < verbs.length; i++) {
-        const verb = verbs[i] as Verb<unknown>;
-        if (isOn(verb, node)) this.#postOne(task, verb, awaited);
+      for (let i = first; sameNode > 0; i++) {
+        if (nodes[i] !== node) continue;
+        nodes[i] = posted;
+        sameNode--;
+        this.#postOne(task, verbs[i] as Verb<unknown>, node, awaited);
       }
     }
   }
 
-  #postOne(task: Task, verb: Verb<unknown>, awaited: boolean): void {
+  #postOne(task: Task, verb: Verb<unknown>, node: number, awaited: boolean): void {
     const { counters } = task;
     const { op } = verb;
     verb.depth = counters.roundTrips;
@@ -257,7 +263,7 @@ export class Interpreter implements Completions {
     if (op === verbOp.read) counters.bytesIn += verb.lengthBytes;
     else if (op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
     if (op === verbOp.cas || op === verbOp.faa) counters.bytesIn += 8;
-    this.transport.post(verb, task, awaited, this.scheduler.localPs);
+    this.transport.post(verb, node, task, awaited, this.scheduler.localPs);
   }
 
   #wait(task: Task, effect: Wait): Next {
@@ -367,8 +373,4 @@ export class Interpreter implements Completions {
     this.#kernel.schedule(atPs + 2 * halfPs, eventKind.ready, task.index);
     return next.wait;
   }
-}
-
-function isOn(verb: Verb<unknown> | undefined, node: number): boolean {
-  return verb !== undefined && nodeOf(verb.address) === node;
 }

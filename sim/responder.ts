@@ -2,7 +2,7 @@ import { nodeOf, offsetOf } from '../src/core/address.ts';
 import { fencedReason, verbOp, verbStatus } from '../src/core/effect.ts';
 import { assert } from '../src/core/errors.ts';
 import type { RandomStream } from '../src/core/random.ts';
-import type { Costs } from './costs.ts';
+import { type Costs, wholePs } from './costs.ts';
 import type { Flight } from './flight.ts';
 import { eventKind, type Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
@@ -161,9 +161,9 @@ export class Responder {
     queuePair.openRead = flight;
     const medium = target.memory.medium(flight.offset);
     const readyPs = startPs + costs.responderPs;
-    const pciePs = Math.round(lengthBytes * costs.pcieReadBytePs);
+    const pciePs = wholePs(lengthBytes * costs.pcieReadBytePs);
     const dataPs = target.pcieRead.book(nowPs, readyPs, pciePs);
-    const mediaPs = Math.round(lengthBytes * medium.readBytePs);
+    const mediaPs = wholePs(lengthBytes * medium.readBytePs);
     const readPs = target.mediaRead.overlap(nowPs, dataPs, mediaPs);
     this.#respond(flight, readPs + costs.pcieReadPs + medium.readPs, lengthBytes);
   }
@@ -176,7 +176,7 @@ export class Responder {
     const wirePs = costs.wirePs(payloadBytes);
     let backPs = target.linkOut.book(nowPs, atPs + costs.responsePs, wirePs) + costs.propagationPs;
     backPs = source.linkIn.overlap(nowPs, backPs, wirePs);
-    const pciePs = Math.round(payloadBytes * costs.pcieWriteBytePs);
+    const pciePs = wholePs(payloadBytes * costs.pcieWriteBytePs);
     backPs = source.pcieWrite.book(nowPs, backPs, pciePs) + costs.completionPs;
     target.counts.bytesOut += payloadBytes;
     source.counts.bytesIn += payloadBytes;
@@ -197,9 +197,9 @@ export class Responder {
     });
     const medium = target.memory.medium(offset);
     const readyPs = startPs + costs.responderPs;
-    const pciePs = Math.round(lengthBytes * costs.pcieWriteBytePs);
+    const pciePs = wholePs(lengthBytes * costs.pcieWriteBytePs);
     const dataPs = target.pcieWrite.book(nowPs, readyPs, pciePs);
-    const mediaPs = Math.round(lengthBytes * medium.writeBytePs);
+    const mediaPs = wholePs(lengthBytes * medium.writeBytePs);
     const mediaFreePs = target.mediaWrite.overlap(nowPs, dataPs, mediaPs);
     const storedPs = Math.max(dataPs, mediaFreePs - medium.writeBufferPs);
     target.counts.bytesIn += lengthBytes;

@@ -1,7 +1,7 @@
 import { nodeOf, offsetOf } from '../src/core/address.ts';
 import { type Verb, verbOp, verbStatus } from '../src/core/effect.ts';
-import { assert } from '../src/core/errors.ts';
-import type { Costs } from './costs.ts';
+import { FarsideError } from '../src/core/errors.ts';
+import { type Costs, wholePs } from './costs.ts';
 import { type Flight, FlightPool } from './flight.ts';
 import { eventKind, type Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
@@ -61,20 +61,19 @@ export class Transport {
     this.tracer = options.trace === undefined ? undefined : new Tracer(options.trace);
   }
 
-  /** Throws the program's address errors, before anything is posted. */
-  check(verb: Verb<unknown>): void {
-    const machine = this.machines[nodeOf(verb.address)];
-    checkVerb(verb, offsetOf(verb.address), machine === undefined ? -1 : machine.node.spaceBytes);
-    assert(
-      verb.status === verbStatus.idle,
-      () => `a verb object was posted twice: node ${nodeOf(verb.address)}`,
-      'FARSIDE_USAGE',
-    );
+  /** Throws the program's address errors, before anything is posted. Gives the verb's node. */
+  check(verb: Verb<unknown>): number {
+    const { address } = verb;
+    const node = nodeOf(address);
+    const machine = this.machines[node];
+    checkVerb(verb, offsetOf(address), machine === undefined ? -1 : machine.node.spaceBytes);
+    if (verb.status !== verbStatus.idle) throw postedTwice(node);
+    return node;
   }
 
-  /** Posts one checked verb whose doorbell rings at `atPs`. */
-  post(verb: Verb<unknown>, task: Task, awaited: boolean, atPs: number): void {
-    const target = this.machines[nodeOf(verb.address)] as Machine;
+  /** Posts one checked verb, of which `check` gave the node, whose doorbell rings at `atPs`. */
+  post(verb: Verb<unknown>, node: number, task: Task, awaited: boolean, atPs: number): void {
+    const target = this.machines[node] as Machine;
     const queuePair = this.#queuePair(task.root, target);
     const flight = this.flights.take();
     flight.verb = verb;
@@ -167,7 +166,7 @@ export class Transport {
     if (op === verbOp.write) {
       payload = flight.lengthBytes;
       if (payload > costs.inlineBytesMax) {
-        const fetchPs = Math.round(payload * costs.pcieReadBytePs);
+        const fetchPs = wholePs(payload * costs.pcieReadBytePs);
         atPs = source.pcieRead.book(nowPs, atPs, fetchPs) + costs.fetchPs;
       }
     }
@@ -247,6 +246,10 @@ export class Transport {
   completeOne(index: number): void {
     this.#completions.oneComplete(this.flights.at(index));
   }
+}
+
+function postedTwice(node: number): FarsideError {
+  return new FarsideError('FARSIDE_USAGE', `a verb object was posted twice: node ${node}`);
 }
 
 /** Verbs that bring something back, of which only so many may be outstanding. */

@@ -1,6 +1,15 @@
 import { type Address, align8 } from './address.ts';
 import type { Counters } from './counters.ts';
-import { type Program, post, settle, sleep, verbStatus, write, writeWord } from './effect.ts';
+import {
+  type Post,
+  type Program,
+  post,
+  settle,
+  sleep,
+  verbStatus,
+  write,
+  writeWord,
+} from './effect.ts';
 import { assert, FarsideError } from './errors.ts';
 import {
   checkFits,
@@ -185,14 +194,14 @@ export class MailboxHub {
   }
 
   /** Into the next slot of a ring that has room. */
-  *#put(state: PeerState, envelope: Envelope, body: Uint8Array, counters: Counters): Program<void> {
+  #put(state: PeerState, envelope: Envelope, body: Uint8Array, counters: Counters): Post {
     const { shape, outbound } = state.peer;
     const sequence = ++state.sent >>> 0;
     const slot = state.sendSlot;
     state.sendSlot = slot + 1 === shape.slots ? 0 : slot + 1;
     const bytes = this.#stage(state, slot, body, envelope, counters);
     const at = outbound + ringHeadBytes + slot * shape.slotBytes;
-    yield* post(write(at + 8, bytes), writeWord(at, packWord(body.length, sequence)));
+    return post(write(at + 8, bytes), writeWord(at, packWord(body.length, sequence)));
   }
 
   /** Gives the state of the ring that has room; another one where the peer has started anew since. */

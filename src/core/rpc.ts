@@ -121,7 +121,7 @@ export function* serve(
   context: NodeContext,
   port: Port,
   handle: (request: Message) => Program<Uint8Array | undefined>,
-  afterReply?: (request: Message) => Program<void>,
+  afterReply?: (request: Message) => Program<void> | undefined,
 ): Program<never> {
   for (;;) {
     const request = yield* receive(port);
@@ -132,6 +132,7 @@ export function* serve(
       context.charge('rpcSend');
       yield* context.hub.answer(request, port.id, body, context.counters);
     }
-    if (afterReply !== undefined) yield* afterReply(request);
+    const after = afterReply?.(request);
+    if (after !== undefined) yield* after;
   }
 }

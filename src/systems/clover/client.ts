@@ -35,7 +35,7 @@ import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
 import { checkKey, checkSizes } from './sizes.ts';
 import { type Verdict, verdict, Walker } from './walker.ts';
-import { Writer } from './writer.ts';
+import { type Linked, Writer } from './writer.ts';
 
 /** Sequence of a chain's first version. */
 const firstSequence = 1;
@@ -53,6 +53,7 @@ export class CloverClient implements StoreClient {
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
   readonly #renewal: Renewal;
+  readonly #renew = (): Program<void> => this.#renewal.run();
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
@@ -78,7 +79,7 @@ export class CloverClient implements StoreClient {
    * the newest version. The value's copy into the caller's buffer is not charged: on real hardware the
    * READ would scatter it there.
    *
-   * This is the hottest path there is, so the usual case stays in this one generator, on locals.
+   * This is the hottest path there is, so the usual case stays in this one generator, with few locals.
    */
   *get(key: Key, into: Uint8Array): Program<number | undefined> {
     const node = this.#node;
@@ -88,28 +89,13 @@ export class CloverClient implements StoreClient {
       context.charge('lookup');
       const row = node.findRow(key);
       if (row < 0 || !node.isPlain) return yield* this.#getWith(row, key, into);
-      const { cursors, epochs } = node;
-      const { rows } = cursors;
-      const walker = this.#walker;
-      const primary = rows.primary(row);
-      const version = rows.version(row);
-      const epoch = epochs[rows.server(row)] as number;
-      const { views } = walker.scratch;
-      const bytes = views[rows.sizeClass(row)] as Uint8Array;
       const reads = this.#reads;
-      const startNs = context.nowNs();
-      yield* reads.at(rows.address(row), bytes, rows.shortcut(row));
-      const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
-      if (seen !== verdict.current) {
-        const cursor = cursors.find(key);
-        // Another program has moved or dropped the cursor since: what was read says nothing of it.
-        if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
-        walker.start(cursor);
-        walker.takeShortcut(reads.shortcut);
-        return yield* this.#walkOn(seen, key, epoch, into);
-      }
-      cursors.validate(row, key, primary, epoch);
-      return this.#copyOut(bytes, into);
+      yield* reads.at(node.cursors.rows, row, node.epochs, context.nowNs());
+      const tookNs = context.nowNs() - reads.startNs;
+      const seen = this.#walker.judge(key, reads.bytes, reads.version, tookNs);
+      if (seen !== verdict.current) return yield* this.#getOn(seen, key, into);
+      node.cursors.validate(row, key, reads.primary, reads.epoch);
+      return this.#copyOut(reads.bytes, into);
     } catch (error) {
       if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
       throw error;
@@ -144,6 +130,18 @@ export class CloverClient implements StoreClient {
       node.config.readWait === 'first'
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
+    return yield* this.#walkOn(seen, key, epoch, into);
+  }
+
+  /** The usual get where the cursor does not point at the newest version. */
+  *#getOn(seen: Verdict, key: Key, into: Uint8Array): Program<number | undefined> {
+    const node = this.#node;
+    const { primary, epoch, shortcut } = this.#reads;
+    const cursor = node.cursors.find(key);
+    // Another program has moved or dropped the cursor since: what was read says nothing of it.
+    if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
+    this.#walker.start(cursor);
+    this.#walker.takeShortcut(shortcut);
     return yield* this.#walkOn(seen, key, epoch, into);
   }
 
@@ -211,9 +209,8 @@ export class CloverClient implements StoreClient {
     return scratch;
   }
 
-  *put(key: Key, value: Uint8Array): Program<boolean> {
-    checkSizes(this.#node.site.shape, key, value);
-    return (yield* this.#append(key, value, false)) !== undefined;
+  put(key: Key, value: Uint8Array): Program<boolean> {
+    return this.#append(key, value, false);
   }
 
   /**
@@ -224,67 +221,66 @@ export class CloverClient implements StoreClient {
    * the tombstone, and asks the server whether the key lives on in another chain; a cursor elsewhere
    * leads to the tombstone, or to a recycled buffer, and so to the server as well.
    */
-  *delete(key: Key): Program<boolean> {
-    const node = this.#node;
-    checkKey(node.site.shape, key);
-    const linked = yield* this.#append(key, noValue, true);
-    if (linked === undefined) return false;
-    const { cursor } = linked;
-    if (node.cursors.find(key) === cursor) node.cursors.remove(key);
-    if (node.gate.isClosed) yield* node.gate.pass();
-    yield* this.#renewal.run();
-    yield* node.remove(key, cursor.chain, linked.next, this.#caller);
-    return true;
+  delete(key: Key): Program<boolean> {
+    return this.#append(key, noValue, true);
   }
 
-  /** Allocates (which may wait for an epoch, so it comes before anything that epochs wait for). */
-  *#append(
-    key: Key,
-    value: Uint8Array,
-    isTombstone: boolean,
-  ): Program<{ cursor: Cursor; next: Reference } | undefined> {
+  /**
+   * Appends a version to the key's chain; false where there is no such key. Allocates first, which may
+   * wait for an epoch, so it comes before anything that epochs wait for.
+   */
+  *#append(key: Key, value: Uint8Array, isTombstone: boolean): Program<boolean> {
     const node = this.#node;
+    if (isTombstone) checkKey(node.site.shape, key);
+    else checkSizes(node.site.shape, key, value);
     const writer = this.#writer;
+    const { refs } = writer;
     const server = node.serverOf(key);
-    const sizeClass = yield* this.#allocate(key, value);
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    if (this.#renewal.isDue) yield* this.#renewal.run();
+    if (!this.#takeAtHand(server, sizeClass)) {
+      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
+    }
+    let linked: Linked | undefined;
     this.serial++;
     try {
       if (this.#renewal.isDue) yield* this.#renewal.run();
       const epoch = node.epochs[server] as number;
       const startedFrom = node.cursors.find(key)?.primary ?? noReference;
-      const linked = yield* writer.append(key, value, isTombstone, epoch);
+      linked = yield* writer.append(key, value, isTombstone, epoch);
       if (linked === undefined) {
-        node.free.giveBack(server, sizeClass, writer.refs);
-        return undefined;
+        node.free.giveBack(server, sizeClass, refs);
+        return false;
       }
       const { cursor, old, sequence } = linked;
       node.site.context.charge('update');
-      const refs = writer.refs.slice();
-      if (!isTombstone) cursor.advance(startedFrom, refs, sequence, epoch, node.layout);
-      const drain = node.retire.add(cursor, old, refs, sequence);
+      if (!isTombstone) cursor.advance(startedFrom, linked.refs, sequence, epoch, node.layout);
+      const drain = node.retire.add(cursor, old, linked.refs, sequence);
       if (drain !== undefined) yield* spawn(drain, 'retire');
-      return { cursor, next: refs[0] as Reference };
     } catch (error) {
       yield* this.#afterError(error, server, sizeClass, writer.unfinished(key, isTombstone));
       throw error;
     } finally {
       this.serial++;
     }
+    if (isTombstone) yield* this.#endChain(key, linked);
+    return true;
   }
 
-  /** Takes R buffers for a record into the writer; gives their class. */
-  *#allocate(key: Key, value: Uint8Array): Program<number> {
+  *#endChain(key: Key, { cursor, refs }: Linked): Program<void> {
     const node = this.#node;
+    if (node.cursors.find(key) === cursor) node.cursors.remove(key);
+    if (node.gate.isClosed) yield* node.gate.pass();
+    yield* this.#renewal.run();
+    yield* node.remove(key, cursor.chain, refs[0] as Reference, this.#caller);
+  }
+
+  /** Takes R buffers for a record into the writer where none of the lists runs low by it. */
+  #takeAtHand(server: number, sizeClass: number): boolean {
+    const { site, free } = this.#node;
     const { refs } = this.#writer;
-    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
-    if (this.#renewal.isDue) yield* this.#renewal.run();
-    node.site.context.charge('allocate', refs.length);
-    const server = node.serverOf(key);
-    if (!node.free.takeAtHand(server, sizeClass, refs)) {
-      const renew = (): Program<void> => this.#renewal.run();
-      yield* node.free.take(server, sizeClass, refs, this.#caller, renew);
-    }
-    return sizeClass;
+    site.context.charge('allocate', refs.length);
+    return free.takeAtHand(server, sizeClass, refs);
   }
 
   /**
@@ -318,14 +314,19 @@ export class CloverClient implements StoreClient {
     const node = this.#node;
     const server = node.serverOf(key);
     if (yield* this.#isKnown(key)) return false;
-    const sizeClass = yield* this.#allocate(key, value);
+    const { refs } = this.#writer;
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    if (this.#renewal.isDue) yield* this.#renewal.run();
+    if (!this.#takeAtHand(server, sizeClass)) {
+      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
+    }
     this.serial++;
     try {
       yield* this.#renewal.run();
       this.#writer.encode(key, value, 0, false);
       yield* this.#writer.run(this.#writer.writes());
       const isOpened = yield* this.#open(key);
-      if (!isOpened) node.free.giveBack(server, sizeClass, this.#writer.refs);
+      if (!isOpened) node.free.giveBack(server, sizeClass, refs);
       return isOpened;
     } catch (error) {
       yield* this.#afterError(error, server, sizeClass, undefined);

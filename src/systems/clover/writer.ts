@@ -41,6 +41,8 @@ export interface Linked {
   readonly cursor: Cursor;
   /** Primary copy of the version that was superseded. */
   readonly old: Reference;
+  /** Of the new version. */
+  readonly refs: readonly Reference[];
   readonly sequence: number;
 }
 
@@ -151,53 +153,60 @@ export class Writer {
       const writes = this.writes();
       if (!isReplicated) yield* this.run(writes);
       walker.start(cursor);
-      const { chain } = cursor;
-      cursor = yield* this.#link(key, cursor, epoch, isReplicated ? writes : []);
-      if (cursor === undefined) return undefined;
-      // Deleted and inserted again meanwhile: the record must name the new chain.
-      if (cursor.chain !== chain) continue;
+      yield* this.#linkAttempt(isReplicated ? writes : []);
+      if (!this.#hasLinked()) {
+        const { chain } = cursor;
+        cursor = yield* this.#linkAgain(key, chain, epoch);
+        if (cursor === undefined) return undefined;
+        // Deleted and inserted again meanwhile: the record must name the new chain.
+        if (cursor.chain !== chain) continue;
+      }
       const old = walker.refs[0] as Reference;
       const sequence = nextSequence(walker.sequence);
       if (isReplicated) {
         this.#stage = 'link';
         yield* publishReplicated(this, walker.refs, sequence, this.#claim);
       }
-      return { cursor, old, sequence };
+      return { cursor, old, refs: this.refs.slice(), sequence };
     }
     throw tooContended(key);
   }
 
   /**
-   * CAS on the tail's first word until one succeeds, or the key turns out to be gone (undefined) or to
-   * live in another chain: gives the cursor of the chain it ended in. `beside` is posted with the first
-   * CAS.
+   * After a CAS on the tail's first word that was overtaken: until one succeeds, or the key turns out to be
+   * gone (undefined) or to live in another chain: gives the cursor of the chain it ended in.
    */
-  *#link(
-    key: Key,
-    cursor: Cursor,
-    epoch: number,
-    beside: readonly Verb<unknown>[],
-  ): Program<Cursor | undefined> {
+  *#linkAgain(key: Key, chain: number, epoch: number): Program<Cursor | undefined> {
     const { node, walker } = this;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const swap = this.#swap();
-      const verbs = attempt === 0 ? [...beside, swap] : [swap];
-      if (node.site.context.durability === 'flush') verbs.push(flush(swap.address, 8));
-      this.#stage = 'claim';
-      this.#swapPosted = swap;
-      yield* this.run(verbs);
-      const tail = walker.refs[0] as Reference;
-      if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
       this.#stage = 'none';
       node.events.linksLost++;
       if (attempt > 1) yield* this.#backOff(attempt);
       // With one copy, the word that the CAS brought is the header: no need to read it again.
-      walker.followLost(swap.high, swap.low);
+      const { high, low } = this.#swapPosted as Verb<bigint>;
+      walker.followLost(high, low);
       const seen = yield* walker.visit(key, true, true);
       if (!(yield* walker.walk(key, seen, epoch, true))) return undefined;
-      if (walker.cursor?.chain !== cursor.chain) return walker.cursor;
+      if (walker.cursor?.chain !== chain) return walker.cursor;
+      yield* this.#linkAttempt([]);
+      if (this.#hasLinked()) return walker.cursor;
     }
     throw tooContended(key);
+  }
+
+  /** The CAS on the tail's first word; `beside` is posted with it. */
+  #linkAttempt(beside: readonly Verb<unknown>[]): Batch {
+    const swap = this.#swap();
+    const verbs: Verb<unknown>[] = [...beside, swap];
+    if (this.node.site.context.durability === 'flush') verbs.push(flush(swap.address, 8));
+    this.#stage = 'claim';
+    this.#swapPosted = swap;
+    return this.run(verbs);
+  }
+
+  #hasLinked(): boolean {
+    const { high, low } = this.#swapPosted as Verb<bigint>;
+    return low === tailLow(versionOf(this.walker.refs[0] as Reference)) && high === 0;
   }
 
   /** One copy: links the new version. Several: claims the tail for this node by setting B_w. */

@@ -17,12 +17,21 @@ import type { RegionSpec } from '../../../memory/cluster.ts';
 import type { Site, StoreShape } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
-import { areaIn, entryIn, entryLow, handleOf, highHalfFor, type Reference } from '../pointer.ts';
+import {
+  areaIn,
+  entryIn,
+  entryLow,
+  handleOf,
+  highHalfFor,
+  noReference,
+  type Reference,
+} from '../pointer.ts';
 import { planPools } from '../pools.ts';
 import type { Chain } from './namer.ts';
 
 export const headRegion = 'heads';
 const retryNs = 20_000;
+const frontWord = u53.at(0);
 
 /**
  * Where the chains of a metadata server begin, in its own persistent memory and, by one-sided WRITEs, in
@@ -57,8 +66,10 @@ export class HeadTable {
   /** Tables of the standbys. */
   readonly #mirrors = new Map<number, Address>();
   readonly #dirty = new Map<number, Chain>();
-  /** By slot, which of its heads counts. */
-  readonly #which = new Map<number, number>();
+  /** By slot, which of its heads counts; of a slot that has had none, the first is written first. */
+  readonly #which: Uint8Array;
+  /** Images whose bytes nobody looks at any more: allocating them costs more than all else of an entry. */
+  readonly #spare: EntryImage[] = [];
   #rounds = 0;
   #writing = false;
 
@@ -68,6 +79,7 @@ export class HeadTable {
     this.#layout = layout;
     this.#index = index;
     this.#entryBytes = 8 + 16 * layout.replicas;
+    this.#which = new Uint8Array(layout.slots).fill(1);
     this.#own = cluster.region(context.node, headRegion).address;
     for (const { id } of cluster.withRole('standby')) {
       if (id !== context.node) this.#mirrors.set(id, cluster.region(id, headRegion).address);
@@ -108,30 +120,35 @@ export class HeadTable {
 
   /** Of chains that nobody else stores. `beside` is posted along with the mirrors' WRITEs. */
   *store(chains: readonly Chain[], beside: readonly Verb<unknown>[] = []): Program<void> {
-    yield* this.#store(
-      chains.flatMap((chain) => this.#encode(chain)),
-      beside,
-    );
+    yield* this.#store(this.#encodeAll(chains), beside);
   }
 
-  *#store(parts: readonly Part[], beside: readonly Verb<unknown>[]): Program<void> {
-    for (const { at, bytes } of parts) {
-      yield* local.write(this.#own + at, bytes);
-      yield* local.persist(this.#own + at, bytes.length);
+  *#store(images: readonly EntryImage[], beside: readonly Verb<unknown>[]): Program<void> {
+    for (const { at, front, headAt, head } of images) {
+      yield* local.write(this.#own + headAt, head);
+      yield* local.persist(this.#own + headAt, head.length);
+      yield* local.write(this.#own + at, front);
+      yield* local.persist(this.#own + at, front.length);
     }
+    if (this.#mirrors.size + beside.length === 0) return;
     const mirrored = [...this.#mirrors.values()].flatMap((base) =>
-      parts.flatMap(({ at, bytes }) => this.#writes(base + at, bytes)),
+      images.flatMap(({ at, front, headAt, head }) => [
+        ...this.#writes(base + headAt, head),
+        ...this.#writes(base + at, front),
+      ]),
     );
-    if (mirrored.length + beside.length > 0) yield* batch(...beside, ...mirrored);
+    yield* batch(...beside, ...mirrored);
   }
 
   /** Again until every standby has it, or is said to be lost: one that lags must not take over. */
   *storeSurely(chains: readonly Chain[]): Program<void> {
     // Encoded once: where one attempt has failed, a standby may still go by the head that is not overwritten.
-    const parts = chains.flatMap((chain) => this.#encode(chain));
-    for (;;) {
+    const images = this.#encodeAll(chains);
+    for (let attempt = 0; ; attempt++) {
       try {
-        yield* this.#store(parts, []);
+        yield* this.#store(images, []);
+        // A WRITE of an attempt that failed may read its bytes at any later time.
+        if (attempt === 0) this.#spare.push(...images);
         return;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
@@ -152,10 +169,10 @@ export class HeadTable {
       yield* local.read(this.#own + this.#offset(slots[first] as number), bytes);
       for (let i = 0; i < perBucket; i++) {
         const entry = bytes.subarray(i * this.#entryBytes, (i + 1) * this.#entryBytes);
-        const front = u53.at(0).get(entry, 0);
+        const front = frontWord.get(entry, 0);
         if (front === 0) continue;
         const [number, which] = [Math.floor(front / 2), front % 2];
-        this.#which.set(this.#layout.slotOf(number), which);
+        this.#which[this.#layout.slotOf(number)] = which;
         found.push({ number, ...decode(entry, 8 + which * 8 * replicas, this.#layout) });
       }
     }
@@ -173,30 +190,39 @@ export class HeadTable {
     return slot * this.#entryBytes;
   }
 
-  /** What to write, in order: the head that does not count, and the word that makes it count. */
-  #encode(chain: Chain): Part[] {
+  #encodeAll(chains: readonly Chain[]): EntryImage[] {
+    return chains.map((chain) => this.#encode(chain));
+  }
+
+  /** All of it is written over. */
+  #encode(chain: Chain): EntryImage {
+    const { replicas } = this.#layout;
     const slot = this.#layout.slotOf(chain.number);
-    const which = 1 - (this.#which.get(slot) ?? 1);
-    this.#which.set(slot, which);
-    const front = new Uint8Array(8);
-    u53.at(0).set(front, 0, 2 * chain.number + which);
-    const head = new Uint8Array(8 * this.#layout.replicas);
-    for (const [r, copy] of chain.isOver ? [] : chain.refs.entries()) {
-      storeHalf(head, 8 * r, entryLow(copy, chain.sequence));
-      storeHalf(head, 8 * r + 4, highHalfFor(handleOf(copy)));
+    const which = 1 - (this.#which[slot] as number);
+    this.#which[slot] = which;
+    const image = this.#spare.pop() ?? new EntryImage(replicas);
+    image.at = this.#offset(slot);
+    image.headAt = image.at + 8 + which * 8 * replicas;
+    frontWord.set(image.front, 0, 2 * chain.number + which);
+    for (let r = 0; r < replicas; r++) {
+      const copy = chain.isOver ? noReference : (chain.refs[r] as Reference);
+      storeHalf(image.head, 8 * r, chain.isOver ? 0 : entryLow(copy, chain.sequence));
+      storeHalf(image.head, 8 * r + 4, highHalfFor(handleOf(copy)));
     }
-    const at = this.#offset(slot);
-    return [
-      { at: at + 8 + which * head.length, bytes: head },
-      { at, bytes: front },
-    ];
+    return image;
   }
 }
 
-/** Bytes of the table, and where they go. */
-interface Part {
-  readonly at: number;
-  readonly bytes: Uint8Array;
+/** What to write of an entry, in order: the head that does not count, and the word that makes it count. */
+class EntryImage {
+  headAt = 0;
+  readonly head: Uint8Array;
+  at = 0;
+  readonly front = new Uint8Array(8);
+
+  constructor(replicas: number) {
+    this.head = new Uint8Array(8 * replicas);
+  }
 }
 
 /** An entry as found. `refs`: none where the slot serves no chain. */

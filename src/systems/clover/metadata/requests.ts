@@ -39,29 +39,34 @@ export class Requests {
     this.#state = state;
   }
 
-  *perform(request: Message): Program<Uint8Array> {
+  /** Throws at once where the request makes no sense: no generator between the handler and the work. */
+  perform(request: Message): Program<Uint8Array> {
     const { body } = request;
     const operation = operationIn(body, this.#state.layout.replicas);
     switch (operation) {
       case operations.query:
-        return yield* this.#query(request);
+        return this.#query(request);
       case operations.open:
-        return yield* this.#open(request);
+        return this.#open(request);
       case operations.remove:
-        return yield* this.#remove(body);
+        return this.#remove(body);
       case operations.ask:
-        return yield* this.#ask(request);
+        return this.#ask(request);
       case operations.retire:
-        return yield* this.#retire(request);
+        return this.#retire(request);
       case operations.report:
-        this.#state.loads.accept(request.from, body);
-        return newReply(statuses.ok);
+        return this.#report(request);
       default:
         throw new FarsideError(
           'FARSIDE_CORRUPT',
           `node ${request.from} asks a metadata server for operation ${operation}`,
         );
     }
+  }
+
+  *#report({ from, body }: Message): Program<Uint8Array> {
+    this.#state.loads.accept(from, body);
+    return newReply(statuses.ok);
   }
 
   /** Asked anew after every yield that comes before a change. */

@@ -119,7 +119,12 @@ export class MetadataServer implements SystemServer {
     return this.state.layout;
   }
 
-  *#whenReady(program: Program<never>): Program<never> {
+  /** A server that takes no other's place is ready, and spares its handlers a `yield*` a resumption. */
+  #whenReady(program: Program<never>): Program<never> {
+    return this.#isReady ? program : this.#awaitReady(program);
+  }
+
+  *#awaitReady(program: Program<never>): Program<never> {
     while (!this.#isReady) yield* sleep(pollNs);
     return yield* program;
   }
@@ -131,21 +136,22 @@ export class MetadataServer implements SystemServer {
       context,
       port,
       (request) => this.#answer(request, renewal),
-      function* (request) {
+      (request) => {
         context.hub.release(request);
+        return undefined;
       },
     );
   }
 
-  /**
-   * What a peer sends must not end this server, which all the others need: a message that makes no
-   * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
-   */
   *#answer(request: Message, renewal: Renewal): Program<Uint8Array | undefined> {
-    yield* renewal.run();
+    if (renewal.isDue) yield* renewal.run();
     const { body, from, connection, replyPort } = request;
     if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
-      return yield* this.#surviving(() => this.#requests.perform(request));
+      try {
+        return yield* this.#requests.perform(request);
+      } catch (error) {
+        return yield* this.#survive(error);
+      }
     }
     // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
     const caller = { from, connection, replyPort, request: request.request };
@@ -155,25 +161,30 @@ export class MetadataServer implements SystemServer {
 
   *#answerLater(request: LongRequest): Program<void> {
     const { context } = this.state;
-    const reply = yield* this.#surviving(() => this.#recoverFor(request));
+    let reply: Uint8Array;
+    try {
+      reply = yield* this.#recoverFor(request);
+    } catch (error) {
+      reply = yield* this.#survive(error);
+    }
     context.charge('rpcSend');
     yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
   }
 
-  *#surviving(work: () => Program<Uint8Array>): Program<Uint8Array> {
-    try {
-      return yield* work();
-    } catch (error) {
-      const { events } = this.state;
-      if (error instanceof VerbError || error instanceof LostError) {
-        events.interrupted++;
-        if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
-        return newReply(statuses.unavailable);
-      }
-      if (!(error instanceof FarsideError) || !blameSender.has(error.code)) throw error;
-      events.malformed++;
-      return newReply(statuses.refused);
+  /**
+   * What a peer sends must not end this server, which all the others need: a message that makes no
+   * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
+   */
+  *#survive(error: unknown): Program<Uint8Array> {
+    const { events } = this.state;
+    if (error instanceof VerbError || error instanceof LostError) {
+      events.interrupted++;
+      if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
+      return newReply(statuses.unavailable);
     }
+    if (!(error instanceof FarsideError) || !blameSender.has(error.code)) throw error;
+    events.malformed++;
+    return newReply(statuses.refused);
   }
 
   *#recoverFor({ caller: { from }, body }: LongRequest): Program<Uint8Array> {
