@@ -159,6 +159,16 @@ const found: readonly Found[] = [
     scheduler: 'pct',
     schedules: 140,
   },
+  {
+    what: 'an older record is kept until the newest one stands on as many memory nodes as it did',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, spares: 1, standbys: 1 },
+      faults: [{ kind: 'lose', count: 1 }, lost],
+    }),
+    scheduler: 'pct',
+    schedules: 400,
+  },
 ];
 
 test.each(found)('$what', (one) => {

@@ -135,11 +135,6 @@ export class NodePool {
     for (const chunk of this.#chunks) if (chunk !== undefined) yield chunk;
   }
 
-  /** Addresses of chunks that had a class at any time: where a label may lie. */
-  *everOpen(): Iterable<Address> {
-    for (let n = 0; n < this.#fresh; n++) yield this.#start + n * chunkBytes;
-  }
-
   *buffersOf(chunk: Chunk): Iterable<{ readonly address: Address; readonly free: boolean }> {
     for (let i = 0; i < chunk.capacity; i++) {
       yield { address: this.#addressOf(chunk, i), free: chunk.inUse[i] === 0 };
