@@ -132,7 +132,8 @@ export class Relocation {
 
   *#admit(node: number): Program<void> {
     const { nodes, allocator } = this.#coordinator;
-    if (nodes.status(node) === 'serving') return;
+    // One that was lost while this recovery was about something else would be waited for without end.
+    if (nodes.status(node) !== 'spare') return;
     nodes.set(node, 'serving');
     // First, so that a record there is found by whoever takes over.
     yield* nodes.mark(node, membership.member);

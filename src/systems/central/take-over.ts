@@ -121,9 +121,12 @@ export class TakeOver {
     }
     const ended = yield* this.#presentTerm();
     if (ended === undefined) return undefined;
-    const isKnown = ended.number === before.number || ended.holder === this.#fault.incarnation;
+    // A smaller one: the memory node with the newer word has been lost since. Its holder is fenced, and had
+    // not come to the next word; so what ends is the older term.
+    const isKnown = ended.number <= before.number || ended.holder === this.#fault.incarnation;
     if (!isKnown) return undefined;
-    const mine = { number: ended.number + 1, holder: context.incarnation };
+    const number = Math.max(before.number, ended.number) + 1;
+    const mine = { number, holder: context.incarnation };
     for (const node of this.coordinator.nodes.ids) {
       if (!(yield* this.claimAt(node, mine))) return undefined;
     }
