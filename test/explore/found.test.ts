@@ -13,6 +13,7 @@ interface Found extends Budgeted {
 }
 
 const lost = { kind: 'crash', count: 1, node: 'coordinator' } as const;
+const lose = { kind: 'lose', count: 1 } as const;
 const restarted = [{ kind: 'restart', count: 1 }] as const;
 const cut = [{ kind: 'cut', count: 1 }] as const;
 const bounded = { timing: 'bounded' } as const;
@@ -168,6 +169,54 @@ const found: readonly Found[] = [
     }),
     scheduler: 'pct',
     schedules: 400,
+  },
+  {
+    what: 'a put that is written once more does not wait for buffers that it has left itself',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, standbys: 1 },
+      faults: [lose, lost],
+    }),
+    scheduler: 'pct',
+    schedules: 100,
+  },
+  {
+    what: 'a copy that could not be made since queue pairs broke is made later',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, memoryNodes: 3, spares: 2, standbys: 2, durability: 'flush' },
+      faults: [lose, { ...lost, kind: 'cut' }, lost],
+    }),
+    scheduler: 'pct',
+    schedules: 120,
+  },
+  {
+    what: 'a delete that waits for a verb in doubt leaves a store that adds up',
+    system: central as System,
+    scenario: scenario('delete get/put', {
+      ...{ settings, replicas: 2 },
+      faults: [{ ...lost, kind: 'cut' }],
+    }),
+    schedules: 40,
+  },
+  {
+    what: 'a spare that was lost before its turn came is not waited for',
+    system: central as System,
+    scenario: scenario('put get/put', {
+      ...{ settings, replicas: 3, memoryNodes: 3, spares: 1, durability: 'flush' },
+      faults: [{ ...lose, count: 2 }],
+    }),
+    schedules: 20,
+  },
+  {
+    what: 'who takes over goes on where the newest term is lost with its memory node',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 2, seed: 2 },
+      faults: [lose, { ...lost, kind: 'restart' }, lost],
+    }),
+    scheduler: 'pct',
+    schedules: 120,
   },
 ];
 

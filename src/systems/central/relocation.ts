@@ -1,5 +1,5 @@
 import { nodeOf } from '../../core/address.ts';
-import { type Program, sleep, spawn, writeWord } from '../../core/effect.ts';
+import { type Program, sleep, spawn, type Verb, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import { chunkWord } from './chunk.ts';
@@ -150,7 +150,8 @@ export class Relocation {
     }
     for (const chunk of [...pool.openChunks()]) {
       const word = chunkWord(chunk.classIndex);
-      yield* nodes.surely(node, () => nodes.durable(writeWord(pool.chunkStart(chunk), word)));
+      const label = (): Verb<unknown>[] => nodes.durable(writeWord(pool.chunkStart(chunk), word));
+      yield* nodes.surely(node, label, () => (chunk.keepsClass = true));
     }
   }
 
