@@ -10,6 +10,8 @@ const settings = { handlers: 2 };
 interface Found extends Budgeted {
   readonly system: System;
   readonly what: string;
+  /** A rare state without which the schedules would show nothing. */
+  readonly reaches?: string;
 }
 
 const lost = { kind: 'crash', count: 1, node: 'coordinator' } as const;
@@ -169,6 +171,7 @@ const found: readonly Found[] = [
     }),
     scheduler: 'pct',
     schedules: 400,
+    reaches: 'choicesRevised',
   },
   {
     what: 'a put that is written once more does not wait for buffers that it has left itself',
@@ -221,7 +224,8 @@ const found: readonly Found[] = [
 ];
 
 test.each(found)('$what', (one) => {
-  const { failure, schedules } = searchFor(one.system, one);
+  const { failure, schedules, events } = searchFor(one.system, one);
   expect(failure?.judgement).toBeUndefined();
+  if (one.reaches !== undefined) expect(events[one.reaches]).toBeGreaterThan(0);
   expect(schedules).toBe(one.schedules);
 });

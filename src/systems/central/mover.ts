@@ -22,8 +22,8 @@ interface Seen {
 }
 
 /**
- * How work on one copy has ended. `later`: a verb failed, or the entry changed, or what is needed is on a node
- * that does not answer now. `no`: there is nothing to be done, or nothing to do it with.
+ * How work on one copy has ended. `later`: a verb failed, or the entry changed, or what is needed is on a
+ * node that does not answer now. `no`: there is nothing to be done, or nothing to do it with.
  */
 export type Outcome = 'done' | 'later' | 'no';
 
