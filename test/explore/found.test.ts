@@ -221,6 +221,25 @@ const found: readonly Found[] = [
     scheduler: 'pct',
     schedules: 120,
   },
+  {
+    what: 'two copies that are made anew at once do not come to lie on one memory node',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 3, memoryNodes: 3, spares: 2 },
+      faults: [{ ...lose, count: 2 }],
+    }),
+    scheduler: 'pct',
+    schedules: 100,
+  },
+  {
+    what: 'no buffer is taken on a spare that is lost while it joins',
+    system: central as System,
+    scenario: scenario('put put/get put', {
+      ...{ settings, replicas: 3, memoryNodes: 3, spares: 2 },
+      faults: [{ ...lose, count: 2 }],
+    }),
+    schedules: 40,
+  },
 ];
 
 test.each(found)('$what', (one) => {

@@ -106,6 +106,10 @@ function entriesOf(
     if (half === undefined || half.recordBytes === 0) continue;
     const gone = half.addresses.filter(isGone);
     const addresses = gone.length > missingMax ? half.addresses : without(half.addresses, gone);
+    const copyNodes = addresses.map(nodeOf);
+    if (new Set(copyNodes).size < copyNodes.length) {
+      violations.push(`slot ${slot}: of its copies on memory nodes ${copyNodes}, two share one`);
+    }
     const entry = entryAt(image, slot, { ...half, addresses }, records, violations);
     if (entry === undefined) continue;
     const other = slotOf.get(entry.key);

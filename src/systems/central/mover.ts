@@ -146,8 +146,10 @@ export class CopyMover {
         table.live[entry] !== 1 ||
         table.sequence[entry] !== seen.sequence ||
         table.address(entry, copy) !== from;
-      if (changed || moves > movesMax) return [to];
       const addresses = table.addresses(entry);
+      // Two movers, of two lost copies, may have taken buffers on one node, which must not have both.
+      const isTaken = addresses.some((at, i) => i !== copy && at > 0 && nodeOf(at) === nodeOf(to));
+      if (changed || isTaken || moves > movesMax) return [to];
       addresses[copy] = to;
       const { sequence, record } = seen;
       yield* map.flip(entry, { sequence, recordBytes: record.length, addresses, moves });

@@ -137,7 +137,8 @@ export class Relocation {
     nodes.set(node, 'serving');
     // First, so that a record there is found by whoever takes over.
     yield* nodes.mark(node, membership.member);
-    allocator.open(node);
+    // Lost meanwhile, perhaps: what is put there would be on no node, and no recovery would look for it.
+    if (nodes.status(node) === 'serving') allocator.open(node);
   }
 
   /** The words of a region that are not records: term, states, and the classes of its chunks. */
