@@ -180,6 +180,15 @@ const families: Readonly<Record<string, Family>> = {
         schedules: 200,
         names: 'own invariants',
       },
+      'older records gone before the newest is safe': {
+        scenario: scenario('put put/get', {
+          ...{ settings: { handlers }, replicas: 2, spares: 1, standbys: 1 },
+          faults: [{ kind: 'lose', count: 1 }, ...coordinatorLost],
+        }),
+        scheduler: 'pct',
+        schedules: 400,
+        names: 'data reliability',
+      },
     },
     gaps: [],
   },

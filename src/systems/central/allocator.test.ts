@@ -108,6 +108,17 @@ describe('the allocator', () => {
     }
   });
 
+  test('keeps the class of a chunk whose class word a WRITE in doubt may still hit', () => {
+    const allocator = allocatorOf(1, 1);
+    const into = [0];
+    expect(allocator.allocate(64, into)).toBe(true);
+    const [first] = into as [Address];
+    allocator.pool(0).chunkAt(first).keepsClass = true;
+    allocator.free(first);
+    expect(allocator.allocate(4096, [0])).toBe(false);
+    expect(allocator.allocate(64, [0])).toBe(true);
+  });
+
   test('finds a buffer that is freed twice, or was never given', () => {
     const allocator = allocatorOf(1, 1);
     const into = [0];

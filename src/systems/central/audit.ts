@@ -1,4 +1,5 @@
 import { type Address, align8, formatAddress, nodeOf } from '../../core/address.ts';
+import { keyOf } from '../../core/key.ts';
 import { recordHead } from '../../core/record.ts';
 import type { Audit, AuditEntry, MemoryImage } from '../recovery.ts';
 import type { Site, SystemServer } from '../system.ts';
@@ -31,7 +32,7 @@ export function auditCentral(
   const violations: string[] = [];
   const records = recordsOn(site, image, coordinator);
   const entries = entriesOf(site, image, coordinator, records, violations);
-  strays(entries, records, violations);
+  strays(entries, records, coordinator, violations);
   return { ...space(server, entries), entries: entries.map(({ entry }) => entry), violations };
 }
 
@@ -96,10 +97,20 @@ function entriesOf(
   image.read(region.address, bytes);
   const map = decodeMap(bytes, table.capacity, table.replicas);
   const known: Known[] = [];
+  const { nodes } = coordinator;
+  // As many copies may be missing as there are no memory nodes for.
+  const missingMax = table.replicas - Math.min(table.replicas, nodes.members.length);
+  const isGone = (at: Address): boolean => at === 0 || nodes.status(nodeOf(at)) === 'left';
   const slotOf = new Map<string, number>();
   for (const [slot, half] of map?.slots.entries() ?? []) {
     if (half === undefined || half.recordBytes === 0) continue;
-    const entry = entryAt(image, slot, half, records, violations);
+    const gone = half.addresses.filter(isGone);
+    const addresses = gone.length > missingMax ? half.addresses : without(half.addresses, gone);
+    const copyNodes = addresses.map(nodeOf);
+    if (new Set(copyNodes).size < copyNodes.length) {
+      violations.push(`slot ${slot}: of its copies on memory nodes ${copyNodes}, two share one`);
+    }
+    const entry = entryAt(image, slot, { ...half, addresses }, records, violations);
     if (entry === undefined) continue;
     const other = slotOf.get(entry.key);
     if (other !== undefined) violations.push(`slots ${other} and ${slot} name one key`);
@@ -108,6 +119,10 @@ function entriesOf(
   }
   if (map === undefined && table.entries > 0) violations.push('the persistent map is damaged');
   return known;
+}
+
+function without(all: readonly Address[], some: readonly Address[]): Address[] {
+  return all.filter((address) => !some.includes(address));
 }
 
 function entryAt(
@@ -144,16 +159,23 @@ function valueIn(image: MemoryImage, record: FoundRecord): Uint8Array<ArrayBuffe
   return bytes.slice(start, start + recordHead.field.valueBytes.get(bytes, 0));
 }
 
-/** Whole records that no slot names, and that a standby would take for the newest of their key. */
+/**
+ * Whole records that no slot names, and that a standby would take for the newest of their key; unless the
+ * coordinator knows that its key is not settled, and says of it neither yes nor no.
+ */
 function strays(
   entries: readonly Known[],
   records: ReadonlyMap<Address, FoundRecord>,
+  { table }: Coordinator,
   violations: string[],
 ): void {
   const named = new Set(entries.flatMap(({ addresses }) => addresses));
   const versions = new Map(entries.map(({ entry }) => [entry.key, entry.version]));
   for (const record of records.values()) {
     if (named.has(record.address) || record.sequence <= (versions.get(record.key) ?? 0)) continue;
+    const { bytes, hash } = keyOf(record.key);
+    const entry = table.find(hash, bytes, 0, bytes.length);
+    if (entry >= 0 && (table.unsettled[entry] as number) > 0) continue;
     const where = formatAddress(record.address);
     violations.push(`a whole record ${record.sequence} that no slot names lies at ${where}`);
   }
@@ -178,9 +200,11 @@ function space(
     if (reachable.has(address) || isFree) doubled.push(address);
     reachable.add(address);
   }
-  const leaked = [...allocator.usedBuffers()].filter(
+  const unaccounted = [...allocator.usedBuffers()].filter(
     (address) => !owed.has(address) && !reachable.has(address),
   );
+  // At rest none is on its way to the free list, but where a delete waits for what is owed to its key.
+  const leaked = unaccounted.length > copies.retiring ? unaccounted : [];
   const free = allocator.freeCount + owed.size;
   return { reachable: reachable.size, free, leaked, doubled };
 }

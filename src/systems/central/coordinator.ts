@@ -46,6 +46,7 @@ export class Coordinator {
     copiesSkipped: 0,
     copiesMoved: 0,
     copiesMissing: 0,
+    choicesRevised: 0,
     writesRetried: 0,
     buffersOwed: 0,
     nodesDown: 0,

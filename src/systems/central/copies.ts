@@ -34,6 +34,15 @@ interface Debt {
   readonly postedNs: number;
 }
 
+/** A verb to the buffer ended unknown and was sent again: the first one may act at any later time. */
+interface Doubt {
+  readonly postedNs: number;
+  /** It was a WRITE of a record, and no zeroing one. */
+  readonly mayBecomeWhole: boolean;
+}
+
+const noDoubt: Doubt = { postedNs: Number.NEGATIVE_INFINITY, mayBecomeWhole: false };
+
 const probeFirstNs = 10_000;
 const probeLastNs = 2_000_000;
 
@@ -61,6 +70,8 @@ export interface CopiesSetting {
 export class Copies {
   protected readonly setting: CopiesSetting;
   #owed: Debt[] = [];
+  /** Of buffers in use. */
+  readonly #doubts = new Map<Address, Doubt>();
   /** When this coordinator was told last that a node had started anew. */
   readonly #startedNs = new Map<number, number>();
   /** Buffers on their way to the free list. */
@@ -137,7 +148,7 @@ export class Copies {
 
   /** Of a live or unsettled entry. What cannot be made invalid now is owed. */
   *invalidate(entry: number, buffers: readonly Address[]): Program<void> {
-    const { nodes, allocator, events } = this.setting;
+    const { nodes } = this.setting;
     const there = buffers.filter((buffer) => buffer > 0 && nodes.status(nodeOf(buffer)) !== 'left');
     if (there.length === 0) return;
     const words = there.map((buffer) => this.durable(writeWord(buffer, 0n)));
@@ -150,11 +161,11 @@ export class Copies {
       // Lost meanwhile, and its buffers with it.
       if (nodes.status(nodeOf(buffer)) === 'left') continue;
       if (zeroing.every((verb) => verb.status === verbStatus.ok)) {
-        allocator.free(buffer);
-        events.frees++;
+        this.release(buffer, entry);
       } else {
-        const sinceNs = isUnknown(zeroing) ? postedNs : Number.NEGATIVE_INFINITY;
-        this.#owe({ entry, buffer, mayBecomeWhole: false, postedNs: sinceNs });
+        const { mayBecomeWhole, ...doubt } = this.#takeDoubt(buffer);
+        const sinceNs = isUnknown(zeroing) ? postedNs : doubt.postedNs;
+        this.#owe({ entry, buffer, mayBecomeWhole, postedNs: sinceNs });
       }
     }
     if (verbs.some((verb) => verb.status !== verbStatus.ok)) yield* this.mend(verbs);
@@ -194,12 +205,48 @@ export class Copies {
     yield* onAnswer(node);
   }
 
-  #owe(debt: Debt & { readonly entry: number }): void {
+  /** Of a buffer in use; see `Doubt`. */
+  doubt(buffer: Address, postedNs: number, mayBecomeWhole: boolean): void {
+    const before = this.#doubts.get(buffer) ?? noDoubt;
+    const both = mayBecomeWhole || before.mayBecomeWhole;
+    this.#doubts.set(buffer, { postedNs, mayBecomeWhole: both });
+  }
+
+  #takeDoubt(buffer: Address): Doubt {
+    const doubt = this.#doubts.get(buffer) ?? noDoubt;
+    this.#doubts.delete(buffer);
+    return doubt;
+  }
+
+  /**
+   * The record in the buffer is invalid: the buffer is free; or it is owed where a verb in doubt may still
+   * hit it. `entry`: whose record it was, where there is such an entry still.
+   */
+  release(buffer: Address, entry?: number): void {
+    const { allocator, events, nodes } = this.setting;
+    const { postedNs, mayBecomeWhole } = this.#takeDoubt(buffer);
+    if (nodes.status(nodeOf(buffer)) === 'left') return;
+    if (this.#isOver(buffer, postedNs)) {
+      allocator.free(buffer);
+      events.frees++;
+    } else {
+      this.#owe({ entry: mayBecomeWhole ? entry : undefined, buffer, mayBecomeWhole, postedNs });
+    }
+  }
+
+  /** Whether no verb to the buffer that was posted then, or before, can act any more. */
+  #isOver(buffer: Address, postedNs: number): boolean {
+    return postedNs <= (this.#startedNs.get(nodeOf(buffer)) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #owe(debt: Debt): void {
     const { table, events, nodes } = this.setting;
     // Lost while the verb was under way.
     if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
-    (table.unsettled[debt.entry] as number)++;
-    (table.stale[debt.entry] as number)++;
+    if (debt.entry !== undefined) {
+      (table.unsettled[debt.entry] as number)++;
+      (table.stale[debt.entry] as number)++;
+    }
     this.#owed.push(debt);
     events.buffersOwed++;
   }
@@ -226,7 +273,7 @@ export class Copies {
    * and its caller lets the node serve before the next yield.
    */
   *payDebts(node: number): Program<number> {
-    const { nodes, allocator, events } = this.setting;
+    const { nodes } = this.setting;
     let paid = 0;
     const tried = new Set<Debt>();
     for (;;) {
@@ -234,13 +281,14 @@ export class Copies {
       if (debt === undefined) return paid;
       tried.add(debt);
       const zero = (): Verb<unknown>[] => this.durable(writeWord(debt.buffer, 0n));
-      if (!(yield* nodes.surely(node, zero)) || !this.#owed.includes(debt)) continue;
-      const isOver = debt.postedNs <= (this.#startedNs.get(node) ?? Number.NEGATIVE_INFINITY);
+      const inDoubt = (_: unknown, postedNs: number): void =>
+        this.doubt(debt.buffer, postedNs, false);
+      if (!(yield* nodes.surely(node, zero, inDoubt)) || !this.#owed.includes(debt)) continue;
+      const isOver = this.#isOver(debt.buffer, debt.postedNs);
       if (isOver || !debt.mayBecomeWhole) this.#settle(debt);
       if (!isOver) continue;
       this.#drop(debt);
-      allocator.free(debt.buffer);
-      events.frees++;
+      this.release(debt.buffer);
       paid++;
     }
   }

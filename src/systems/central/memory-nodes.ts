@@ -54,6 +54,11 @@ export class MemoryNodes {
     return this.ids.filter((id) => this.status(id) !== 'left');
   }
 
+  /** Those that belong to the store, whether they answer or not. */
+  get members(): readonly number[] {
+    return this.ids.filter((id) => this.status(id) === 'serving' || this.status(id) === 'down');
+  }
+
   get anyDown(): boolean {
     return this.ids.some((id) => this.status(id) === 'down');
   }
@@ -97,14 +102,21 @@ export class MemoryNodes {
 
   /**
    * Posts verbs for one node, made anew each time, until all have ended ok; false where the node has
-   * left meanwhile. They must be such that it does no harm if one of them takes effect twice.
+   * left meanwhile. They must be such that it does no harm if one of them takes effect twice, now or at any
+   * later time; or `inDoubt` sees to that, which is told of each that ended unknown.
    */
-  *surely(node: number, make: () => readonly Verb<unknown>[]): Program<boolean> {
+  *surely(
+    node: number,
+    make: () => readonly Verb<unknown>[],
+    inDoubt?: (verb: Verb<unknown>, postedNs: number) => void,
+  ): Program<boolean> {
     let waitNs = waitFirstNs;
     for (let tries = 0; tries < waitsMax; tries++) {
       if (this.status(node) === 'left') return false;
       const verbs = make();
+      const postedNs = this.#site.context.nowNs();
       yield* settle(...verbs);
+      for (const verb of verbs) if (verb.status === verbStatus.unknown) inDoubt?.(verb, postedNs);
       if (verbs.every((verb) => verb.status === verbStatus.ok)) return true;
       yield* sleep(waitNs);
       waitNs = Math.min(2 * waitNs, waitLastNs);

@@ -16,6 +16,8 @@ export class Chunk {
   readonly inUse: Uint8Array;
   /** Whether the class word is known to be on the memory node. */
   labelled = false;
+  /** A WRITE of its class word is in doubt: with another class, it could come to name the wrong one. */
+  keepsClass = false;
   /** Its place in its class's list of chunks with room; -1 where it has none. */
   place = -1;
 
@@ -76,7 +78,7 @@ export class NodePool {
     // One empty chunk of a class is kept until another class needs it, or a put to a class with one
     // record would open and close a chunk, and WRITE its class word, each time.
     const roomy = this.#roomy[chunk.classIndex] as Chunk[];
-    if (chunk.used === 0 && roomy.length > 1) this.#close(chunk);
+    if (chunk.used === 0 && !chunk.keepsClass && roomy.length > 1) this.#close(chunk);
   }
 
   /**
@@ -133,11 +135,6 @@ export class NodePool {
   /** Chunks that have a class now. */
   *openChunks(): Iterable<Chunk> {
     for (const chunk of this.#chunks) if (chunk !== undefined) yield chunk;
-  }
-
-  /** Addresses of chunks that had a class at any time: where a label may lie. */
-  *everOpen(): Iterable<Address> {
-    for (let n = 0; n < this.#fresh; n++) yield this.#start + n * chunkBytes;
   }
 
   *buffersOf(chunk: Chunk): Iterable<{ readonly address: Address; readonly free: boolean }> {
@@ -207,7 +204,7 @@ export class NodePool {
 
   #closeOneEmpty(): void {
     for (const roomy of this.#roomy) {
-      const empty = roomy.find((chunk) => chunk.used === 0);
+      const empty = roomy.find((chunk) => chunk.used === 0 && !chunk.keepsClass);
       if (empty !== undefined) {
         this.#close(empty);
         return;

@@ -85,12 +85,16 @@ export class PersistentMap {
     yield* this.#writeHead(map.sequenceLimit);
   }
 
+  /** Until `rewrite` whoever finds the region finds no map in it, whatever is flipped. */
+  *erase(): Program<void> {
+    yield* this.#writeHead(0);
+  }
+
   /**
-   * Replaces the whole map. The head goes first and comes back last: whoever finds the region in
-   * between finds no map, instead of one of which some slots are of another time.
+   * Replaces the whole map, which has been erased: the head comes last. With its old head in place some
+   * slots would be of another time than it.
    */
   *rewrite(halves: ReadonlyMap<number, MapHalf>, sequenceLast: number): Program<void> {
-    yield* this.#writeHead(0);
     const bytes = new Uint8Array(align8(mapBytes(this.#slots, this.#replicas)) - mapHeadBytes);
     const halfBytes = mapHalfBytes(this.#replicas);
     this.#current.fill(1);

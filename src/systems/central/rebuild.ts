@@ -13,8 +13,7 @@ interface KnownEntry extends MapHalf {
 export class Contents {
   /** Addresses that are 0 are copies that are missing. */
   readonly entries: readonly KnownEntry[];
-  /** Whole records that are no entry's. */
-  readonly unwanted: readonly FoundRecord[];
+  readonly found: Found;
   /** No sequence number above it has been seen. */
   readonly sequenceLast: number;
   /** Entries of a map of which no copy is whole. */
@@ -22,17 +21,18 @@ export class Contents {
 
   constructor(entries: readonly KnownEntry[], found: Found, entriesLost: number) {
     this.entries = entries;
-    const named = new Set(entries.flatMap((entry) => entry.addresses));
-    this.unwanted = found.records.filter((record) => !named.has(record.address));
+    this.found = found;
     this.sequenceLast = found.records.reduce((last, { sequence }) => Math.max(last, sequence), 0);
     this.entriesLost = entriesLost;
   }
 
-  /** Fills a coordinator that knows nothing: its table, and the buffers in use. */
-  adoptInto(coordinator: Coordinator, found: Found): void {
+  /**
+   * Fills a coordinator that knows nothing: its table, and the buffers in use. Those are all that hold a
+   * whole record, wanted or not: until it is invalid no other record may be written there.
+   */
+  adoptInto(coordinator: Coordinator): void {
     const { table, allocator, nodes } = coordinator;
-    const classes = new Map(found.records.map(({ address, classIndex }) => [address, classIndex]));
-    for (const start of found.chunks) allocator.pool(nodeOf(start)).touch(start);
+    for (const start of this.found.chunks) allocator.pool(nodeOf(start)).touch(start);
     for (const { slot, key, addresses, sequence, recordBytes, moves } of this.entries) {
       const { bytes, hash } = keyOf(key);
       table.restore(slot, hash, bytes);
@@ -41,13 +41,20 @@ export class Contents {
       table.recordBytes[slot] = recordBytes;
       table.moves[slot] = moves;
       table.setAddresses(slot, addresses);
-      for (const address of addresses) {
-        if (address === 0) continue;
-        allocator.pool(nodeOf(address)).adopt(address, classes.get(address) as number);
-      }
+    }
+    for (const { address, classIndex } of this.found.records) {
+      allocator.pool(nodeOf(address)).adopt(address, classIndex);
     }
     table.settle();
     for (const node of nodes.ids) allocator.pool(node).settle();
+  }
+
+  /** Whole records that are no entry's now. */
+  unwanted({ table, nodes }: Coordinator): FoundRecord[] {
+    const named = new Set([...table.liveEntries()].flatMap((entry) => table.addresses(entry)));
+    return this.found.records.filter(
+      ({ address }) => !named.has(address) && nodes.status(nodeOf(address)) !== 'left',
+    );
   }
 }
 
@@ -87,8 +94,7 @@ export function newest(found: Found, replicas: number): Contents {
   }
   const entries = [...copies].map(([key, records], slot) => {
     const { sequence, recordBytes } = records[0] as FoundRecord;
-    const addresses = pad(records.slice(0, replicas), replicas);
-    return { slot, key, sequence, recordBytes, addresses, moves: 0 };
+    return { slot, key, sequence, recordBytes, addresses: pad(records, replicas), moves: 0 };
   });
   return new Contents(entries, found, 0);
 }
@@ -110,10 +116,11 @@ export function oldestFirst(records: readonly FoundRecord[]): FoundRecord[][] {
 }
 
 /** A record can stand twice on one node: a put whose first attempt failed elsewhere wrote it again. */
-function isOnOneOf(known: readonly FoundRecord[], record: FoundRecord): boolean {
+export function isOnOneOf(known: readonly FoundRecord[], record: FoundRecord): boolean {
   return known.some(({ address }) => nodeOf(address) === nodeOf(record.address));
 }
 
-function pad(records: readonly (FoundRecord | undefined)[], replicas: number): Address[] {
+/** The addresses of the first `replicas` of them, and 0 for each that is missing. */
+export function pad(records: readonly (FoundRecord | undefined)[], replicas: number): Address[] {
   return Array.from({ length: replicas }, (_, copy) => records[copy]?.address ?? 0);
 }

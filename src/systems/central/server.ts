@@ -109,9 +109,12 @@ export class CentralServer implements SystemServer {
    * its clients is the newest call of each; its reply goes once nothing they send can arrive any more.
    */
   *recover(fault: Fault): Program<RecoveryReport> {
-    const { relocation, nodes, calls, site } = this.coordinator;
-    // Before the take-over ends: it may be waiting for this very node.
-    if (fault.kind === 'memoryLost') nodes.set(fault.node, 'left');
+    const { relocation, nodes, allocator, calls, site } = this.coordinator;
+    // Before the take-over ends: it may be waiting for this very node, or about to put a copy there.
+    if (fault.kind === 'memoryLost') {
+      nodes.set(fault.node, 'left');
+      allocator.close(fault.node);
+    }
     yield* this.#settled();
     if (this.state !== 'serving') return nothingRecovered;
     switch (fault.kind) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type BenchOptions, benchKeys, CentralBench } from '../../../test/support/central-bench.ts';
 import { expectKept } from '../../../test/support/central-kept.ts';
 import { goOnBeside, startClients } from '../../../test/support/central-scenario.ts';
-import type { System } from '../system.ts';
+import type { System, SystemServer } from '../system.ts';
 import { system as central } from './index.ts';
 import { CentralServer } from './server.ts';
 
@@ -96,6 +96,27 @@ test('a coordinator that restarts stops again at any verb of its recovery', () =
     });
     expectKept(bench, benchKeys, `stops again after ${verb}`);
   }
+});
+
+test('a memory node is lost at any verb of a take-over, and nothing else with it', () => {
+  let copiesMoved = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const servers: SystemServer[] = [];
+    const bench = interrupted(seed, (it) => {
+      const [standby, fault] = [it.standby(), it.lost(it.coordinator)];
+      it.sim.crashCompute(it.coordinator);
+      const server = it.takeOver(standby, fault);
+      servers.push(server);
+      it.atVerb(standby, seed, () => {
+        const node = (seed >> 1) % 3;
+        it.sim.crashMemory(node);
+        it.later(5000, () => it.tell(server, standby, { kind: 'memoryLost', node, spare: 3 }));
+      });
+    });
+    expectKept(bench, benchKeys, `seed ${seed}`);
+    copiesMoved += servers[0]?.statistics.events.copiesMoved ?? 0;
+  }
+  expect(copiesMoved).toBeGreaterThan(0);
 });
 
 test('a coordinator that is only slow is fenced out: it changes nothing, and nobody hears it', () => {

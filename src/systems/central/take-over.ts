@@ -26,7 +26,9 @@ import {
 import type { Coordinator } from './coordinator.ts';
 import type { MapHalf, StoredMap } from './map-format.ts';
 import { type Contents, committed, newest, oldestFirst } from './rebuild.ts';
+import { sumOfReports } from './relocation.ts';
 import { type FoundRecord, scan } from './scan.ts';
+import { Securing } from './secure.ts';
 
 export type ServerLost = Extract<Fault, { readonly kind: 'serverLost' }>;
 
@@ -61,9 +63,14 @@ const claimTriesMax = 1000;
  * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key
  *    the whole record with the highest sequence number: every acknowledged put is found so, and no deleted
  *    key, since nobody says that a key is gone, or that he did nothing, before the records are gone.
- * 4. *Scrub*: every other whole record is made invalid, the oldest of a key first, or a later standby could
+ * 4. *Secure*: copies of it that are missing are made anew, or, where its last one is lost meanwhile, another
+ *    record is chosen (secure.ts).
+ * 5. *Scrub*: every other whole record is made invalid, the oldest of a key first, or a later standby could
  *    take it for a newer one when the key is gone.
- * 5. The map is written down, copies that are missing are made anew, and requests are served.
+ * 6. A map that was chosen from the scan is written down, and requests are served. Not before: the next start
+ *    of this node takes what its map names without looking at what else there is, so it must not name a
+ *    record that may still be given up for an older one. (A map of its own names only what was acknowledged,
+ *    or was made safe by whoever wrote it; it goes on at once, since moves are written into it.)
  */
 export class TakeOver {
   protected readonly coordinator: Coordinator;
@@ -86,11 +93,18 @@ export class TakeOver {
     const { replicas } = coordinator.site.shape;
     const contents =
       stored === undefined ? newest(found, replicas) : committed(stored, found, replicas);
-    yield* this.scrub(contents);
-    contents.adoptInto(coordinator, found);
-    yield* this.writeMap(stored, contents);
-    const report = yield* coordinator.relocation.complete();
-    return { ...report, buffersReclaimed: contents.unwanted.length };
+    contents.adoptInto(coordinator);
+    if (stored === undefined) yield* coordinator.map.erase();
+    else yield* this.#resumeMap(stored, contents);
+    // What a map names is not given up for what it does not name.
+    const others = stored === undefined ? found.records : [];
+    const secured = yield* this.secure(contents, others);
+    const unwanted = contents.unwanted(coordinator);
+    yield* this.scrub(unwanted);
+    for (const { address } of unwanted) coordinator.copies.release(address);
+    if (stored === undefined) yield* this.#writeMap(contents);
+    const report = sumOfReports(secured, yield* coordinator.relocation.complete());
+    return { ...report, buffersReclaimed: unwanted.length };
   }
 
   /** A seam: `scan` takes its default for it. */
@@ -107,9 +121,12 @@ export class TakeOver {
     }
     const ended = yield* this.#presentTerm();
     if (ended === undefined) return undefined;
-    const isKnown = ended.number === before.number || ended.holder === this.#fault.incarnation;
+    // A smaller one: the memory node with the newer word has been lost since. Its holder is fenced, and had
+    // not come to the next word; so what ends is the older term.
+    const isKnown = ended.number <= before.number || ended.holder === this.#fault.incarnation;
     if (!isKnown) return undefined;
-    const mine = { number: ended.number + 1, holder: context.incarnation };
+    const number = Math.max(before.number, ended.number) + 1;
+    const mine = { number, holder: context.incarnation };
     for (const node of this.coordinator.nodes.ids) {
       if (!(yield* this.claimAt(node, mine))) return undefined;
     }
@@ -188,8 +205,12 @@ export class TakeOver {
     return false;
   }
 
-  protected *scrub(contents: Contents): Program<void> {
-    for (const round of oldestFirst(contents.unwanted)) {
+  protected secure(_contents: Contents, others: readonly FoundRecord[]): Program<RecoveryReport> {
+    return new Securing(this.coordinator, others).run();
+  }
+
+  protected *scrub(unwanted: readonly FoundRecord[]): Program<void> {
+    for (const round of oldestFirst(unwanted)) {
       for (const node of this.coordinator.nodes.present) {
         yield* this.#scrubOn(
           node,
@@ -200,28 +221,37 @@ export class TakeOver {
   }
 
   *#scrubOn(node: number, records: readonly FoundRecord[]): Program<void> {
-    const { nodes } = this.coordinator;
+    const { nodes, copies } = this.coordinator;
     for (let first = 0; first < records.length; first += scrubbedAtOnce) {
       const some = records.slice(first, first + scrubbedAtOnce);
       const zero = (): Verb<unknown>[] =>
         some.flatMap((record) => nodes.durable(writeWord(record.address, 0n)));
-      yield* nodes.surely(node, zero);
+      yield* nodes.surely(node, zero, (verb, postedNs) =>
+        copies.doubt(verb.address, postedNs, false),
+      );
     }
   }
 
-  protected *writeMap(stored: StoredMap | undefined, contents: Contents): Program<void> {
-    const { map } = this.coordinator;
-    if (stored !== undefined) {
-      assert(
-        contents.sequenceLast < stored.sequenceLimit,
-        () => `record ${contents.sequenceLast} is beyond the map's ${stored.sequenceLimit}`,
-        'FARSIDE_CORRUPT',
-      );
-      yield* map.resume(stored);
-      return;
-    }
+  *#resumeMap(stored: StoredMap, { sequenceLast }: Contents): Program<void> {
+    assert(
+      sequenceLast < stored.sequenceLimit,
+      () => `record ${sequenceLast} is beyond the map's ${stored.sequenceLimit}`,
+      'FARSIDE_CORRUPT',
+    );
+    yield* this.coordinator.map.resume(stored);
+  }
+
+  *#writeMap({ sequenceLast }: Contents): Program<void> {
+    const { map, table } = this.coordinator;
     const halves = new Map<number, MapHalf>();
-    for (const { slot, ...half } of contents.entries) halves.set(slot, half);
-    yield* map.rewrite(halves, contents.sequenceLast);
+    for (const entry of table.liveEntries()) {
+      halves.set(entry, {
+        sequence: table.sequence[entry] as number,
+        recordBytes: table.recordBytes[entry] as number,
+        addresses: table.addresses(entry),
+        moves: table.moves[entry] as number,
+      });
+    }
+    yield* map.rewrite(halves, sequenceLast);
   }
 }

@@ -153,6 +153,8 @@ export class Writer {
         this.leave({ entry, buffers });
         if (!(error instanceof VerbError) || attempt === attemptsMax) throw error;
         events.writesRetried++;
+        // Now, or the next attempt could wait for these very buffers.
+        yield* this.tidyUp();
       }
     }
   }

@@ -9,8 +9,11 @@ import { mapHeadBytes } from '../../../src/systems/central/map-format.ts';
 import type { CentralParts } from '../../../src/systems/central/parts.ts';
 import { PersistentMap } from '../../../src/systems/central/persistent-map.ts';
 import { Reader } from '../../../src/systems/central/reader.ts';
+import type { Contents } from '../../../src/systems/central/rebuild.ts';
+import type { FoundRecord } from '../../../src/systems/central/scan.ts';
 import { TakeOver } from '../../../src/systems/central/take-over.ts';
 import { Writer } from '../../../src/systems/central/writer.ts';
+import type { RecoveryReport } from '../../../src/systems/recovery.ts';
 import type { System, SystemPromise } from '../../../src/systems/system.ts';
 
 /** Central with one part that is wrong on purpose: what a checker must find. */
@@ -120,6 +123,16 @@ class ScrubsNothing extends TakeOver {
   protected override *scrub(): Program<void> {}
 }
 
+class ScrubsFirst extends TakeOver {
+  protected override *secure(
+    contents: Contents,
+    others: readonly FoundRecord[],
+  ): Program<RecoveryReport> {
+    yield* this.scrub(contents.unwanted(this.coordinator));
+    return yield* super.secure(contents, others);
+  }
+}
+
 export const centralTwins: readonly Twin[] = [
   twin(
     'CAS without version',
@@ -208,5 +221,12 @@ export const centralTwins: readonly Twin[] = [
     'a restart leaves the record of a put that never flipped the map; its key is deleted, the ' +
       'coordinator stops, a standby finds the record, and the key is back',
     { TakeOver: ScrubsNothing },
+  ),
+  twin(
+    'older records gone before the newest is safe',
+    'data reliability',
+    'a put is cut off when one of its two copies is whole; a standby chooses it and makes the acknowledged ' +
+      'record before it invalid; the memory node with the one copy is lost',
+    { TakeOver: ScrubsFirst },
   ),
 ];
