@@ -204,6 +204,7 @@ export class DirectClient implements StoreClient {
     const primary = this.#node.geometry.primaryOf(key);
     const place = this.#index.placeOf(key);
     this.#node.count('coldLookups');
+    if (!this.#node.presence.hasJoined) yield* this.#node.presence.join();
     for (let tries = 0; tries < relocationsMax; tries++) {
       // An index that is being built anew does not tell which keys there are.
       if (this.#node.isRebuilding(primary)) yield* this.#node.getReady(primary);

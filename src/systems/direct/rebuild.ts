@@ -72,20 +72,26 @@ export class Rebuild {
     for (const [copy, primary] of geometry.primariesAt(this.#place).entries()) {
       if (copy > 0) yield* this.#copyOf(primary, copy);
     }
-    for (let copy = 1; copy < geometry.replicas; copy++) {
-      const extents = yield* unlessLost(this.#ownExtents(copy));
+    for (const copy of this.#copiesLeft(this.#place, 1)) {
+      const extents = yield* unlessLost(this.#node, this.#extentsIn(this.#place, copy));
       if (extents === undefined) continue;
       yield* this.#ownArea(copy, extents);
       return;
     }
   }
 
+  /** Copies of a primary that may be there: not those at a place that is to be built anew, and holds nothing. */
+  #copiesLeft(primary: number, first: number): number[] {
+    const { memoryNodes, replicas } = this.#node.geometry;
+    const all = Array.from({ length: replicas - first }, (_, i) => first + i);
+    return all.filter((copy) => !this.#node.isRebuilding((primary + copy) % memoryNodes));
+  }
+
   /** This place's copy of another primary's area. */
   *#copyOf(primary: number, copy: number): Program {
-    const { geometry } = this.#node;
-    for (let from = 0; from < geometry.replicas; from++) {
+    for (const from of this.#copiesLeft(primary, 0)) {
       if (from === copy) continue;
-      const moved = yield* unlessLost(this.#copyFrom(primary, copy, from));
+      const moved = yield* unlessLost(this.#node, this.#copyFrom(primary, copy, from));
       if (moved === undefined) continue;
       this.#tally.bytesMoved += moved;
       return;
@@ -120,10 +126,6 @@ export class Rebuild {
     }
   }
 
-  *#ownExtents(copy: number): Program<number> {
-    return yield* this.#extentsIn(this.#place, copy);
-  }
-
   /** Claimed extents as a copy's directory has them. */
   *#extentsIn(primary: number, copy: number): Program<number> {
     const { geometry } = this.#node;
@@ -142,8 +144,8 @@ export class Rebuild {
     if (pieces.length > 0) yield* writeAll(this.#node, pieces);
     // A copy on a second node that is lost takes no part; it is built anew after this one.
     const others: number[] = [];
-    for (let other = 1; other < geometry.replicas; other++) {
-      const there = yield* unlessLost(this.#reaches(other));
+    for (const other of this.#copiesLeft(this.#place, 1)) {
+      const there = yield* unlessLost(this.#node, this.#reaches(other));
       if (there === true) others.push(other);
     }
     const runs = runsIn(directory);

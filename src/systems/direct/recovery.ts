@@ -1,12 +1,11 @@
-import { nodeOf } from '../../core/address.ts';
 import {
+  batch,
   cas,
   fence,
   flush,
   type Program,
   readWord,
   reconnect,
-  settle,
   sleep,
   spawn,
   type Verb,
@@ -27,6 +26,9 @@ const retryNs = 1e6;
 /** How long, and how often, a node looks after its older programs. */
 const lookAfterRounds = 200;
 const lookAfterNs = 50_000;
+/** Looks for what its lost verbs have left, about a minute in all, and the longest pause between them. */
+const looksMax = 70;
+const lookPauseNsMax = 1e9;
 
 /**
  * What a compute node does when it is told of a fault, while its clients and all others go on.
@@ -45,8 +47,10 @@ const lookAfterNs = 50_000;
  */
 export class Recovery {
   readonly #node: DirectNode;
-  /** Places that are being taken over. */
-  readonly #replacing = new Set<number>();
+  /** Memory nodes that take another's place, and have not been seen after to the end. */
+  #moves: Relocation[] = [];
+  /** Of those, which a program is at work on. */
+  readonly #relocating = new Set<Relocation>();
   /** A program does that now which began when an operation ended. */
   isLookingForLeft = false;
   #unreachableNs = Number.NEGATIVE_INFINITY;
@@ -66,10 +70,11 @@ export class Recovery {
         yield* this.#memoryRestarted(fault.node, tally);
         break;
       case 'memoryLost':
-        yield* this.#replace(fault.node, fault.spare, undefined, tally);
+        this.#node.lostMemory.add(fault.node);
+        yield* this.#replace(fault.node, fault.spare, false, tally);
         break;
       case 'memoryMoved':
-        yield* this.#replace(fault.node, fault.to, fault.node, tally);
+        yield* this.#replace(fault.node, fault.to, true, tally);
         break;
       case 'serverLost':
         break; // there are no servers
@@ -83,11 +88,11 @@ export class Recovery {
     if (incarnation === this.#node.context.incarnation) return;
     for (const { id } of cluster.withRole('memory')) yield* fence(id, incarnation);
     this.#node.lost.add(incarnation);
-    this.#node.lostNodes.add(lostNode);
     yield* this.#sweep(
       Array.from({ length: memoryNodes }, (_, primary) => primary),
       tally,
     );
+    yield* this.#node.presence.bury(lostNode, incarnation);
   }
 
   *#memoryRestarted(node: number, tally: Tally): Program {
@@ -95,7 +100,7 @@ export class Recovery {
     const place = geometry.placeHeldBy(node);
     if (place === undefined) return;
     if (this.#node.shape.medium === 'dram') {
-      yield* this.#replace(node, node, undefined, tally);
+      yield* this.#replace(node, node, false, tally);
       return;
     }
     for (const incarnation of lost) yield* fence(node, incarnation);
@@ -115,19 +120,27 @@ export class Recovery {
    * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
    * the end every write of this node does.
    */
-  *#lookAfter(isOver: () => boolean = () => false): Program {
+  *#lookAfter(): Program {
     for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
       yield* sleep(lookAfterNs);
       if (this.hasLeft) yield* this.lookForLeft();
-      if (isOver()) return;
     }
   }
 
-  /** For a while: a memory node that does not answer for longer is seen after when it is made whole. */
+  /**
+   * Until nothing is left, by ever longer pauses: a path that was cut heals at some time, and whom it cut off
+   * hears of that from nobody. Were it given up sooner, the lock of a node that writes no more would stay.
+   */
   *untilNothingIsLeft(): Program {
     this.isLookingForLeft = true;
-    yield* this.#lookAfter(() => this.#nothingIsLeft());
-    this.isLookingForLeft = false;
+    try {
+      for (let looks = 0; looks < looksMax && !this.#nothingIsLeft(); looks++) {
+        yield* sleep(Math.min(lookAfterNs * 2 ** looks, lookPauseNsMax));
+        if (!this.#nothingIsLeft()) yield* this.lookForLeft();
+      }
+    } finally {
+      this.isLookingForLeft = false;
+    }
   }
 
   /** Finishes what writes of this node have left, and finds the slots that they have lost. */
@@ -150,28 +163,58 @@ export class Recovery {
     }
   }
 
+  get moves(): readonly Relocation[] {
+    return this.#moves;
+  }
+
   /**
    * Another memory node takes the place of one that is lost, or is to be free. Where there is none,
    * gets of what is cached go on from the copies, and all else waits for one.
    */
-  *#replace(
-    node: number,
-    to: number | undefined,
-    source: number | undefined,
-    tally: Tally,
-  ): Program {
-    const { geometry } = this.#node;
-    const place = geometry.placeHeldBy(node);
-    if (place === undefined || to === undefined || this.#replacing.has(place)) return;
-    this.#replacing.add(place);
+  *#replace(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
+    const relocation = this.#relocationOf(node, to, onPurpose);
+    if (relocation === undefined || this.#relocating.has(relocation)) return;
+    this.#relocating.add(relocation);
     try {
-      yield* new Relocation(this.#node, { place, to, source }, tally).run();
+      yield* relocation.run(tally);
+    } catch (error) {
+      if (!relocation.isSuperseded) throw error;
+      relocation.resume();
+      return;
     } finally {
-      this.#replacing.delete(place);
+      this.#relocating.delete(relocation);
     }
     yield* this.finishLeft();
-    yield* this.#sweep(geometry.primariesAt(place), tally);
+    yield* this.#sweep(this.#node.geometry.primariesAt(relocation.move.place), tally);
+    // Not before: where a verb was lost, what is left of this is done when it is begun again.
+    this.#moves = this.#moves.filter((other) => other !== relocation);
     if (node === to) yield* spawn(this.#lookAfter(), 'finish what is left');
+  }
+
+  /** That which is under way, or a new one; undefined where that node holds no place, or no node takes it. */
+  #relocationOf(node: number, to: number | undefined, onPurpose: boolean): Relocation | undefined {
+    const under = this.#moves.find(({ move }) => move.from === node || move.to === node);
+    if (under?.move.from === node) {
+      // Lost while it was being moved, it needs no other to take its place; others may have turned to that one.
+      if (!onPurpose) under.loseSource();
+      return under;
+    }
+    // One with DRAM that starts anew while it takes a place begins to take it again.
+    if (under !== undefined && node === to) return under;
+    // Whether this node has turned to one that is lost since, or not, others may have.
+    const place = this.#node.geometry.placeHeldBy(node) ?? under?.move.place;
+    if (place === undefined || to === undefined) return undefined;
+    const relocation = new Relocation(this.#node, { place, from: node, to, onPurpose });
+    relocation.suspend();
+    if (under !== undefined) this.#supersede(under);
+    this.#moves.push(relocation);
+    return relocation;
+  }
+
+  #supersede(relocation: Relocation): void {
+    relocation.isSuperseded = true;
+    this.#moves = this.#moves.filter((other) => other !== relocation);
+    if (!this.#relocating.has(relocation)) relocation.resume();
   }
 
   /**
@@ -215,12 +258,13 @@ export class Recovery {
 
   /**
    * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may
-   * have met a path that broke and is whole again, two in a row have not.
+   * have met a path that broke and is whole again, two in a row have not. What cuts a node off cuts it off
+   * from several memory nodes: all that is broken is renewed, and what works is left alone.
    */
   *#reconnect(error: VerbError): Program {
     const isUnknown = error.outcome === 'unknown';
     if (isUnknown && this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
-    yield* reconnect(nodeOf(error.address));
+    for (const { id } of this.#node.geometry.cluster.withRole('memory')) yield* reconnect(id);
   }
 
   /** Whether a write should do that now: not again right after one could not. */
@@ -234,12 +278,12 @@ export class Recovery {
     return left.length === 0 && allocator.lostSlotsAt.size === 0;
   }
 
-  /** Says on one copy of a slot that it is free, unless that copy is lost. */
+  /** Says on one copy of a slot that it is free. */
   *markFree(primary: number, copy: number, slot: number, generation: number): Program {
     const { geometry, context } = this.#node;
     const word = freeWord(generation, context.incarnation);
     const verb = writeWord(geometry.slot(primary, copy, slot), word);
-    yield* settle(...this.withFlushes([verb]));
+    yield* batch(...this.withFlushes([verb]));
   }
 
   /** In `flush` durability each verb with a FLUSH of its word right behind it. */
