@@ -342,16 +342,22 @@ export class Recovery {
     yield* this.#node.settle();
     // The word was read before this program had the right to it: another of this node may have
     // finished since, and the lock be somebody else's.
-    const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
+    const address = this.#node.geometry.slot(primary, 0, slot);
+    const word = yield* readWord(address);
+    const lock = decodeLock(word);
     const { incarnation } = this.#node.context;
     // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
     const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
     if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
-    const isThisOne = lock.stamp === held.stamp && lock.generation === held.generation;
-    const isOwn = lock.state === lockState.held && lock.incarnation === incarnation;
-    // Or the lock of an earlier write of this node, which a power loss brought back: a sweep that met it in
-    // the meantime left it to this program, which has the right to the slot.
-    if (!isOwn || !(isThisOne || this.#node.isAbandoned(lock, primary))) return true;
+    if (lock.state !== lockState.held || lock.incarnation !== incarnation) return true;
+    if (lock.stamp !== held.stamp || lock.generation !== held.generation) {
+      // The lock of an earlier write of this node, which a power loss brought back (a sweep that met it in
+      // the meantime left it to this program, which has the right to the slot), or of a write that was under
+      // way when the word was READ, and may have ended since. Of one that has ended, only a READ posted after
+      // its end says that it has left its lock; else its redo would go over what came after it.
+      if (!this.#node.isAbandoned(lock, primary)) return true;
+      if ((yield* readWord(address)) !== word) return true;
+    }
     const { generation, stamp } = lock;
     if ((yield* repair.finish({ ...held, generation, stamp })) === 'waiting') return false;
     repair.tally.locksBroken++;
