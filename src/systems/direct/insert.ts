@@ -4,7 +4,6 @@ import {
   fenced,
   flush,
   type Program,
-  spawn,
   type Verb,
   VerbError,
   writeWord,
@@ -205,8 +204,7 @@ export class Inserter {
    */
   *#abandon({ primary, sizeClass, free, filled }: Candidate): Program {
     if (filled) yield* this.#writer.unfill(primary, free.slot, free.generation);
-    const sharing = this.#node.allocator.giveBack(primary, sizeClass, free);
-    if (sharing !== undefined) yield* spawn(sharing, 'share a free slot');
+    yield* this.#node.shareFree(this.#node.allocator.giveBack(primary, sizeClass, free));
   }
 }
 

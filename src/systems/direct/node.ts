@@ -260,10 +260,27 @@ export class DirectNode implements SystemNode {
    */
   *leave(error: unknown, left: HeldSlot | HeldBucket): Program<unknown> {
     this.broken(error, left);
-    if (error instanceof VerbError && !this.recovery.isLookingForLeft) {
-      yield* spawn(this.recovery.untilNothingIsLeft(), 'finish what is left');
-    }
+    // All its verbs have ended. Were it still under way for the program that is spawned, that would find a lock
+    // of a write that lives, leave it, and take what was left for done.
+    this.endWrite(left.stamp);
+    if (error instanceof VerbError) yield* this.recovery.seeToWhatIsLeft();
     return error;
+  }
+
+  /** Spawns what the allocator gives where the node keeps more free slots than it can use soon. */
+  *shareFree(sharing: Program | undefined): Program {
+    if (sharing !== undefined) yield* spawn(this.#sharing(sharing), 'share a free slot');
+  }
+
+  /** Nobody waits for it, nor would hear that the memory node is gone or the path to it was cut. */
+  *#sharing(sharing: Program): Program {
+    try {
+      yield* sharing;
+    } catch (error) {
+      if (!(error instanceof VerbError)) throw error;
+      this.broken(error);
+      yield* this.recovery.seeToWhatIsLeft();
+    }
   }
 
   /** Writes under way now whose copies lie at one of these primaries. */

@@ -20,6 +20,7 @@ import {
   nobody,
   packClaim,
   packEntry,
+  packExtent,
   packOffer,
   retiredWord,
   stampIncarnation,
@@ -138,17 +139,17 @@ export class Rebuild {
   }
 
   *#ownArea(copy: number, extents: number): Program {
-    const { geometry } = this.#node;
-    const directory = yield* readExtents(geometry, this.#place, copy, extents);
-    const pieces = extents === 0 ? [] : [{ address: this.#directoryAt(0), bytes: directory }];
-    if (pieces.length > 0) yield* writeAll(this.#node, pieces);
     // A copy on a second node that is lost takes no part; it is built anew after this one.
     const others: number[] = [];
+    let most = extents;
     for (const other of this.#copiesLeft(this.#place, 1)) {
-      const there = yield* unlessLost(this.#node, this.#reaches(other));
-      if (there === true) others.push(other);
+      const there = yield* unlessLost(this.#node, this.#extentsIn(this.#place, other));
+      if (there === undefined) continue;
+      others.push(other);
+      most = Math.max(most, there);
     }
-    const runs = runsIn(directory);
+    const runs = runsIn(yield* readExtents(this.#node.geometry, this.#place, copy, extents));
+    yield* this.#directories(runs, most, others);
     for (const run of runs) yield* this.#run(run, others);
     const free = yield* this.#freeTheRest(runs, others);
     yield* this.#index();
@@ -160,9 +161,27 @@ export class Rebuild {
     yield* this.#durably(words);
   }
 
-  *#reaches(copy: number): Program<boolean> {
-    yield* readWord(this.#node.geometry.directory(this.#place, copy, 0));
-    return true;
+  /**
+   * The directory of all copies. A claim that lost a verb is in some of them only, and nobody has used the run:
+   * it is one that the copy which counts has named, whole, or none.
+   */
+  *#directories(runs: readonly Run[], extents: number, others: readonly number[]): Program {
+    if (extents === 0) return;
+    const bytes = new Uint8Array(extents * 8);
+    for (const { firstExtent, sizeClass, incarnation } of runs) {
+      for (let inRun = 0; inRun < runExtents(sizeClass.strideBytes); inRun++) {
+        const word = packExtent({ sizeClass: sizeClass.index, inRun, incarnation });
+        storeWord(bytes, (firstExtent + inRun) * 8, word);
+      }
+    }
+    const { geometry } = this.#node;
+    const addresses = others.map((copy) => geometry.directory(this.#place, copy, 0));
+    addresses.push(this.#target.directory(this.#place, 0, 0));
+    yield* writeAll(
+      this.#node,
+      addresses.map((address) => ({ address, bytes })),
+    );
+    this.#tally.bytesMoved += bytes.length * addresses.length;
   }
 
   /** Copies a run, finishes what its redo records say, and finds the records that are keys'. */
@@ -221,6 +240,14 @@ export class Rebuild {
     if (!isOf(record, generation)) return;
     const flags = recordHead.field.flags.get(record, 0);
     if ((flags & (recordFlags.tombstone | movedFlag)) !== 0) return;
+    // An insert that lost a verb has filled some copies only. Nobody has seen it, since its entry comes after all
+    // of them; taken for the key's, the record of this copy would stay another than those of the others.
+    const isEverywhere = images.every((image, i) => {
+      const word = decodeLock(loadWord(image, 0));
+      const isSameLife = word.state === lockState.idle && word.generation === generation;
+      return isSameLife && same(committed[i] as Uint8Array, record);
+    });
+    if (!isEverywhere) return;
     const writer = stampIncarnation(versionStamp(recordHead.field.version.get(record, 0)));
     this.#consider(keyIn(record), { run, slot, generation, writer });
   }
@@ -293,10 +320,6 @@ export class Rebuild {
 
   *#durably(verbs: readonly Verb<unknown>[]): Program {
     yield* batch(...this.#node.recovery.withFlushes(verbs));
-  }
-
-  #directoryAt(extent: number): number {
-    return this.#target.directory(this.#place, 0, extent);
   }
 }
 

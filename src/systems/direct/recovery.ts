@@ -23,11 +23,9 @@ import { decodeLock, freeWord, lockState } from './words.ts';
 
 /** Between attempts to finish what is left on a memory node that does not answer. */
 const retryNs = 1e6;
-/** How long, and how often, a node looks after its older programs. */
-const lookAfterRounds = 200;
-const lookAfterNs = 50_000;
-/** Looks for what its lost verbs have left, about a minute in all, and the longest pause between them. */
+/** Looks for what a node's lost verbs have left, about a minute in all; the first pause, and the longest. */
 const looksMax = 70;
+const firstLookNs = 50_000;
 const lookPauseNsMax = 1e9;
 
 /**
@@ -51,8 +49,10 @@ export class Recovery {
   #moves: Relocation[] = [];
   /** Of those, which a program is at work on. */
   readonly #relocating = new Set<Relocation>();
-  /** A program does that now which began when an operation ended. */
-  isLookingForLeft = false;
+  /** A program of this node looks for what is left now. */
+  #isLooking = false;
+  /** What is left, and a program is at work on: it may lose a verb as well. */
+  #inHand = 0;
   #unreachableNs = Number.NEGATIVE_INFINITY;
   #lostInARow = 0;
 
@@ -62,6 +62,18 @@ export class Recovery {
 
   *recover(fault: Fault): Program<RecoveryReport> {
     const tally: Tally = { ...nothingRecovered };
+    // Of an attempt that was cut short before: a WRITE of it that lands behind this one's back would undo what
+    // others have done since.
+    yield* this.#node.settle();
+    try {
+      yield* this.#recover(fault, tally);
+    } catch (error) {
+      throw this.#node.broken(error);
+    }
+    return tally;
+  }
+
+  *#recover(fault: Fault, tally: Tally): Program {
     switch (fault.kind) {
       case 'computeLost':
         yield* this.#computeLost(fault.node, fault.incarnation, tally);
@@ -79,7 +91,6 @@ export class Recovery {
       case 'serverLost':
         break; // there are no servers
     }
-    return tally;
   }
 
   *#computeLost(lostNode: number, incarnation: number, tally: Tally): Program {
@@ -112,34 +123,28 @@ export class Recovery {
       yield* this.drain(before);
       yield* this.#sweep(primaries, tally);
     }
-    yield* spawn(this.#lookAfter(), 'finish what is left');
   }
 
   /**
-   * Programs of this node that had queue pairs to the memory node before it started anew may meet them
-   * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
-   * the end every write of this node does.
+   * Sees to it that what a program of this node has left is found, whenever that is: one that had queue pairs to
+   * a memory node before it started anew, or before a path was cut, may meet them much later, in the middle
+   * of a write, and no other of this node may write again. Whoever notes a loss goes through this.
    */
-  *#lookAfter(): Program {
-    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
-      yield* sleep(lookAfterNs);
-      if (this.hasLeft) yield* this.lookForLeft();
-    }
+  *seeToWhatIsLeft(): Program {
+    if (this.#isLooking || this.#nothingIsLeft()) return;
+    this.#isLooking = true;
+    yield* spawn(this.#untilNothingIsLeft(), 'finish what is left');
   }
 
-  /**
-   * Until nothing is left, by ever longer pauses: a path that was cut heals at some time, and whom it cut off
-   * hears of that from nobody. Were it given up sooner, the lock of a node that writes no more would stay.
-   */
-  *untilNothingIsLeft(): Program {
-    this.isLookingForLeft = true;
+  /** By ever longer pauses: a path that was cut heals at some time, and whom it cut off hears of that from nobody. */
+  *#untilNothingIsLeft(): Program {
     try {
       for (let looks = 0; looks < looksMax && !this.#nothingIsLeft(); looks++) {
-        yield* sleep(Math.min(lookAfterNs * 2 ** looks, lookPauseNsMax));
-        if (!this.#nothingIsLeft()) yield* this.lookForLeft();
+        yield* sleep(Math.min(firstLookNs * 2 ** looks, lookPauseNsMax));
+        yield* this.lookForLeft();
       }
     } finally {
-      this.isLookingForLeft = false;
+      this.#isLooking = false;
     }
   }
 
@@ -148,8 +153,9 @@ export class Recovery {
     const { lostSlotsAt } = this.#node.allocator;
     yield* this.finishLeft();
     for (const primary of [...lostSlotsAt]) {
-      if (this.#node.isSuspended(primary)) continue;
-      lostSlotsAt.delete(primary);
+      // Another program may be sweeping by now, or have swept.
+      if (this.#node.isSuspended(primary) || !lostSlotsAt.delete(primary)) continue;
+      this.#inHand++;
       try {
         // A claim that lands when the sweep has passed would be found by nobody.
         yield* this.#node.settle();
@@ -159,6 +165,8 @@ export class Recovery {
         lostSlotsAt.add(primary);
         if (!(error instanceof VerbError)) throw error;
         yield* this.#reconnect(error);
+      } finally {
+        this.#inHand--;
       }
     }
   }
@@ -188,7 +196,6 @@ export class Recovery {
     yield* this.#sweep(this.#node.geometry.primariesAt(relocation.move.place), tally);
     // Not before: where a verb was lost, what is left of this is done when it is begun again.
     this.#moves = this.#moves.filter((other) => other !== relocation);
-    if (node === to) yield* spawn(this.#lookAfter(), 'finish what is left');
   }
 
   /** That which is under way, or a new one; undefined where that node holds no place, or no node takes it. */
@@ -244,6 +251,7 @@ export class Recovery {
     for (let rounds = left.length * 2; rounds > 0 && left.length > 0; rounds--) {
       const some = left.shift() as HeldSlot | HeldBucket;
       let done = false;
+      this.#inHand++;
       try {
         done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
         this.#lostInARow = 0;
@@ -252,6 +260,7 @@ export class Recovery {
         yield* this.#reconnect(error);
       } finally {
         if (!done) left.push(some);
+        this.#inHand--;
       }
     }
   }
@@ -262,6 +271,7 @@ export class Recovery {
    * from several memory nodes: all that is broken is renewed, and what works is left alone.
    */
   *#reconnect(error: VerbError): Program {
+    this.#node.broken(error);
     const isUnknown = error.outcome === 'unknown';
     if (isUnknown && this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
     for (const { id } of this.#node.geometry.cluster.withRole('memory')) yield* reconnect(id);
@@ -275,7 +285,7 @@ export class Recovery {
 
   #nothingIsLeft(): boolean {
     const { left, allocator } = this.#node;
-    return left.length === 0 && allocator.lostSlotsAt.size === 0;
+    return left.length === 0 && allocator.lostSlotsAt.size === 0 && this.#inHand === 0;
   }
 
   /** Says on one copy of a slot that it is free. */

@@ -186,13 +186,14 @@ export class Relocation {
     for (let tries = 0; ; tries++) {
       if ((yield* readWord(this.#control(copiedWord))) !== 0n) return;
       const word = yield* readWord(leader);
-      if (!this.#others().some(({ move }) => move.place < this.move.place)) {
-        const isFree = word === 0n || this.#node.lost.has(decodeLock(word).incarnation);
-        if (word === own || (isFree && (yield* cas(leader, word, own)) === word)) {
-          if (yield* this.#lead(tally)) return;
-          yield* cas(leader, own, 0n);
-        }
-      }
+      const comesLater = this.#others().some(({ move }) => move.place < this.move.place);
+      const isFree = word === 0n || this.#node.lost.has(decodeLock(word).incarnation);
+      let isOwn = word === own;
+      if (!comesLater && isFree) isOwn = (yield* cas(leader, word, own)) === word;
+      if (!comesLater && isOwn && (yield* this.#lead(tally))) return;
+      // Kept, it would stop whoever leads the move that comes first: this node may have got it before it was
+      // told of that one, or in an attempt that lost a verb.
+      if (isOwn) yield* cas(leader, own, 0n);
       if (tries >= config.lockRetriesMax) throw this.#late(`${decodeLock(word).incarnation} leads`);
       yield* this.#node.backOff(tries);
     }
