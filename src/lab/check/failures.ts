@@ -132,6 +132,7 @@ function* recovery(
     if (pauses) yield* sleep(retryNs);
     try {
       if (who.recover !== undefined) yield* who.recover(fault);
+      session.restFromStep = session.world.steps;
       return;
     } catch (error) {
       if (!isSurvivable(error)) throw error;

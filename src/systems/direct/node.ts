@@ -78,8 +78,8 @@ export class DirectNode implements SystemNode {
   readonly #repairs = new Set<string>();
   /** Incarnations of compute nodes that are lost, and fenced at every memory node. */
   readonly lost = new Set<number>();
-  /** Memory nodes that this node has been told will not come back. */
-  readonly lostMemory = new Set<number>();
+  /** Memory nodes that this node has been told will not come back, and which spare takes the place of each. */
+  readonly lostMemory = new Map<number, number | undefined>();
   /** By place: how often its index was built anew; entries have other numbers since. */
   readonly #epochs: number[];
   /** Locks that writes of this node may have left when they lost a verb. */

@@ -82,7 +82,7 @@ export class Recovery {
         yield* this.#memoryRestarted(fault.node, tally);
         break;
       case 'memoryLost':
-        this.#node.lostMemory.add(fault.node);
+        this.#node.lostMemory.set(fault.node, fault.spare);
         yield* this.#replace(fault.node, fault.spare, false, tally);
         break;
       case 'memoryMoved':
@@ -180,7 +180,7 @@ export class Recovery {
    * gets of what is cached go on from the copies, and all else waits for one.
    */
   *#replace(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
-    const relocation = this.#relocationOf(node, to, onPurpose);
+    const relocation = this.#relocationOf(node, this.#alive(to), onPurpose);
     if (relocation === undefined || this.#relocating.has(relocation)) return;
     this.#relocating.add(relocation);
     try {
@@ -200,14 +200,13 @@ export class Recovery {
 
   /** That which is under way, or a new one; undefined where that node holds no place, or no node takes it. */
   #relocationOf(node: number, to: number | undefined, onPurpose: boolean): Relocation | undefined {
-    const under = this.#moves.find(({ move }) => move.from === node || move.to === node);
-    if (under?.move.from === node) {
-      // Lost while it was being moved, it needs no other to take its place; others may have turned to that one.
-      if (!onPurpose) under.loseSource();
-      return under;
+    const same = this.#moves.find(({ move }) => move.from === node || move.to === to);
+    if (same !== undefined) {
+      // Lost while it was being moved, it needs no other to take its place: others may have turned to that one.
+      if (!onPurpose && same.move.from === node) same.loseSource();
+      return same;
     }
-    // One with DRAM that starts anew while it takes a place begins to take it again.
-    if (under !== undefined && node === to) return under;
+    const under = this.#moves.find(({ move }) => move.to === node);
     // Whether this node has turned to one that is lost since, or not, others may have.
     const place = this.#node.geometry.placeHeldBy(node) ?? under?.move.place;
     if (place === undefined || to === undefined) return undefined;
@@ -216,6 +215,14 @@ export class Recovery {
     if (under !== undefined) this.#supersede(under);
     this.#moves.push(relocation);
     return relocation;
+  }
+
+  /** Who takes the place of a spare that is lost itself, which a node may hear of first. */
+  #alive(to: number | undefined): number | undefined {
+    const { lostMemory } = this.#node;
+    let alive = to;
+    while (alive !== undefined && lostMemory.has(alive)) alive = lostMemory.get(alive);
+    return alive;
   }
 
   #supersede(relocation: Relocation): void {
