@@ -173,9 +173,9 @@ export class SlotAllocator {
   }
 
   /**
-   * Whether a slot is this node's: on a list of its own, handed out to one of its programs, or in a run that one
-   * claims at this moment. Those a sweep finds in the claim word before that program has put them on the
-   * list; taken for lost, they would be offered to all, and be on the list as well.
+   * Whether a slot is this node's: on a list of its own, handed out to one of its programs, or in a run
+   * that one claims at this moment. Those a sweep finds in the claim word before that program has put
+   * them on the list; taken for lost, they would be offered to all, and be on the list as well.
    */
   owns(primary: number, slot: number, sizeClass: SizeClass): boolean {
     if (this.#inUse.has(`${primary} ${slot}`)) return true;

@@ -13,7 +13,8 @@ import { highHalf, lowHalf, packWord } from '../../core/word.ts';
  *   copied    1: this node has all that it takes over
  *   done      which place it has taken from whom, when every compute node has turned to it
  *   drained, switched   by compute node, the incarnation that has
- *   present   by compute node, its latest start, and whether that is lost; 0: its first, which lives (presence.ts)
+ *   present   by compute node, its latest start, and whether that is lost (presence.ts); 0: its first start,
+ *             which lives
  */
 export const leaderWord = 0;
 export const copiedWord = 1;

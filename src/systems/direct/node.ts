@@ -11,6 +11,7 @@ import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
 import { type DirectEvent, directCounters } from './counters.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
+import { Leftovers } from './leftovers.ts';
 import { Presence } from './presence.ts';
 import { Recovery } from './recovery.ts';
 import type { HeldBucket, HeldSlot } from './repair.ts';
@@ -45,6 +46,7 @@ export class DirectNode implements SystemNode {
   readonly allocator: SlotAllocator;
   readonly recovery: Recovery;
   readonly presence: Presence;
+  readonly leftovers: Leftovers;
   readonly #events: Record<DirectEvent, number>;
   readonly #locations = new Map<string, Location>();
   readonly #pauses: RandomStream;
@@ -57,7 +59,10 @@ export class DirectNode implements SystemNode {
   readonly #repairs = new Set<string>();
   /** Incarnations of compute nodes that are lost, and fenced at every memory node. */
   readonly lost = new Set<number>();
-  /** Memory nodes that this node has been told will not come back, and which spare takes the place of each. */
+  /**
+   * Memory nodes that this node has been told will not come back, and which spare takes the place of
+   * each.
+   */
   readonly lostMemory = new Map<number, number | undefined>();
   /** By place: how often its index was built anew; entries have other numbers since. */
   readonly #epochs: number[];
@@ -68,7 +73,10 @@ export class DirectNode implements SystemNode {
    * lost a verb. Their records look like those of entries, but for the index.
    */
   readonly unlinked: (FreeSlot & { readonly primary: number })[] = [];
-  /** Primaries with a copy on a memory node that is being replaced, and of how many: no write may touch them. */
+  /**
+   * Primaries with a copy on a memory node that is being replaced, and of how many: no write may touch
+   * them.
+   */
   readonly #suspended = new Map<number, number>();
   readonly #rebuilt = new Set<number>();
   #metadataBytes = 0;
@@ -100,6 +108,7 @@ export class DirectNode implements SystemNode {
     this.#epochs = Array.from({ length: this.geometry.memoryNodes }, () => 0);
     this.recovery = new Recovery(this);
     this.presence = new Presence(this);
+    this.leftovers = new Leftovers(this);
     this.#pauses = site.context.random('direct back-off');
     this.#reportsFixed = site.cluster.withRole('compute')[0]?.id === site.context.node;
   }
@@ -238,10 +247,10 @@ export class DirectNode implements SystemNode {
    */
   *leave(error: unknown, left: HeldSlot | HeldBucket): Program<unknown> {
     this.broken(error, left);
-    // All its verbs have ended. Were it still under way for the program that is spawned, that would find a lock
-    // of a write that lives, leave it, and take what was left for done.
+    // All its verbs have ended. Were it still under way for the program that is spawned, that would find
+    // a lock of a write that lives, leave it, and take what was left for done.
     this.endWrite(left.stamp);
-    if (error instanceof VerbError) yield* this.recovery.seeToWhatIsLeft();
+    if (error instanceof VerbError) yield* this.leftovers.seeTo();
     return error;
   }
 
@@ -257,7 +266,7 @@ export class DirectNode implements SystemNode {
     } catch (error) {
       if (!(error instanceof VerbError)) throw error;
       this.broken(error);
-      yield* this.recovery.seeToWhatIsLeft();
+      yield* this.leftovers.seeTo();
     }
   }
 
@@ -284,7 +293,7 @@ export class DirectNode implements SystemNode {
 
   /** Whether a write to keys of that primary may begin at once, as it almost always may. */
   isReady(primary: number): boolean {
-    if (this.recovery.hasLeft || !this.presence.hasJoined) return false;
+    if (this.leftovers.any || !this.presence.hasJoined) return false;
     return this.#suspended.size === 0 || !this.#suspended.has(primary);
   }
 
@@ -294,7 +303,7 @@ export class DirectNode implements SystemNode {
    */
   *getReady(primary: number): Program {
     if (!this.presence.hasJoined) yield* this.presence.join();
-    if (this.recovery.hasLeft) yield* this.recovery.lookForLeft();
+    if (this.leftovers.any) yield* this.leftovers.look();
     if (!this.#suspended.has(primary)) return;
     this.count('suspensions');
     for (let tries = 0; this.#suspended.has(primary); tries++) {

@@ -92,7 +92,10 @@ export class Presence {
     });
   }
 
-  /** Before the first operation of a node that has started anew. FARSIDE_LIMIT where a memory node never answers. */
+  /**
+   * Before the first operation of a node that has started anew. FARSIDE_LIMIT where a memory node never
+   * answers.
+   */
   *join(): Program {
     const { config, context } = this.#node;
     for (let tries = 0; !this.#hasJoined; tries++) {

@@ -99,9 +99,9 @@ export class RecordReader {
       const bytes = this.#buffer;
       const version = recordHead.field.version.get(bytes, lockBytes);
       if (versionGeneration(version) !== location.generation) return 'reused';
-      // The version alone does not tell where whoever filled the slot next has crashed in the middle of it, and
-      // its WRITE has landed in part, but for that word: nobody repairs what lies in a free slot, and this
-      // would be a torn record for ever.
+      // The version alone does not tell where whoever filled the slot next has crashed in the middle of
+      // it, and its WRITE has landed in part, but for that word: nobody repairs what lies in a free slot,
+      // and this would be a torn record for ever.
       if (withLock && decodeLock(loadWord(bytes, 0)).generation !== location.generation)
         return 'reused';
       if (this.#spins && loadHalf(bytes, 4) >>> 30 === lockState.held) {

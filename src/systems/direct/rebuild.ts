@@ -81,7 +81,10 @@ export class Rebuild {
     }
   }
 
-  /** Copies of a primary that may be there: not those at a place that is to be built anew, and holds nothing. */
+  /**
+   * Copies of a primary that may be there: not those at a place that is to be built anew, and holds
+   * nothing.
+   */
   #copiesLeft(primary: number, first: number): number[] {
     const { memoryNodes, replicas } = this.#node.geometry;
     const all = Array.from({ length: replicas - first }, (_, i) => first + i);
@@ -162,8 +165,8 @@ export class Rebuild {
   }
 
   /**
-   * The directory of all copies. A claim that lost a verb is in some of them only, and nobody has used the run:
-   * it is one that the copy which counts has named, whole, or none.
+   * The directory of all copies. A claim that lost a verb is in some of them only, and nobody has used
+   * the run: it is one that the copy which counts has named, whole, or none.
    */
   *#directories(runs: readonly Run[], extents: number, others: readonly number[]): Program {
     if (extents === 0) return;
@@ -240,8 +243,9 @@ export class Rebuild {
     if (!isOf(record, generation)) return;
     const flags = recordHead.field.flags.get(record, 0);
     if ((flags & (recordFlags.tombstone | movedFlag)) !== 0) return;
-    // An insert that lost a verb has filled some copies only. Nobody has seen it, since its entry comes after all
-    // of them; taken for the key's, the record of this copy would stay another than those of the others.
+    // An insert that lost a verb has filled some copies only. Nobody has seen it, since its entry comes
+    // after all of them; taken for the key's, the record of this copy would stay another than those of
+    // the others.
     const isEverywhere = images.every((image, i) => {
       const word = decodeLock(loadWord(image, 0));
       const isSameLife = word.state === lockState.idle && word.generation === generation;

@@ -216,7 +216,8 @@ export class Relocation {
   }
 
   /**
-   * Waits while another move is led; false where that one's place is lower, for which its leader waits in turn.
+   * Waits while another move is led; false where that one's place is lower, for which its leader waits in
+   * turn.
    *
    * Called when all have drained. A second leader that copies at this moment has seen the same of its own
    * move, so this node has been told of that one, and finds its leader's word; and so would the second one

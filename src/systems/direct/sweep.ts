@@ -133,7 +133,7 @@ export class Sweep {
   *#lookHeld(held: HeldSlot, lock: LockWord): Program {
     const { incarnation, stamp } = lock;
     if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-      if (!(yield* this.#node.recovery.finishAbandoned(held, this.repair)))
+      if (!(yield* this.#node.leftovers.finishAbandoned(held, this.repair)))
         this.#contested.push(held);
     } else if (this.#isGone(incarnation)) {
       if (!(yield* this.#takeOver(held, incarnation))) this.#contested.push(held);
@@ -178,7 +178,7 @@ export class Sweep {
         return;
       }
       if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-        if (yield* this.#node.recovery.finishAbandoned(held, this.repair)) return;
+        if (yield* this.#node.leftovers.finishAbandoned(held, this.repair)) return;
       }
       if (tries >= config.lockRetriesMax) throw stillHeld(held, tries, lock.incarnation);
       yield* this.#node.backOff(tries);

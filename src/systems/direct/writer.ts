@@ -115,7 +115,7 @@ export class SlotWriter {
       }
       if (this.#node.isAbandoned(found, primary, slot)) {
         const left = { primary, slot, sizeClass, generation, stamp: found.stamp };
-        if (yield* this.#node.recovery.finishAbandoned(left)) continue;
+        if (yield* this.#node.leftovers.finishAbandoned(left)) continue;
       }
       yield* this.#node.backOff(tries);
       if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found);
