@@ -44,9 +44,6 @@ export class Recovery {
 
   *recover(fault: Fault): Program<RecoveryReport> {
     const tally: Tally = { ...nothingRecovered };
-    // Of an attempt that was cut short before: a WRITE of it that lands behind this one's back would undo
-    // what others have done since.
-    yield* this.#node.settle();
     try {
       yield* this.#recover(fault, tally);
     } catch (error) {
@@ -79,6 +76,9 @@ export class Recovery {
     const { cluster, memoryNodes } = this.#node.geometry;
     // Of its own loss a node hears only where somebody took it for dead: it is, and can do nothing.
     if (incarnation === this.#node.context.incarnation) return;
+    // Of an attempt before that lost a verb: a WRITE of it that lands behind this one's back would undo
+    // what others have done since.
+    yield* this.#node.settle();
     for (const { id } of cluster.withRole('memory')) yield* fence(id, incarnation);
     this.#node.lost.add(incarnation);
     yield* this.#sweep(

@@ -85,6 +85,8 @@ export class Relocation {
   *run(tally: Tally): Program {
     // Before anything else: a node that has lost all it held answers that there are no keys.
     this.suspend();
+    // A WRITE of this node that an attempt before has lost must not land behind what is said from now on.
+    yield* this.#node.settle();
     yield* this.#node.presence.register();
     if (yield* this.#lookAgain()) {
       this.resume();
