@@ -173,17 +173,20 @@ export class SlotAllocator {
   }
 
   /**
-   * Whether a slot is this node's: on a list of its own, handed out to one of its programs, or in a run
-   * that one claims at this moment. Those a sweep finds in the claim word before that program has put
-   * them on the list; taken for lost, they would be offered to all, and be on the list as well.
+   * Whether a slot is in a run that a program of this node claims at this moment, if that claim is the one
+   * that gets it. A sweep may find it in the claim word before that program has put its slots on the
+   * list; taken for lost, they would be offered to all, and be on the list as well.
    */
+  isClaiming(primary: number, slot: number, sizeClass: SizeClass): boolean {
+    const first = this.#pool(primary).claimed.get(sizeClass.index);
+    if (first === undefined) return false;
+    const extent = Math.floor((slot * slotUnitBytes) / extentBytes);
+    return extent >= first && extent < first + runExtents(sizeClass.strideBytes);
+  }
+
+  /** Whether a slot is this node's: on a list of its own, or handed out to one of its programs. */
   owns(primary: number, slot: number, sizeClass: SizeClass): boolean {
     if (this.#inUse.has(`${primary} ${slot}`)) return true;
-    const first = this.#pool(primary).claimed.get(sizeClass.index);
-    if (first !== undefined) {
-      const extent = Math.floor((slot * slotUnitBytes) / extentBytes);
-      if (extent >= first && extent < first + runExtents(sizeClass.strideBytes)) return true;
-    }
     return this.#list(primary, sizeClass).some((free) => free.slot === slot);
   }
 
