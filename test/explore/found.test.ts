@@ -118,6 +118,18 @@ const found: readonly Found[] = [
     schedules: 60,
   },
   {
+    what: 'an insert that meets a torn record lets a memory node be replaced',
+    system: direct as System,
+    scenario: scenario('insert get/put get/put', {
+      ...{ replicas: 2, spares: 1, recoverers: 2 },
+      faults: [
+        { kind: 'lose', count: 1 },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    schedules: 560,
+  },
+  {
     what: 'a run that is claimed while its node sweeps is carved by its claimer alone',
     system: direct as System,
     scenario: scenario('insert1 insert2/insert1 insert2/get', {

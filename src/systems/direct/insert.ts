@@ -136,7 +136,7 @@ export class Inserter {
     const lock = this.#index.lockOf(primary, place);
     let searched: Searched;
     try {
-      searched = yield* this.#index.search(primary, place, key);
+      searched = yield* this.#index.search(primary, place, key, true);
     } catch (error) {
       // A record that stays torn: this insert gives up, and its lock must not outlive it.
       if (error instanceof VerbError) throw error;

@@ -64,12 +64,16 @@ export class RecordReader {
    * no word of it is trusted before the checksum holds, but for the version's generation. That is
    * one aligned word, and it never goes back, so that another generation in it is proof of reuse at
    * once.
+   *
+   * `isWriting`: for a write under way. Where a memory node is being replaced, a torn record is `reused` for
+   * it: whoever left the record torn may be lost, its repair waits for the replacement, and that for all
+   * writes under way to end.
    */
-  *read(location: Location, key: Key): Program<Found> {
+  *read(location: Location, key: Key, isWriting = false): Program<Found> {
     let failure: VerbError | undefined;
     for (let copy = 0; copy < this.#node.geometry.replicas; copy++) {
       try {
-        const found = yield* this.#readCopy(location, copy, key);
+        const found = yield* this.#readCopy(location, copy, key, isWriting);
         if (found !== undefined) return found;
         failure = undefined;
       } catch (error) {
@@ -87,7 +91,12 @@ export class RecordReader {
   }
 
   /** Undefined where no READ of this copy was whole. */
-  *#readCopy(location: Location, copy: number, key: Key): Program<Found | undefined> {
+  *#readCopy(
+    location: Location,
+    copy: number,
+    key: Key,
+    isWriting: boolean,
+  ): Program<Found | undefined> {
     const { config, geometry } = this.#node;
     const slot = geometry.slot(location.primary, copy, location.slot);
     const { capacityBytes } = location.sizeClass;
@@ -124,6 +133,7 @@ export class RecordReader {
         }
       }
       this.#node.count('tornReads');
+      if (isWriting && this.#node.isSuspended(location.primary)) return 'reused';
       if (tries >= immediateRetries) yield* this.#node.backOff(tries - immediateRetries);
     }
     return undefined;
