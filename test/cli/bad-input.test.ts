@@ -73,6 +73,11 @@ refuses('run and compare', [
     says: /^farside: --fault ".*": mn4 is no longer free after "move mn0 to mn4 at 1ms"$/,
   },
   {
+    what: 'a standby that runs nothing yet',
+    args: 'run clover --standbys 1 --fault crash~standby0~at~1ms,~restart~after~1ms',
+    says: /^farside: --fault ".*": standby0 runs nothing until a server before it has crashed with/,
+  },
+  {
     what: 'more take-overs than standbys',
     args:
       'run clover --set clover.metadataServers=2 --standbys 1 ' +

@@ -188,6 +188,28 @@ describe('a server', () => {
   });
 });
 
+test.each([
+  ['central', 'coordinator'],
+  ['clover', 'ms0'],
+])('%s: standbys take over from %s and from each other', async (system, server) => {
+  const sentences = [
+    `crash ${server} at 1ms, standby after 500us`,
+    'crash standby0 at 20ms, standby after 500us',
+    'crash standby1 at 40ms, restart after 500us',
+  ];
+  const { faults, perOperation } = await run(sentences, {
+    system,
+    cluster: { standbys: 2 },
+    phases: { operations: 60_000 },
+  });
+  const each = faults.faults.map(({ recoveries, clientsNeverServed }) => ({
+    isRecovered: recoveries > 0,
+    clientsNeverServed,
+  }));
+  expect(each).toEqual(Array(3).fill({ isRecovered: true, clientsNeverServed: 0 }));
+  expect(Object.values(perOperation).map(({ corrupt }) => corrupt)).toEqual([0, 0]);
+});
+
 test('faults compose: each is in the results, in the order of the plan', async () => {
   const result = await run(
     [

@@ -6,7 +6,7 @@ import type { Fault } from '../../systems/recovery.ts';
 import { momentOf } from '../faults/moment.ts';
 import type { PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
-import { FaultBoard } from './fault-board.ts';
+import { FaultBoard, type TakeOver } from './fault-board.ts';
 import { type FaultPart, faultsResult } from './fault-book.ts';
 import type { Prepared } from './prepare.ts';
 import { meetings, type NewStart, type RealJobData, slots } from './real-job.ts';
@@ -136,12 +136,13 @@ export class RealFaults extends Watchman {
       this.tellLater(index, 0, () => lost);
       return;
     }
-    const standby = action.standbyAfterNs === undefined ? undefined : this.freeStandby();
+    const standby = action.standbyAfterNs === undefined ? undefined : this.freeStandby(node);
     const fault = { ...lost, successor: standby ?? node };
+    const takeOver = { kind: 'takeOver', fault, place: this.placeOf(node) } as const;
     this.later(afterNs, () => {
-      if (standby === undefined) void this.#restartServer(node, fault);
+      if (standby === undefined) void this.#restartServer(node, takeOver);
       else {
-        this.board.post({ kind: 'takeOver', index, fault });
+        this.board.post(takeOver);
         this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
       }
     });
@@ -151,8 +152,8 @@ export class RealFaults extends Watchman {
     this.tellLater(index, afterNs, () => fault, mayTell);
   }
 
-  async #restartServer(node: number, fault: Fault): Promise<void> {
-    await this.#restart(node, (notesBefore) => ({ kind: 'takeOver', fault, notesBefore }));
+  async #restartServer(node: number, takeOver: TakeOver): Promise<void> {
+    await this.#restart(node, (notesBefore) => ({ ...takeOver, notesBefore }));
     this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
   }
 

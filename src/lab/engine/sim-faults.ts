@@ -140,7 +140,7 @@ export class SimFaults extends Watchman {
       this.tellLater(index, 0, () => lost);
       return;
     }
-    const successor = action.standbyAfterNs === undefined ? node : this.freeStandby();
+    const successor = action.standbyAfterNs === undefined ? node : this.freeStandby(node);
     this.later(afterNs, () => {
       if (successor === node) this.#sim.restartCompute(node);
       this.#takeOver(successor, { ...lost, successor });

@@ -21,6 +21,8 @@ export abstract class Watchman {
    * would be overwritten.
    */
   readonly #used: Set<string>;
+  /** By standby that has taken over: the node that its server was on when the store began. */
+  readonly #places = new Map<number, number>();
   /** Memory nodes that are off now, and those that will not come back, whatever was to start them. */
   readonly #off = new Set<number>();
   readonly #lost = new Set<number>();
@@ -104,7 +106,8 @@ export abstract class Watchman {
 
   #isUp(name: string): boolean {
     const { id, role } = this.node(name);
-    return role === 'memory' ? !this.#off.has(id) : this.isRunning(id);
+    if (role === 'memory') return !this.#off.has(id);
+    return this.isRunning(id) && (role !== 'standby' || this.#places.has(id));
   }
 
   #crashMemory(index: number, action: Action<'crash'>): void {
@@ -162,10 +165,16 @@ export abstract class Watchman {
     this.tellLater(index, 0, () => ({ kind, node, incarnation }));
   }
 
-  /** The plan has been held to the cluster: there is one. */
-  protected freeStandby(): number {
+  /** Which of the system's servers runs on that node. */
+  protected placeOf(node: number): number {
+    return this.#places.get(node) ?? node;
+  }
+
+  /** The next one takes the place of `lost`. The plan has been held to the cluster: there is one. */
+  protected freeStandby(lost: number): number {
     const free = this.#firstUnused(this.prepared.cluster.withRole('standby')) as ClusterNode;
     this.#used.add(free.name);
+    this.#places.set(free.id, this.placeOf(lost));
     return free.id;
   }
 

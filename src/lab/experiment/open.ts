@@ -193,7 +193,8 @@ function placed(label: string, message: string): string {
 function refuseFaults(run: PlannedRun, spec: RunSpec, cluster: ClusterMap): void {
   const plan = run.faults.map(({ fault }) => fault);
   const problems = run.faults.flatMap(({ fault, origin }, i) => {
-    const problem = unfit(fault, spec, run.chosen.system, cluster) ?? unfitTogether(plan, i, spec);
+    const problem =
+      unfit(fault, spec, run.chosen.system, cluster) ?? unfitTogether(plan, i, spec, cluster);
     return problem === undefined ? [] : [`${saidFault(fault, origin)}: ${problem}`];
   });
   if (problems.length > 0) throw usageError(problems);
