@@ -59,10 +59,7 @@ export class DirectNode implements SystemNode {
   readonly #repairs = new Set<string>();
   /** Incarnations of compute nodes that are lost, and fenced at every memory node. */
   readonly lost = new Set<number>();
-  /**
-   * Memory nodes that this node has been told will not come back, and which spare takes the place of
-   * each.
-   */
+  /** Memory nodes that are said not to come back, and which spare takes the place of each. */
   readonly lostMemory = new Map<number, number | undefined>();
   /** By place: how often its index was built anew; entries have other numbers since. */
   readonly #epochs: number[];
@@ -73,10 +70,7 @@ export class DirectNode implements SystemNode {
    * lost a verb. Their records look like those of entries, but for the index.
    */
   readonly unlinked: (FreeSlot & { readonly primary: number })[] = [];
-  /**
-   * Primaries with a copy on a memory node that is being replaced, and of how many: no write may touch
-   * them.
-   */
+  /** Primaries with copies on memory nodes that are being replaced, of how many: not to be written. */
   readonly #suspended = new Map<number, number>();
   readonly #rebuilt = new Set<number>();
   #metadataBytes = 0;
