@@ -100,6 +100,64 @@ const found: readonly Found[] = [
     schedules: 60,
   },
   {
+    what: 'a copy on a memory node that starts anew is not left out where another is lost',
+    system: direct as System,
+    scenario: scenario('put get put/get put put', {
+      ...{ replicas: 3, memoryNodes: 3, spares: 1, recoverers: 3 },
+      faults: [{ kind: 'lose', count: 1 }, ...restarted],
+    }),
+    scheduler: 'pct',
+    schedules: 600,
+  },
+  {
+    what: 'two memory nodes that are lost at once are replaced one after the other',
+    system: direct as System,
+    scenario: scenario('put get put/get put/put get', {
+      ...{ replicas: 3, memoryNodes: 3, spares: 2, recoverers: 3 },
+      faults: [
+        { kind: 'lose', count: 2 },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    schedules: 60,
+  },
+  {
+    what: 'an insert that meets a torn record lets a memory node be replaced',
+    system: direct as System,
+    scenario: scenario('insert get/put get/put', {
+      ...{ replicas: 2, spares: 1, recoverers: 2 },
+      faults: [
+        { kind: 'lose', count: 1 },
+        { kind: 'crash', count: 1 },
+      ],
+    }),
+    schedules: 560,
+  },
+  {
+    what: 'a run that is claimed while its node sweeps is carved by its claimer alone',
+    system: direct as System,
+    scenario: scenario('insert1 insert2/insert1 insert2/get', {
+      ...{ keys: 3, replicas: 2, recoverers: 2 },
+      faults: [{ kind: 'crash', count: 1 }],
+    }),
+    scheduler: 'pct',
+    schedules: 70,
+  },
+  {
+    what: 'a torn record in a free slot holds up nobody who has cached its earlier life',
+    system: direct as System,
+    scenario: scenario('put delete insert/get', { ...bounded, replicas: 2, faults: cut }),
+    scheduler: 'pct',
+    schedules: 850,
+  },
+  {
+    what: 'locks and slots that a node lost by cuts are found though it writes no more',
+    system: direct as System,
+    scenario: scenario(comings, { ...bounded, replicas: 2, faults: [{ kind: 'cut', count: 2 }] }),
+    scheduler: 'pct',
+    schedules: 160,
+  },
+  {
     what: 'a chain that ends while a memory node is made whole is freed once',
     system: clover as System,
     scenario: scenario('delete/insert', { ...bounded, settings, faults: restarted }),

@@ -94,7 +94,8 @@ const families: Readonly<Record<string, Family>> = {
       },
       'recovery-takes-by-write': {
         scenario: scenario('put put/put put/get put', { ...cn0Lost, recoverers: 2 }),
-        schedules: 300,
+        scheduler: 'pct',
+        schedules: 600,
         names: 'own invariants',
       },
     },

@@ -1,12 +1,15 @@
 import type { SimCluster } from '../../sim/index.ts';
 import type { Durability } from '../../src/core/context.ts';
-import { type Program, sleep } from '../../src/core/effect.ts';
+import { type Program, sleep, VerbError } from '../../src/core/effect.ts';
 import { direct } from '../../src/systems/direct/index.ts';
 import type { DirectNode } from '../../src/systems/direct/node.ts';
 import type { Audit, Fault, RecoveryReport } from '../../src/systems/recovery.ts';
 import type { StoreClient, StoreShape, System } from '../../src/systems/system.ts';
 import { MixedLoad } from './mixed-load.ts';
 import { SimStore } from './sim-store.ts';
+
+const recoveryPauseNs = 20_000;
+const recoveryAttemptsMax = 20;
 
 export interface FaultOptions {
   readonly seed: number;
@@ -104,16 +107,20 @@ export class FaultBench {
     for (const i of nodes) this.recover(i, fault);
   }
 
-  recover(i: number, fault: Fault): void {
+  /** One that loses a verb is begun again as a new program, as whoever watches a cluster does. */
+  recover(i: number, fault: Fault, attempts = 0): void {
     const { reports, errors } = this;
     const node = this.node(i);
+    const again = (): void => this.recover(i, fault, attempts + 1);
     const runtime = this.sim.runtime(node.context.node);
     runtime.start(
       (function* () {
+        if (attempts > 0) yield* sleep(recoveryPauseNs);
         try {
           reports.push(yield* node.recover(fault));
         } catch (error) {
-          errors.push(`recovery: ${(error as Error).message}`);
+          if (error instanceof VerbError && attempts < recoveryAttemptsMax) again();
+          else errors.push(`recovery: ${(error as Error).message}`);
         }
       })(),
       { label: 'recovery' },

@@ -67,15 +67,22 @@ export class SimStore {
         }
       }
     }
-    for (const id of this.#computeNodes) {
-      const opened = system.openNode(this.site(id), config);
-      for (const program of opened.background) {
-        this.sim
-          .runtime(id)
-          .start(program, { daemon: true, background: true, label: 'background' });
-      }
-      this.systemNodes.push(opened);
+    for (const index of this.#computeNodes.keys()) this.#openNode(index);
+  }
+
+  #openNode(index: number): void {
+    const id = this.computeNode(index);
+    const opened = this.#system.openNode(this.site(id), this.#config);
+    for (const program of opened.background) {
+      this.sim.runtime(id).start(program, { daemon: true, background: true, label: 'background' });
     }
+    this.systemNodes[index] = opened;
+  }
+
+  /** A compute node that has crashed starts anew, with nothing in its memory. */
+  restart(index: number): void {
+    this.sim.restartCompute(this.computeNode(index));
+    this.#openNode(index);
   }
 
   site(id: number): Site {

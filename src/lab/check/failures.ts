@@ -58,7 +58,7 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
       } else replaceServer(session, node, node);
       return;
     case 'lose': {
-      const spare = freeSpare(session);
+      const spare = holdsPlace(session, node) ? freeSpare(session) : undefined;
       repair(session, { kind: 'memoryLost', node, spare });
       return;
     }
@@ -71,6 +71,13 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
         replaceServer(session, node, free?.id ?? node);
       }
   }
+}
+
+/** False of a spare that has taken nobody's place: nobody has to take its own. */
+function holdsPlace({ stage, lasting }: Session, node: number): boolean {
+  const index = stage.cluster.withRole('memory').findIndex(({ id }) => id === node);
+  if (index < stage.scenario.memoryNodes) return true;
+  return lasting.some((fault) => fault.kind === 'memoryLost' && fault.spare === node);
 }
 
 /** A spare that lives, and has taken nobody's place: the lost node may have been a spare itself. */
@@ -125,6 +132,7 @@ function* recovery(
     if (pauses) yield* sleep(retryNs);
     try {
       if (who.recover !== undefined) yield* who.recover(fault);
+      session.restFromStep = session.world.steps;
       return;
     } catch (error) {
       if (!isSurvivable(error)) throw error;

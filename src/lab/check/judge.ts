@@ -58,10 +58,11 @@ export function judge(session: Session): Judgement {
   }
   const history: History = { ...recorder.history(), clock: 'steps' };
   const { harmless } = session.stage;
-  const mark = markOf(history);
+  const settledFromNs = session.restFromStep;
+  const mark = `${settledFromNs} ${markOf(history)}`;
   if (harmless.has(mark)) return kept;
   for (const promise of promisesOf(session.stage)) {
-    const verdict = judgeHistory(history, promise, { budgetPerKey });
+    const verdict = judgeHistory(history, promise, { budgetPerKey, settledFromNs });
     if (verdict.status !== 'broken') continue;
     const { explanation, operations } = verdict;
     return { kind: 'safety', promise, explanation, step: lastStep(session, operations) };

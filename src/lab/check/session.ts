@@ -45,6 +45,8 @@ export class Session {
   readonly endedAtStep: number[] = [];
   /** What a server that begins later has to be told. */
   readonly lasting: Fault[] = [];
+  /** When the last recovery had ended: what gets found before is no evidence of what lasts. */
+  restFromStep = Number.NEGATIVE_INFINITY;
   /** Faults that no survivor could be told to repair. */
   unrepaired = 0;
   #endedOperations = 0;

@@ -42,6 +42,8 @@ class PrimaryPool {
   readonly exhausted = new Set<number>();
   /** Classes for which a claim is under way. */
   readonly claiming = new Set<number>();
+  /** Of those, the first extent of the run that the claim's CAS would get. */
+  readonly claimed = new Map<number, number>();
   /** The claim word that this node wrote last, whose directory it has written too. */
   claim = 0n;
 }
@@ -120,6 +122,7 @@ export class SlotAllocator {
         yield* this.#claim(primary, sizeClass);
       } finally {
         pool.claiming.delete(sizeClass.index);
+        pool.claimed.delete(sizeClass.index);
       }
     }
     // A slot is this node's at every moment between the list and the caller's hands.
@@ -167,6 +170,18 @@ export class SlotAllocator {
     const shared = free.pop() as FreeSlot;
     this.borrow(primary, shared);
     return this.#offers.share(primary, sizeClass, shared);
+  }
+
+  /**
+   * Whether a slot is in a run that a program of this node claims at this moment, if that claim is the one
+   * that gets it. A sweep may find it in the claim word before that program has put its slots on the
+   * list; taken for lost, they would be offered to all, and be on the list as well.
+   */
+  isClaiming(primary: number, slot: number, sizeClass: SizeClass): boolean {
+    const first = this.#pool(primary).claimed.get(sizeClass.index);
+    if (first === undefined) return false;
+    const extent = Math.floor((slot * slotUnitBytes) / extentBytes);
+    return extent >= first && extent < first + runExtents(sizeClass.strideBytes);
   }
 
   /** Whether a slot is this node's: on a list of its own, or handed out to one of its programs. */
@@ -247,6 +262,7 @@ export class SlotAllocator {
       }
       const claim = { extents: first + extents, sizeClass: sizeClass.index, incarnation };
       if (help.length > 0) yield* batch(...help);
+      pool.claimed.set(sizeClass.index, first);
       const old = yield* this.#orLost(primary, cas(address, word, packClaim(claim)));
       // A claim in memory that has lost all it held: its directory would go over that of the copies.
       if (this.#isRebuilding(primary)) return;

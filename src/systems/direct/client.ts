@@ -1,4 +1,4 @@
-import { compute, type Program, spawn } from '../../core/effect.ts';
+import { compute, type Program } from '../../core/effect.ts';
 import type { Key } from '../../core/key.ts';
 import { copyValue, recordBytes } from '../../core/record.ts';
 import type { StoreClient } from '../system.ts';
@@ -110,7 +110,7 @@ export class DirectClient implements StoreClient {
       if (!(yield* this.#writer.lock(location, stamp))) return false;
       yield* this.#writer.delete(key, location, stamp);
       this.#node.forget(key, location);
-      yield* this.#giveBack(this.#writer.release(location));
+      yield* this.#node.shareFree(this.#writer.release(location));
       return true;
     } catch (error) {
       throw yield* this.#node.leave(error, { ...location, stamp });
@@ -172,7 +172,7 @@ export class DirectClient implements StoreClient {
     try {
       yield* this.#writer.encode(key, value, free.generation, stamp);
       if (!(yield* this.#writer.lock(old, stamp))) {
-        yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
+        yield* this.#node.shareFree(allocator.giveBack(primary, sizeClass, free));
         return false;
       }
       filling = true;
@@ -184,7 +184,7 @@ export class DirectClient implements StoreClient {
       if (filling) {
         allocator.handedOver(primary, sizeClass, free);
         this.#node.broken(error, { primary, ...free, sizeClass, stamp });
-      } else yield* this.#giveBack(allocator.giveBack(primary, sizeClass, free));
+      } else yield* this.#node.shareFree(allocator.giveBack(primary, sizeClass, free));
       throw error;
     }
     allocator.linked(primary, free);
@@ -195,7 +195,7 @@ export class DirectClient implements StoreClient {
       sizeClass,
       recordBytes: this.#writer.recordBytes,
     });
-    yield* this.#giveBack(this.#writer.release(old));
+    yield* this.#node.shareFree(this.#writer.release(old));
     return true;
   }
 
@@ -204,6 +204,7 @@ export class DirectClient implements StoreClient {
     const primary = this.#node.geometry.primaryOf(key);
     const place = this.#index.placeOf(key);
     this.#node.count('coldLookups');
+    if (!this.#node.presence.hasJoined) yield* this.#node.presence.join();
     for (let tries = 0; tries < relocationsMax; tries++) {
       // An index that is being built anew does not tell which keys there are.
       if (this.#node.isRebuilding(primary)) yield* this.#node.getReady(primary);
@@ -220,9 +221,5 @@ export class DirectClient implements StoreClient {
 
   #copyOut(into: Uint8Array): number {
     return copyValue(this.#reader.bytes, this.#reader.recordAt, into);
-  }
-
-  *#giveBack(sharing: Program | undefined): Program {
-    if (sharing !== undefined) yield* spawn(sharing, 'share a free slot');
   }
 }

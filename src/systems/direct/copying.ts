@@ -1,3 +1,4 @@
+import { nodeOf } from '../../core/address.ts';
 import {
   batch,
   flush,
@@ -107,12 +108,16 @@ export function* copyArea(
   );
 }
 
-/** The outcome of a program that a lost memory node may cut short. */
-export function* unlessLost<T>(program: Program<T>): Program<T | undefined> {
+/**
+ * The outcome of a program that ends where a memory node is lost; undefined where it is. Only who watches the
+ * cluster knows that: one that has started anew fails a verb just the same, and its copies would be left out
+ * of what is done to the others, and differ for good.
+ */
+export function* unlessLost<T>(node: DirectNode, program: Program<T>): Program<T | undefined> {
   try {
     return yield* program;
   } catch (error) {
-    if (error instanceof VerbError) return undefined;
+    if (error instanceof VerbError && node.lostMemory.has(nodeOf(error.address))) return undefined;
     throw error;
   }
 }

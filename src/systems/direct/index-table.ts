@@ -87,9 +87,9 @@ export class IndexTable {
   /**
    * Looks for the key in the buckets fetched last. READs the slots whose entries have its
    * fingerprint, one after another (there is a second one in less than 3 % of searches). Where it
-   * gives a location, the record is in the reader's buffer.
+   * gives a location, the record is in the reader's buffer. `isWriting`: as in `RecordReader.read`.
    */
-  *search(primary: number, place: KeyPlace, key: Key): Program<Searched> {
+  *search(primary: number, place: KeyPlace, key: Key, isWriting = false): Program<Searched> {
     const epoch = this.#node.epoch(primary);
     let deleting = false;
     for (let i = 0; i < 2 * bucketEntries; i++) {
@@ -104,7 +104,7 @@ export class IndexTable {
       if (this.#node.context.durability === 'flush') {
         yield* post(flush(this.#node.geometry.entry(primary, entryNumber(place, i)), 8));
       }
-      const found = yield* this.#identify(key, {
+      const found = yield* this.#identify(key, isWriting, {
         primary,
         slot,
         sizeClass: capacity,
@@ -120,10 +120,14 @@ export class IndexTable {
     return deleting ? 'deleting' : 'absent';
   }
 
-  *#identify(key: Key, first: Location): Program<Location | 'other' | 'deleting' | 'changed'> {
+  *#identify(
+    key: Key,
+    isWriting: boolean,
+    first: Location,
+  ): Program<Location | 'other' | 'deleting' | 'changed'> {
     let location = first;
     for (let moves = 0; moves <= movesMax; moves++) {
-      const found = yield* this.#reader.read(location, key);
+      const found = yield* this.#reader.read(location, key, isWriting);
       if (found === 'mine') return location;
       if (found === 'other') return 'other';
       if (found === 'deleted') return 'deleting';

@@ -4,7 +4,6 @@ import {
   fenced,
   flush,
   type Program,
-  spawn,
   type Verb,
   VerbError,
   writeWord,
@@ -137,7 +136,7 @@ export class Inserter {
     const lock = this.#index.lockOf(primary, place);
     let searched: Searched;
     try {
-      searched = yield* this.#index.search(primary, place, key);
+      searched = yield* this.#index.search(primary, place, key, true);
     } catch (error) {
       // A record that stays torn: this insert gives up, and its lock must not outlive it.
       if (error instanceof VerbError) throw error;
@@ -205,8 +204,7 @@ export class Inserter {
    */
   *#abandon({ primary, sizeClass, free, filled }: Candidate): Program {
     if (filled) yield* this.#writer.unfill(primary, free.slot, free.generation);
-    const sharing = this.#node.allocator.giveBack(primary, sizeClass, free);
-    if (sharing !== undefined) yield* spawn(sharing, 'share a free slot');
+    yield* this.#node.shareFree(this.#node.allocator.giveBack(primary, sizeClass, free));
   }
 }
 

@@ -11,6 +11,8 @@ import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
 import { type DirectEvent, directCounters } from './counters.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
+import { Leftovers } from './leftovers.ts';
+import { Presence } from './presence.ts';
 import { Recovery } from './recovery.ts';
 import type { HeldBucket, HeldSlot } from './repair.ts';
 import type { SizeClass } from './size-classes.ts';
@@ -43,6 +45,8 @@ export class DirectNode implements SystemNode {
   readonly geometry: Geometry;
   readonly allocator: SlotAllocator;
   readonly recovery: Recovery;
+  readonly presence: Presence;
+  readonly leftovers: Leftovers;
   readonly #events: Record<DirectEvent, number>;
   readonly #locations = new Map<string, Location>();
   readonly #pauses: RandomStream;
@@ -53,9 +57,10 @@ export class DirectNode implements SystemNode {
   readonly #repairing = new Map<number, number>();
   /** Slots whose lock this node holds to recover them: the stamp is another's. */
   readonly #repairs = new Set<string>();
-  /** Incarnations that this node has been told are lost, and the nodes they were starts of. */
+  /** Incarnations of compute nodes that are lost, and fenced at every memory node. */
   readonly lost = new Set<number>();
-  readonly lostNodes = new Set<number>();
+  /** Memory nodes that are said not to come back, and which spare takes the place of each. */
+  readonly lostMemory = new Map<number, number | undefined>();
   /** By place: how often its index was built anew; entries have other numbers since. */
   readonly #epochs: number[];
   /** Locks that writes of this node may have left when they lost a verb. */
@@ -65,8 +70,8 @@ export class DirectNode implements SystemNode {
    * lost a verb. Their records look like those of entries, but for the index.
    */
   readonly unlinked: (FreeSlot & { readonly primary: number })[] = [];
-  /** Places whose memory node is being replaced: no write may touch them meanwhile. */
-  readonly #suspended = new Set<number>();
+  /** Primaries with copies on memory nodes that are being replaced, of how many: not to be written. */
+  readonly #suspended = new Map<number, number>();
   readonly #rebuilt = new Set<number>();
   #metadataBytes = 0;
   #stamps = 0;
@@ -96,6 +101,8 @@ export class DirectNode implements SystemNode {
     );
     this.#epochs = Array.from({ length: this.geometry.memoryNodes }, () => 0);
     this.recovery = new Recovery(this);
+    this.presence = new Presence(this);
+    this.leftovers = new Leftovers(this);
     this.#pauses = site.context.random('direct back-off');
     this.#reportsFixed = site.cluster.withRole('compute')[0]?.id === site.context.node;
   }
@@ -234,10 +241,27 @@ export class DirectNode implements SystemNode {
    */
   *leave(error: unknown, left: HeldSlot | HeldBucket): Program<unknown> {
     this.broken(error, left);
-    if (error instanceof VerbError && !this.recovery.isLookingForLeft) {
-      yield* spawn(this.recovery.untilNothingIsLeft(), 'finish what is left');
-    }
+    // All its verbs have ended. Were it still under way for the program that is spawned, that would find
+    // a lock of a write that lives, leave it, and take what was left for done.
+    this.endWrite(left.stamp);
+    if (error instanceof VerbError) yield* this.leftovers.seeTo();
     return error;
+  }
+
+  /** Spawns what the allocator gives where the node keeps more free slots than it can use soon. */
+  *shareFree(sharing: Program | undefined): Program {
+    if (sharing !== undefined) yield* spawn(this.#sharing(sharing), 'share a free slot');
+  }
+
+  /** Nobody waits for it, nor would hear that the memory node is gone or the path to it was cut. */
+  *#sharing(sharing: Program): Program {
+    try {
+      yield* sharing;
+    } catch (error) {
+      if (!(error instanceof VerbError)) throw error;
+      this.broken(error);
+      yield* this.leftovers.seeTo();
+    }
   }
 
   /** Writes under way now whose copies lie at one of these primaries. */
@@ -263,16 +287,17 @@ export class DirectNode implements SystemNode {
 
   /** Whether a write to keys of that primary may begin at once, as it almost always may. */
   isReady(primary: number): boolean {
-    if (this.recovery.hasLeft) return false;
+    if (this.leftovers.any || !this.presence.hasJoined) return false;
     return this.#suspended.size === 0 || !this.#suspended.has(primary);
   }
 
   /**
-   * Finishes what earlier writes of this node have left, and waits where a memory node is being
+   * Joins first, finishes what earlier writes of this node have left, and waits where a memory node is being
    * replaced. FARSIDE_LIMIT after as many looks as there may be at a lock.
    */
   *getReady(primary: number): Program {
-    if (this.recovery.hasLeft) yield* this.recovery.lookForLeft();
+    if (!this.presence.hasJoined) yield* this.presence.join();
+    if (this.leftovers.any) yield* this.leftovers.look();
     if (!this.#suspended.has(primary)) return;
     this.count('suspensions');
     for (let tries = 0; this.#suspended.has(primary); tries++) {
@@ -305,15 +330,28 @@ export class DirectNode implements SystemNode {
     return primaries.some((primary) => (this.#repairing.get(primary) ?? 0) > 0);
   }
 
-  /** `rebuilt`: the place whose memory holds nothing yet, where that is so. */
-  suspend(primaries: readonly number[], rebuilt: number | undefined): void {
-    for (const primary of primaries) this.#suspended.add(primary);
-    if (rebuilt !== undefined) this.#rebuilt.add(rebuilt);
+  /** Until as many times resumed: two memory nodes may be replaced at once. */
+  suspend(primaries: readonly number[]): void {
+    for (const primary of primaries) {
+      this.#suspended.set(primary, (this.#suspended.get(primary) ?? 0) + 1);
+    }
   }
 
-  resume(primaries: readonly number[], rebuilt: number | undefined): void {
-    for (const primary of primaries) this.#suspended.delete(primary);
-    if (rebuilt !== undefined) this.#rebuilt.delete(rebuilt);
+  resume(primaries: readonly number[]): void {
+    for (const primary of primaries) {
+      const left = (this.#suspended.get(primary) ?? 0) - 1;
+      if (left > 0) this.#suspended.set(primary, left);
+      else this.#suspended.delete(primary);
+    }
+  }
+
+  /** From now on the memory of that place holds nothing that counts. */
+  beginRebuild(place: number): void {
+    this.#rebuilt.add(place);
+  }
+
+  endRebuild(place: number): void {
+    this.#rebuilt.delete(place);
   }
 
   /** Whether nothing that a primary's memory says counts, since it is being built anew. */

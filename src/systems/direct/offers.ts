@@ -1,14 +1,5 @@
-import type { Address } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
-import {
-  batch,
-  cas,
-  flush,
-  type Program,
-  readWord,
-  VerbError,
-  writeWord,
-} from '../../core/effect.ts';
+import { batch, cas, flush, type Program, readWord, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { highHalf, lowHalf } from '../../core/word.ts';
 import type { CountEvent, FreeSlot } from './allocator.ts';
@@ -27,6 +18,8 @@ interface Slots {
   owns(primary: number, slot: number, sizeClass: SizeClass): boolean;
   borrow(primary: number, slot: FreeSlot): void;
   linked(primary: number, slot: FreeSlot): void;
+  /** Primaries at which slots were lost, for recovery to find. */
+  readonly lostSlotsAt: Set<number>;
 }
 
 /**
@@ -101,7 +94,7 @@ export class SlotOffers {
         // Before the CAS: once the word names this node, its own recovery would take the slot for one
         // that it has lost.
         this.#slots.borrow(primary, { slot, generation });
-        if (yield* this.#takeOver(this.#geometry.slot(primary, 0, slot), word, generation)) {
+        if (yield* this.#takeOver(primary, { slot, generation }, word)) {
           this.#count('slotsTaken');
           return { slot, generation };
         }
@@ -113,9 +106,17 @@ export class SlotOffers {
   }
 
   /** Flushed, or a power loss could offer it again, to another, while this node fills it. */
-  *#takeOver(address: Address, word: bigint, generation: number): Program<boolean> {
-    const take = cas(address, word, freeWord(generation, this.#context.incarnation));
-    yield* batch(take, ...(this.#flushes ? [flush(address, 8)] : []));
+  *#takeOver(primary: number, free: FreeSlot, word: bigint): Program<boolean> {
+    const address = this.#geometry.slot(primary, 0, free.slot);
+    const take = cas(address, word, freeWord(free.generation, this.#context.incarnation));
+    try {
+      yield* batch(take, ...(this.#flushes ? [flush(address, 8)] : []));
+    } catch (error) {
+      // It may be this node's by its word, and in no list: as this node's own it would never be found.
+      this.#slots.linked(primary, free);
+      this.#slots.lostSlotsAt.add(primary);
+      throw error;
+    }
     return take.swapped;
   }
 
@@ -137,9 +138,9 @@ export class SlotOffers {
       }
       this.#count('slotsShared');
     } catch (error) {
-      // The memory node is gone, or has started anew. Nobody waits for this program; its slot's word
-      // says whose it is, and recovery finds it there.
-      if (!(error instanceof VerbError)) throw error;
+      // Its word says whose the slot is, and a sweep finds it there.
+      this.#slots.lostSlotsAt.add(primary);
+      throw error;
     } finally {
       this.#slots.linked(primary, free);
     }

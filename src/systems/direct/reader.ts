@@ -3,10 +3,10 @@ import { compute, type Program, read, VerbError } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { recordFlags, recordHead, recordIsWhole, recordValueBytes } from '../../core/record.ts';
-import { loadHalf } from '../../core/word.ts';
+import { loadHalf, loadWord } from '../../core/word.ts';
 import type { DirectNode, Location } from './node.ts';
 import { lockBytes, sizeClassAt, sizeClassFor } from './size-classes.ts';
-import { lockState, unpackEntry, versionGeneration } from './words.ts';
+import { decodeLock, lockState, unpackEntry, versionGeneration } from './words.ts';
 
 /** A record with this flag has moved: its value is the index entry of the slot it has moved to. */
 export const movedFlag = 2;
@@ -30,7 +30,7 @@ const immediateRetries = 16;
 
 /**
  * Reads records without locks. Its buffer is laid out as the start of a slot, lock word and record;
- * the lock word is READ only where readers spin on it.
+ * the lock word is READ where readers spin on it, and for its generation where a READ was torn.
  */
 export class RecordReader {
   readonly #node: DirectNode;
@@ -64,12 +64,16 @@ export class RecordReader {
    * no word of it is trusted before the checksum holds, but for the version's generation. That is
    * one aligned word, and it never goes back, so that another generation in it is proof of reuse at
    * once.
+   *
+   * `isWriting`: for a write under way. Where a memory node is being replaced, a torn record is `reused` for
+   * it: whoever left the record torn may be lost, its repair waits for the replacement, and that for all
+   * writes under way to end.
    */
-  *read(location: Location, key: Key): Program<Found> {
+  *read(location: Location, key: Key, isWriting = false): Program<Found> {
     let failure: VerbError | undefined;
     for (let copy = 0; copy < this.#node.geometry.replicas; copy++) {
       try {
-        const found = yield* this.#readCopy(location, copy, key);
+        const found = yield* this.#readCopy(location, copy, key, isWriting);
         if (found !== undefined) return found;
         failure = undefined;
       } catch (error) {
@@ -87,17 +91,28 @@ export class RecordReader {
   }
 
   /** Undefined where no READ of this copy was whole. */
-  *#readCopy(location: Location, copy: number, key: Key): Program<Found | undefined> {
+  *#readCopy(
+    location: Location,
+    copy: number,
+    key: Key,
+    isWriting: boolean,
+  ): Program<Found | undefined> {
     const { config, geometry } = this.#node;
     const slot = geometry.slot(location.primary, copy, location.slot);
     const { capacityBytes } = location.sizeClass;
     let recordBytes = Math.min(location.recordBytes, capacityBytes);
     for (let tries = 0; tries < config.readRetriesMax; tries++) {
-      if (this.#spins) yield* read(slot, this.#viewOf(0, lockBytes + recordBytes));
+      const withLock = this.#spins || tries > 0;
+      if (withLock) yield* read(slot, this.#viewOf(0, lockBytes + recordBytes));
       else yield* read(slot + lockBytes, this.#viewOf(lockBytes, lockBytes + recordBytes));
       const bytes = this.#buffer;
       const version = recordHead.field.version.get(bytes, lockBytes);
       if (versionGeneration(version) !== location.generation) return 'reused';
+      // The version alone does not tell where whoever filled the slot next has crashed in the middle of
+      // it, and its WRITE has landed in part, but for that word: nobody repairs what lies in a free slot,
+      // and this would be a torn record for ever.
+      if (withLock && decodeLock(loadWord(bytes, 0)).generation !== location.generation)
+        return 'reused';
       if (this.#spins && loadHalf(bytes, 4) >>> 30 === lockState.held) {
         this.#node.count('lockedReads');
         if (tries >= immediateRetries) yield* this.#node.backOff(tries - immediateRetries);
@@ -118,6 +133,7 @@ export class RecordReader {
         }
       }
       this.#node.count('tornReads');
+      if (isWriting && this.#node.isSuspended(location.primary)) return 'reused';
       if (tries >= immediateRetries) yield* this.#node.backOff(tries - immediateRetries);
     }
     return undefined;

@@ -20,6 +20,7 @@ import {
   nobody,
   packClaim,
   packEntry,
+  packExtent,
   packOffer,
   retiredWord,
   stampIncarnation,
@@ -72,20 +73,29 @@ export class Rebuild {
     for (const [copy, primary] of geometry.primariesAt(this.#place).entries()) {
       if (copy > 0) yield* this.#copyOf(primary, copy);
     }
-    for (let copy = 1; copy < geometry.replicas; copy++) {
-      const extents = yield* unlessLost(this.#ownExtents(copy));
+    for (const copy of this.#copiesLeft(this.#place, 1)) {
+      const extents = yield* unlessLost(this.#node, this.#extentsIn(this.#place, copy));
       if (extents === undefined) continue;
       yield* this.#ownArea(copy, extents);
       return;
     }
   }
 
+  /**
+   * Copies of a primary that may be there: not those at a place that is to be built anew, and holds
+   * nothing.
+   */
+  #copiesLeft(primary: number, first: number): number[] {
+    const { memoryNodes, replicas } = this.#node.geometry;
+    const all = Array.from({ length: replicas - first }, (_, i) => first + i);
+    return all.filter((copy) => !this.#node.isRebuilding((primary + copy) % memoryNodes));
+  }
+
   /** This place's copy of another primary's area. */
   *#copyOf(primary: number, copy: number): Program {
-    const { geometry } = this.#node;
-    for (let from = 0; from < geometry.replicas; from++) {
+    for (const from of this.#copiesLeft(primary, 0)) {
       if (from === copy) continue;
-      const moved = yield* unlessLost(this.#copyFrom(primary, copy, from));
+      const moved = yield* unlessLost(this.#node, this.#copyFrom(primary, copy, from));
       if (moved === undefined) continue;
       this.#tally.bytesMoved += moved;
       return;
@@ -120,10 +130,6 @@ export class Rebuild {
     }
   }
 
-  *#ownExtents(copy: number): Program<number> {
-    return yield* this.#extentsIn(this.#place, copy);
-  }
-
   /** Claimed extents as a copy's directory has them. */
   *#extentsIn(primary: number, copy: number): Program<number> {
     const { geometry } = this.#node;
@@ -136,17 +142,17 @@ export class Rebuild {
   }
 
   *#ownArea(copy: number, extents: number): Program {
-    const { geometry } = this.#node;
-    const directory = yield* readExtents(geometry, this.#place, copy, extents);
-    const pieces = extents === 0 ? [] : [{ address: this.#directoryAt(0), bytes: directory }];
-    if (pieces.length > 0) yield* writeAll(this.#node, pieces);
     // A copy on a second node that is lost takes no part; it is built anew after this one.
     const others: number[] = [];
-    for (let other = 1; other < geometry.replicas; other++) {
-      const there = yield* unlessLost(this.#reaches(other));
-      if (there === true) others.push(other);
+    let most = extents;
+    for (const other of this.#copiesLeft(this.#place, 1)) {
+      const there = yield* unlessLost(this.#node, this.#extentsIn(this.#place, other));
+      if (there === undefined) continue;
+      others.push(other);
+      most = Math.max(most, there);
     }
-    const runs = runsIn(directory);
+    const runs = runsIn(yield* readExtents(this.#node.geometry, this.#place, copy, extents));
+    yield* this.#directories(runs, most, others);
     for (const run of runs) yield* this.#run(run, others);
     const free = yield* this.#freeTheRest(runs, others);
     yield* this.#index();
@@ -158,9 +164,27 @@ export class Rebuild {
     yield* this.#durably(words);
   }
 
-  *#reaches(copy: number): Program<boolean> {
-    yield* readWord(this.#node.geometry.directory(this.#place, copy, 0));
-    return true;
+  /**
+   * The directory of all copies. A claim that lost a verb is in some of them only, and nobody has used
+   * the run: it is one that the copy which counts has named, whole, or none.
+   */
+  *#directories(runs: readonly Run[], extents: number, others: readonly number[]): Program {
+    if (extents === 0) return;
+    const bytes = new Uint8Array(extents * 8);
+    for (const { firstExtent, sizeClass, incarnation } of runs) {
+      for (let inRun = 0; inRun < runExtents(sizeClass.strideBytes); inRun++) {
+        const word = packExtent({ sizeClass: sizeClass.index, inRun, incarnation });
+        storeWord(bytes, (firstExtent + inRun) * 8, word);
+      }
+    }
+    const { geometry } = this.#node;
+    const addresses = others.map((copy) => geometry.directory(this.#place, copy, 0));
+    addresses.push(this.#target.directory(this.#place, 0, 0));
+    yield* writeAll(
+      this.#node,
+      addresses.map((address) => ({ address, bytes })),
+    );
+    this.#tally.bytesMoved += bytes.length * addresses.length;
   }
 
   /** Copies a run, finishes what its redo records say, and finds the records that are keys'. */
@@ -219,6 +243,15 @@ export class Rebuild {
     if (!isOf(record, generation)) return;
     const flags = recordHead.field.flags.get(record, 0);
     if ((flags & (recordFlags.tombstone | movedFlag)) !== 0) return;
+    // An insert that lost a verb has filled some copies only. Nobody has seen it, since its entry comes
+    // after all of them; taken for the key's, the record of this copy would stay another than those of
+    // the others.
+    const isEverywhere = images.every((image, i) => {
+      const word = decodeLock(loadWord(image, 0));
+      const isSameLife = word.state === lockState.idle && word.generation === generation;
+      return isSameLife && same(committed[i] as Uint8Array, record);
+    });
+    if (!isEverywhere) return;
     const writer = stampIncarnation(versionStamp(recordHead.field.version.get(record, 0)));
     this.#consider(keyIn(record), { run, slot, generation, writer });
   }
@@ -291,10 +324,6 @@ export class Rebuild {
 
   *#durably(verbs: readonly Verb<unknown>[]): Program {
     yield* batch(...this.#node.recovery.withFlushes(verbs));
-  }
-
-  #directoryAt(extent: number): number {
-    return this.#target.directory(this.#place, 0, extent);
   }
 }
 

@@ -1,14 +1,8 @@
-import { nodeOf } from '../../core/address.ts';
 import {
-  cas,
+  batch,
   fence,
   flush,
   type Program,
-  readWord,
-  reconnect,
-  settle,
-  sleep,
-  spawn,
   type Verb,
   VerbError,
   verbOp,
@@ -18,15 +12,9 @@ import { FarsideError } from '../../core/errors.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
 import { Relocation } from './relocation.ts';
-import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
+import type { Tally } from './repair.ts';
 import { Sweep } from './sweep.ts';
-import { decodeLock, freeWord, lockState } from './words.ts';
-
-/** Between attempts to finish what is left on a memory node that does not answer. */
-const retryNs = 1e6;
-/** How long, and how often, a node looks after its older programs. */
-const lookAfterRounds = 200;
-const lookAfterNs = 50_000;
+import { freeWord } from './words.ts';
 
 /**
  * What a compute node does when it is told of a fault, while its clients and all others go on.
@@ -45,12 +33,10 @@ const lookAfterNs = 50_000;
  */
 export class Recovery {
   readonly #node: DirectNode;
-  /** Places that are being taken over. */
-  readonly #replacing = new Set<number>();
-  /** A program does that now which began when an operation ended. */
-  isLookingForLeft = false;
-  #unreachableNs = Number.NEGATIVE_INFINITY;
-  #lostInARow = 0;
+  /** Memory nodes that take another's place, and have not been seen after to the end. */
+  #moves: Relocation[] = [];
+  /** Of those, which a program is at work on. */
+  readonly #relocating = new Set<Relocation>();
 
   constructor(node: DirectNode) {
     this.#node = node;
@@ -58,6 +44,15 @@ export class Recovery {
 
   *recover(fault: Fault): Program<RecoveryReport> {
     const tally: Tally = { ...nothingRecovered };
+    try {
+      yield* this.#recover(fault, tally);
+    } catch (error) {
+      throw this.#node.broken(error);
+    }
+    return tally;
+  }
+
+  *#recover(fault: Fault, tally: Tally): Program {
     switch (fault.kind) {
       case 'computeLost':
         yield* this.#computeLost(fault.node, fault.incarnation, tally);
@@ -66,28 +61,31 @@ export class Recovery {
         yield* this.#memoryRestarted(fault.node, tally);
         break;
       case 'memoryLost':
-        yield* this.#replace(fault.node, fault.spare, undefined, tally);
+        this.#node.lostMemory.set(fault.node, fault.spare);
+        yield* this.#replace(fault.node, fault.spare, false, tally);
         break;
       case 'memoryMoved':
-        yield* this.#replace(fault.node, fault.to, fault.node, tally);
+        yield* this.#replace(fault.node, fault.to, true, tally);
         break;
       case 'serverLost':
         break; // there are no servers
     }
-    return tally;
   }
 
   *#computeLost(lostNode: number, incarnation: number, tally: Tally): Program {
     const { cluster, memoryNodes } = this.#node.geometry;
     // Of its own loss a node hears only where somebody took it for dead: it is, and can do nothing.
     if (incarnation === this.#node.context.incarnation) return;
+    // Of an attempt before that lost a verb: a WRITE of it that lands behind this one's back would undo
+    // what others have done since.
+    yield* this.#node.settle();
     for (const { id } of cluster.withRole('memory')) yield* fence(id, incarnation);
     this.#node.lost.add(incarnation);
-    this.#node.lostNodes.add(lostNode);
     yield* this.#sweep(
       Array.from({ length: memoryNodes }, (_, primary) => primary),
       tally,
     );
+    yield* this.#node.presence.bury(lostNode, incarnation);
   }
 
   *#memoryRestarted(node: number, tally: Tally): Program {
@@ -95,7 +93,7 @@ export class Recovery {
     const place = geometry.placeHeldBy(node);
     if (place === undefined) return;
     if (this.#node.shape.medium === 'dram') {
-      yield* this.#replace(node, node, undefined, tally);
+      yield* this.#replace(node, node, false, tally);
       return;
     }
     for (const incarnation of lost) yield* fence(node, incarnation);
@@ -107,71 +105,67 @@ export class Recovery {
       yield* this.drain(before);
       yield* this.#sweep(primaries, tally);
     }
-    yield* spawn(this.#lookAfter(), 'finish what is left');
   }
 
-  /**
-   * Programs of this node that had queue pairs to the memory node before it started anew may meet them
-   * much later, in the middle of a write. This one, whose own are new, sees after them for a while; in
-   * the end every write of this node does.
-   */
-  *#lookAfter(isOver: () => boolean = () => false): Program {
-    for (let rounds = 0; rounds < lookAfterRounds; rounds++) {
-      yield* sleep(lookAfterNs);
-      if (this.hasLeft) yield* this.lookForLeft();
-      if (isOver()) return;
-    }
-  }
-
-  /** For a while: a memory node that does not answer for longer is seen after when it is made whole. */
-  *untilNothingIsLeft(): Program {
-    this.isLookingForLeft = true;
-    yield* this.#lookAfter(() => this.#nothingIsLeft());
-    this.isLookingForLeft = false;
-  }
-
-  /** Finishes what writes of this node have left, and finds the slots that they have lost. */
-  *lookForLeft(): Program {
-    const { lostSlotsAt } = this.#node.allocator;
-    yield* this.finishLeft();
-    for (const primary of [...lostSlotsAt]) {
-      if (this.#node.isSuspended(primary)) continue;
-      lostSlotsAt.delete(primary);
-      try {
-        // A claim that lands when the sweep has passed would be found by nobody.
-        yield* this.#node.settle();
-        yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
-        this.#lostInARow = 0;
-      } catch (error) {
-        lostSlotsAt.add(primary);
-        if (!(error instanceof VerbError)) throw error;
-        yield* this.#reconnect(error);
-      }
-    }
+  get moves(): readonly Relocation[] {
+    return this.#moves;
   }
 
   /**
    * Another memory node takes the place of one that is lost, or is to be free. Where there is none,
    * gets of what is cached go on from the copies, and all else waits for one.
    */
-  *#replace(
-    node: number,
-    to: number | undefined,
-    source: number | undefined,
-    tally: Tally,
-  ): Program {
-    const { geometry } = this.#node;
-    const place = geometry.placeHeldBy(node);
-    if (place === undefined || to === undefined || this.#replacing.has(place)) return;
-    this.#replacing.add(place);
+  *#replace(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
+    const relocation = this.#relocationOf(node, this.#alive(to), onPurpose);
+    if (relocation === undefined || this.#relocating.has(relocation)) return;
+    this.#relocating.add(relocation);
     try {
-      yield* new Relocation(this.#node, { place, to, source }, tally).run();
+      yield* relocation.run(tally);
+    } catch (error) {
+      if (!relocation.isSuperseded) throw error;
+      relocation.resume();
+      return;
     } finally {
-      this.#replacing.delete(place);
+      this.#relocating.delete(relocation);
     }
-    yield* this.finishLeft();
-    yield* this.#sweep(geometry.primariesAt(place), tally);
-    if (node === to) yield* spawn(this.#lookAfter(), 'finish what is left');
+    yield* this.#node.leftovers.finish();
+    yield* this.#sweep(this.#node.geometry.primariesAt(relocation.move.place), tally);
+    // Not before: where a verb was lost, what is left of this is done when it is begun again.
+    this.#moves = this.#moves.filter((other) => other !== relocation);
+  }
+
+  /** That which is under way, or a new one; undefined where that node holds no place, or no node takes it. */
+  #relocationOf(node: number, to: number | undefined, onPurpose: boolean): Relocation | undefined {
+    const same = this.#moves.find(({ move }) => move.from === node || move.to === to);
+    if (same !== undefined) {
+      // Lost while it was being moved, it needs no other to take its place: others may have turned to
+      // that one.
+      if (!onPurpose && same.move.from === node) same.loseSource();
+      return same;
+    }
+    const under = this.#moves.find(({ move }) => move.to === node);
+    // Whether this node has turned to one that is lost since, or not, others may have.
+    const place = this.#node.geometry.placeHeldBy(node) ?? under?.move.place;
+    if (place === undefined || to === undefined) return undefined;
+    const relocation = new Relocation(this.#node, { place, from: node, to, onPurpose });
+    relocation.suspend();
+    if (under !== undefined) this.#supersede(under);
+    this.#moves.push(relocation);
+    return relocation;
+  }
+
+  /** Who takes the place of a spare that is lost itself, which a node may hear of first. */
+  #alive(to: number | undefined): number | undefined {
+    const { lostMemory } = this.#node;
+    let alive = to;
+    while (alive !== undefined && lostMemory.has(alive)) alive = lostMemory.get(alive);
+    return alive;
+  }
+
+  #supersede(relocation: Relocation): void {
+    relocation.isSuperseded = true;
+    this.#moves = this.#moves.filter((other) => other !== relocation);
+    if (!this.#relocating.has(relocation)) relocation.resume();
   }
 
   /**
@@ -185,61 +179,18 @@ export class Recovery {
     const busy = () => this.#node.isUnderWay(stamps) || this.#node.isRepairing(primaries);
     for (let tries = 0; busy(); tries++) {
       if (tries >= config.lockRetriesMax) throw neverEnds(stamps.length, tries);
-      yield* this.finishLeft();
+      yield* this.#node.leftovers.finish();
       yield* this.#node.backOff(tries);
     }
-    yield* this.finishLeft();
+    yield* this.#node.leftovers.finish();
   }
 
-  /**
-   * What this node's own writes have left when they lost a verb. Any write of this node does it first,
-   * now and then: a program may meet a memory node that has started anew long after all were told.
-   */
-  *finishLeft(): Program {
-    const { left } = this.#node;
-    // Those that wait for others of them come round again; one that cannot be reached, later.
-    for (let rounds = left.length * 2; rounds > 0 && left.length > 0; rounds--) {
-      const some = left.shift() as HeldSlot | HeldBucket;
-      let done = false;
-      try {
-        done = 'slot' in some ? yield* this.finishAbandoned(some) : yield* this.#unlock(some);
-        this.#lostInARow = 0;
-      } catch (error) {
-        if (!(error instanceof VerbError)) throw error;
-        yield* this.#reconnect(error);
-      } finally {
-        if (!done) left.push(some);
-      }
-    }
-  }
-
-  /**
-   * A verb that `failed` says only that its queue pair was of no use any more; one of unknown outcome may
-   * have met a path that broke and is whole again, two in a row have not.
-   */
-  *#reconnect(error: VerbError): Program {
-    const isUnknown = error.outcome === 'unknown';
-    if (isUnknown && this.#lostInARow++ > 0) this.#unreachableNs = this.#node.context.nowNs();
-    yield* reconnect(nodeOf(error.address));
-  }
-
-  /** Whether a write should do that now: not again right after one could not. */
-  get hasLeft(): boolean {
-    if (this.#nothingIsLeft()) return false;
-    return this.#node.context.nowNs() >= this.#unreachableNs + retryNs;
-  }
-
-  #nothingIsLeft(): boolean {
-    const { left, allocator } = this.#node;
-    return left.length === 0 && allocator.lostSlotsAt.size === 0;
-  }
-
-  /** Says on one copy of a slot that it is free, unless that copy is lost. */
+  /** Says on one copy of a slot that it is free. */
   *markFree(primary: number, copy: number, slot: number, generation: number): Program {
     const { geometry, context } = this.#node;
     const word = freeWord(generation, context.incarnation);
     const verb = writeWord(geometry.slot(primary, copy, slot), word);
-    yield* settle(...this.withFlushes([verb]));
+    yield* batch(...this.withFlushes([verb]));
   }
 
   /** In `flush` durability each verb with a FLUSH of its word right behind it. */
@@ -248,15 +199,6 @@ export class Recovery {
     return verbs.flatMap((verb) =>
       verb.op === verbOp.read ? [verb] : [verb, flush(verb.address, 8)],
     );
-  }
-
-  *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
-    if (this.#node.isSuspended(primary)) return false;
-    yield* this.#node.settle();
-    const address = this.#node.geometry.bucket(primary, bucket);
-    const word = yield* readWord(address);
-    if (this.#node.isAbandoned(decodeLock(word), primary)) yield* cas(address, word, 0n);
-    return true;
   }
 
   /** One that cannot be reached does not keep the others from being swept; its error comes last. */
@@ -272,48 +214,6 @@ export class Recovery {
       }
     }
     if (unreachable !== undefined) throw unreachable;
-  }
-
-  /**
-   * Finishes a write of this node that lost a verb half-way, or one that it took over and could not
-   * finish. Whichever client meets the lock first does it, or the next sweep. False where it has to
-   * wait: a key was moving to this slot, and its old slot comes first.
-   */
-  *finishAbandoned(held: HeldSlot, by?: SlotRepair): Program<boolean> {
-    const { primary, slot } = held;
-    // Where a copy is being built anew, its redo says nothing yet.
-    if (this.#node.isSuspended(primary) || !this.#node.beginRepair(primary, slot)) return false;
-    try {
-      return yield* this.#node.undisturbed(primary, this.#finishOwn(held, by));
-    } catch (error) {
-      throw this.#node.broken(error);
-    } finally {
-      this.#node.endRepair(primary, slot);
-    }
-  }
-
-  *#finishOwn(held: HeldSlot, by: SlotRepair | undefined): Program<boolean> {
-    const { primary, slot } = held;
-    const repair = by ?? new SlotRepair(this.#node, { ...nothingRecovered });
-    yield* this.#node.settle();
-    // The word was read before this program had the right to it: another of this node may have
-    // finished since, and the lock be somebody else's.
-    const lock = decodeLock(yield* readWord(this.#node.geometry.slot(primary, 0, slot)));
-    const { incarnation } = this.#node.context;
-    // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
-    const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
-    if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
-    const isThisOne = lock.stamp === held.stamp && lock.generation === held.generation;
-    const isOwn = lock.state === lockState.held && lock.incarnation === incarnation;
-    // Or the lock of an earlier write of this node, which a power loss brought back: a sweep that met it in
-    // the meantime left it to this program, which has the right to the slot.
-    if (!isOwn || !(isThisOne || this.#node.isAbandoned(lock, primary))) return true;
-    const { generation, stamp } = lock;
-    if ((yield* repair.finish({ ...held, generation, stamp })) === 'waiting') return false;
-    repair.tally.locksBroken++;
-    this.#node.count('locksSettled');
-    if (by === undefined) yield* repair.announceFreed();
-    return true;
   }
 }
 

@@ -9,6 +9,14 @@ import {
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
+import {
+  type Answer,
+  answerWord,
+  copiedWord,
+  leaderWord,
+  packDone,
+  placeDoneWord,
+} from './control-words.ts';
 import { copyPlace } from './copying.ts';
 import type { DirectNode } from './node.ts';
 import { Rebuild } from './rebuild.ts';
@@ -18,14 +26,11 @@ import { bucketHeldWord, decodeLock } from './words.ts';
 /** What takes a place over from what: the same node where it has lost all it held. */
 export interface Move {
   readonly place: number;
+  readonly from: number;
   readonly to: number;
-  /** The node that still holds everything; undefined where it is lost. */
-  readonly source: number | undefined;
+  /** Whether `from` still holds everything; else it is lost. */
+  readonly onPurpose: boolean;
 }
-
-const leaderWord = 0;
-const copiedWord = 1;
-const answersFrom = 2;
 
 /**
  * A memory node takes another's place. Every live compute node is told, and does the same:
@@ -44,100 +49,212 @@ const answersFrom = 2;
  *   has not turned would still read the old value at the old one, after the write was acknowledged.
  * - A leader that is lost is followed by another, which does all of it again: what it finds half done it
  *   overwrites with the same.
+ * - A verb that is lost on the way (a memory node has started anew, say) ends `run`, and whoever watches
+ *   the cluster has it run again: it goes on where it was, and writes stay suspended in between. Were they
+ *   let go with the error, this node would write while others, to whom it has said `drained`, copy; and one
+ *   that had turned, and whose `switched` was lost, would never say it.
+ * - One move is led at a time, in order of place among those a node knows of: a rebuild changes the copies
+ *   that are left, and another that reads them meanwhile would take some from before and some from after.
  *
  * Gets go on throughout: from the old node where there is one, else from the copies of what is cached;
  * only what the index alone can tell waits. A memory node takes a place once: its control words stay.
  */
 export class Relocation {
+  readonly move: Move;
+  /** The new node has been lost itself, and another takes the place. */
+  isSuperseded = false;
   readonly #node: DirectNode;
-  readonly #move: Move;
-  readonly #tally: Tally;
-  readonly #computeNodes: readonly number[];
-  readonly #self: number;
+  readonly #primaries: readonly number[];
+  /** What it takes over is there to be copied. */
+  #hasSource: boolean;
+  #phase: 'new' | 'drained' | 'turned' | 'over' = 'new';
+  #isSuspended = false;
 
-  constructor(node: DirectNode, move: Move, tally: Tally) {
+  constructor(node: DirectNode, move: Move) {
     this.#node = node;
-    this.#move = move;
-    this.#tally = tally;
-    this.#computeNodes = node.geometry.cluster.withRole('compute').map(({ id }) => id);
-    this.#self = this.#computeNodes.indexOf(node.context.node);
+    this.move = move;
+    this.#hasSource = move.onPurpose;
+    this.#primaries = node.geometry.primariesAt(move.place);
   }
 
-  *run(): Program {
-    const { geometry, recovery } = this.#node;
-    const { place, to, source } = this.#move;
-    const primaries = geometry.primariesAt(place);
-    const rebuilt = source === undefined ? place : undefined;
+  /** Whether this node goes by the new memory node. */
+  get hasTurned(): boolean {
+    return this.#phase === 'turned' || this.#phase === 'over';
+  }
+
+  *run(tally: Tally): Program {
     // Before anything else: a node that has lost all it held answers that there are no keys.
-    this.#node.suspend(primaries, rebuilt);
-    try {
-      const already = yield* readWord(this.#answer('switched', this.#self));
-      if (Number(already) === this.#node.context.incarnation) return;
-      for (const incarnation of this.#node.lost) yield* fence(to, incarnation);
-      yield* recovery.drain(this.#node.writesAt(primaries), primaries);
-      yield* this.#settleUnlinked();
-      yield* this.#say('drained');
-      yield* this.#untilCopied();
-      // No program runs between these: a location learnt from the old index is never used with the new.
-      geometry.replace(place, to);
-      if (source === undefined) this.#node.forgetPlace(place);
-      yield* this.#say('switched');
-      yield* this.#untilAll('switched');
-    } finally {
-      this.#node.resume(primaries, rebuilt);
+    this.suspend();
+    // A WRITE of this node that an attempt before has lost must not land behind what is said from now on.
+    yield* this.#node.settle();
+    yield* this.#node.presence.register();
+    if (yield* this.#lookAgain()) {
+      this.resume();
+      return;
     }
+    if (this.#phase === 'new') yield* this.#drain();
+    if (this.#phase === 'drained') {
+      yield* this.#untilCopied(tally);
+      this.#turn();
+    }
+    yield* this.#say('switched');
+    yield* this.#untilAll('switched');
+    yield* this.#put(this.#control(placeDoneWord), packDone(this.move.place, this.move.from));
+    this.#phase = 'over';
+    this.resume();
+  }
+
+  /** What was to be moved on purpose is lost: it has to be built anew. */
+  loseSource(): void {
+    if (!this.#hasSource || this.hasTurned) return;
+    this.#hasSource = false;
+    if (this.#isSuspended) this.#node.beginRebuild(this.move.place);
+  }
+
+  suspend(): void {
+    if (this.#isSuspended) return;
+    this.#isSuspended = true;
+    this.#node.suspend(this.#primaries);
+    if (!this.#hasSource && !this.hasTurned) this.#node.beginRebuild(this.move.place);
+  }
+
+  resume(): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    this.#node.endRebuild(this.move.place);
+    this.#node.resume(this.#primaries);
+  }
+
+  /**
+   * Whether all of this is over: a node may be told twice, or have started since. Where what this node had
+   * said is gone, the new node has lost what its DRAM held meanwhile, and all begins anew; once a node has
+   * turned, others may have written, so that what was there to be copied is old.
+   */
+  *#lookAgain(): Program<boolean> {
+    const drained = readWord(this.#answer('drained', this.#self));
+    const done = readWord(this.#control(placeDoneWord));
+    yield* batch(drained, done);
+    if (done.word !== 0n) {
+      this.#turn();
+      return true;
+    }
+    if (this.#phase === 'new' || Number(drained.word) === this.#node.context.incarnation)
+      return false;
+    if (this.hasTurned) this.#hasSource = false;
+    if (!this.#hasSource) this.#node.beginRebuild(this.move.place);
+    this.#phase = 'new';
+    return false;
+  }
+
+  /** No program runs meanwhile: a location learnt from the old index is never used with the new. */
+  #turn(): void {
+    if (this.hasTurned || this.isSuperseded) return;
+    const { place, to } = this.move;
+    this.#phase = 'turned';
+    this.#node.geometry.replace(place, to);
+    if (!this.#hasSource) this.#node.forgetPlace(place);
+    this.#node.endRebuild(place);
+  }
+
+  *#drain(): Program {
+    const { lost, recovery } = this.#node;
+    for (const incarnation of lost) yield* fence(this.move.to, incarnation);
+    yield* recovery.drain(this.#node.writesAt(this.#primaries), this.#primaries);
+    yield* this.#settleUnlinked();
+    yield* this.#say('drained');
+    this.#phase = 'drained';
   }
 
   /** Copies that are left say `free` of slots that an insert filled in vain: a rebuild goes by them. */
   *#settleUnlinked(): Program {
-    const { geometry, unlinked } = this.#node;
-    if (this.#move.source !== undefined) return;
-    for (const { primary, slot, generation } of unlinked.splice(0)) {
+    const { geometry, unlinked, recovery, lostMemory } = this.#node;
+    if (this.#hasSource) return;
+    for (let first = unlinked[0]; first !== undefined; first = unlinked[0]) {
+      const { primary, slot, generation } = first;
       for (let copy = 1; copy < geometry.replicas; copy++) {
-        yield* this.#node.recovery.markFree(primary, copy, slot, generation);
+        const holder = geometry.holder((primary + copy) % geometry.memoryNodes);
+        if (lostMemory.has(holder)) continue;
+        yield* recovery.markFree(primary, copy, slot, generation);
       }
+      if (unlinked[0] === first) unlinked.shift();
     }
   }
 
   /** Leads, or waits for whoever does. */
-  *#untilCopied(): Program {
+  *#untilCopied(tally: Tally): Program {
     const { config, context } = this.#node;
     const leader = this.#control(leaderWord);
+    const own = bucketHeldWord(context.incarnation, 0);
     for (let tries = 0; ; tries++) {
       if ((yield* readWord(this.#control(copiedWord))) !== 0n) return;
       const word = yield* readWord(leader);
-      const free = word === 0n || this.#node.lost.has(decodeLock(word).incarnation);
-      const own = bucketHeldWord(context.incarnation, 0);
-      if (word === own || (free && (yield* cas(leader, word, own)) === word)) {
-        yield* this.#lead();
-        return;
-      }
+      const comesLater = this.#others().some(({ move }) => move.place < this.move.place);
+      const isFree = word === 0n || this.#node.lost.has(decodeLock(word).incarnation);
+      let isOwn = word === own;
+      if (!comesLater && isFree) isOwn = (yield* cas(leader, word, own)) === word;
+      if (!comesLater && isOwn && (yield* this.#lead(tally))) return;
+      // Kept, it would stop whoever leads the move that comes first: this node may have got it before it was
+      // told of that one, or in an attempt that lost a verb.
+      if (isOwn) yield* cas(leader, own, 0n);
       if (tries >= config.lockRetriesMax) throw this.#late(`${decodeLock(word).incarnation} leads`);
       yield* this.#node.backOff(tries);
     }
   }
 
-  *#lead(): Program {
+  /** False where another move comes first. */
+  *#lead(tally: Tally): Program<boolean> {
     yield* this.#untilAll('drained');
-    const { place, to, source } = this.#move;
-    if (source !== undefined) {
-      this.#tally.bytesMoved += yield* copyPlace(this.#node, place, to);
-    } else yield* new Rebuild(this.#node, place, to, this.#tally).run();
+    if (!(yield* this.#isAlone())) return false;
+    const { place, to } = this.move;
+    if (this.#hasSource) tally.bytesMoved += yield* copyPlace(this.#node, place, to);
+    else yield* new Rebuild(this.#node, place, to, tally).run();
     yield* this.#put(this.#control(copiedWord), 1n);
+    return true;
   }
 
-  /** Until every compute node that is not lost has answered. */
-  *#untilAll(what: Answer): Program {
-    const { config, lostNodes } = this.#node;
+  /** Other moves that this node has been told of, and has not turned to. */
+  #others(): Relocation[] {
+    return this.#node.recovery.moves.filter((other) => other !== this && !other.hasTurned);
+  }
+
+  /**
+   * Waits while another move is led; false where that one's place is lower, for which its leader waits in
+   * turn.
+   *
+   * Called when all have drained. A second leader that copies at this moment has seen the same of its own
+   * move, so this node has been told of that one, and finds its leader's word; and so would the second one
+   * have found this node's, had it looked later than the CAS. So one of the two sees the other.
+   */
+  *#isAlone(): Program<boolean> {
+    const { config, lost } = this.#node;
     for (let tries = 0; ; tries++) {
-      const words = this.#computeNodes.map((_, i) => readWord(this.#answer(what, i)));
+      let isLed = false;
+      for (const { move } of this.#others()) {
+        const word = yield* readWord(this.#node.geometry.control(move.to, leaderWord));
+        if (word === 0n || lost.has(decodeLock(word).incarnation)) continue;
+        if (move.place < this.move.place) return false;
+        isLed = true;
+      }
+      if (!isLed) return true;
+      if (tries >= config.lockRetriesMax) throw this.#late('another move is led all the time');
+      yield* this.#node.backOff(tries);
+    }
+  }
+
+  /** Until every compute node that is not lost has answered, whichever start of it lives. */
+  *#untilAll(what: Answer): Program {
+    const { config, lost, presence } = this.#node;
+    const latest = yield* presence.latest();
+    for (let tries = 0; ; tries++) {
+      const words = latest.map((_, i) => readWord(this.#answer(what, i)));
       yield* batch(...words);
-      const missing = this.#computeNodes.filter(
-        (id, i) => words[i]?.word === 0n && !lostNodes.has(id),
-      );
-      if (missing.length === 0) return;
+      const nodes = presence.computeNodes.filter((_, i) => {
+        const start = latest[i];
+        return start !== undefined && !lost.has(start) && Number(words[i]?.word) !== start;
+      });
+      if (nodes.length === 0) return;
       if (tries >= config.lockRetriesMax)
-        throw this.#late(`nodes ${missing.join(', ')} have not ${what}`);
+        throw this.#late(`nodes ${nodes.join(', ')} have not ${what}`);
       yield* this.#node.backOff(tries);
     }
   }
@@ -152,17 +269,20 @@ export class Relocation {
     yield* batch(...verbs);
   }
 
+  get #self(): number {
+    return this.#node.presence.self;
+  }
+
   #answer(what: Answer, computeNode: number): number {
-    const first = answersFrom + (what === 'drained' ? 0 : this.#computeNodes.length);
-    return this.#control(first + computeNode);
+    return this.#control(answerWord(what, computeNode, this.#node.shape.computeNodes));
   }
 
   #control(word: number): number {
-    return this.#node.geometry.control(this.#move.to, word);
+    return this.#node.geometry.control(this.move.to, word);
   }
 
   #late(who: string): FarsideError {
-    const { place, to } = this.#move;
+    const { place, to } = this.move;
     return new FarsideError(
       'FARSIDE_LIMIT',
       `memory node ${to} was to take place ${place}: ${who}; every live compute node has to be told, ` +
@@ -170,5 +290,3 @@ export class Relocation {
     );
   }
 }
-
-type Answer = 'drained' | 'switched';

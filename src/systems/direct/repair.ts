@@ -19,6 +19,7 @@ import { IndexTable } from './index-table.ts';
 import type { DirectNode } from './node.ts';
 import { checksummedBytes, movedFlag, RecordReader } from './reader.ts';
 import { lockBytes, type SizeClass, sizeClasses } from './size-classes.ts';
+import { bucketBytes } from './sizing.ts';
 import { readIndex } from './sweep-reads.ts';
 import {
   decodeLock,
@@ -158,7 +159,16 @@ export class SlotRepair {
   /** Makes the entry that names the slot name another, or nothing. */
   *#relink(held: HeldSlot, key: Key, to: bigint): Program {
     const named = yield* this.#entryNaming(held, key);
-    if (named === undefined) return;
+    if (named === undefined) {
+      // The writer's own WRITE of the entry has landed, and its FLUSH may not have: a power loss would bring
+      // back an entry of a slot that is free by then, which nobody could clear or follow.
+      const { home, other } = this.#index.placeOf(key);
+      const { geometry } = this.#node;
+      const buckets = [home, other].map((bucket) => geometry.bucket(held.primary, bucket));
+      const flushes = buckets.flatMap((bucket) => this.#flushOf(bucket, bucketBytes));
+      if (flushes.length > 0) yield* batch(...flushes);
+      return;
+    }
     const address = this.#node.geometry.entry(held.primary, named.at);
     yield* batch(cas(address, named.word, to), ...this.#flushOf(address, 8));
     this.tally.bytesMoved += 8;

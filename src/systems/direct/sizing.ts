@@ -2,6 +2,7 @@ import { FarsideError } from '../../core/errors.ts';
 import { recordBytes } from '../../core/record.ts';
 import type { RegionSpec } from '../../memory/cluster.ts';
 import type { StoreShape } from '../system.ts';
+import { controlWords } from './control-words.ts';
 import { sizeClasses, sizeClassFor, slotUnitBytes } from './size-classes.ts';
 
 /**
@@ -30,11 +31,6 @@ const generousBytesMax = 2 ** 31;
 
 /** In the pool: one word of claims on a line of its own, one offer word per class, control words. */
 export const controlOffsetBytes = slotUnitBytes + sizeClasses.length * 8;
-
-/** Who leads a change of memory node, how far it is, and two answers of each compute node. */
-export function controlWords(computeNodes: number): number {
-  return 2 + 2 * computeNodes;
-}
 
 export interface Sizing {
   readonly buckets: number;

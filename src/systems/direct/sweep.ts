@@ -107,11 +107,19 @@ export class Sweep {
     return this.#node.lost.has(incarnation);
   }
 
+  /** Whether a program of this node has it, or is about to: of a claim, only where it was this node's. */
+  #owns({ slot, sizeClass, run }: SlotSeen): boolean {
+    const { allocator, context } = this.#node;
+    if (allocator.owns(this.#primary, slot, sizeClass)) return true;
+    if (run.incarnation !== context.incarnation) return false;
+    return allocator.isClaiming(this.#primary, slot, sizeClass);
+  }
+
   *#look(seen: SlotSeen): Program {
     const { lock, slot, sizeClass, word, run } = seen;
     const { state, incarnation, generation, stamp } = lock;
-    const { allocator, context } = this.#node;
-    const owned = allocator.owns(this.#primary, slot, sizeClass);
+    const { context } = this.#node;
+    const owned = this.#owns(seen);
     const mine = (owner: number): boolean => owner === context.incarnation && !owned;
     if (state === lockState.held) {
       if (owned) this.#forgotten.push(seen);
@@ -133,7 +141,7 @@ export class Sweep {
   *#lookHeld(held: HeldSlot, lock: LockWord): Program {
     const { incarnation, stamp } = lock;
     if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-      if (!(yield* this.#node.recovery.finishAbandoned(held, this.repair)))
+      if (!(yield* this.#node.leftovers.finishAbandoned(held, this.repair)))
         this.#contested.push(held);
     } else if (this.#isGone(incarnation)) {
       if (!(yield* this.#takeOver(held, incarnation))) this.#contested.push(held);
@@ -178,7 +186,7 @@ export class Sweep {
         return;
       }
       if (this.#node.isAbandoned(lock, held.primary, held.slot)) {
-        if (yield* this.#node.recovery.finishAbandoned(held, this.repair)) return;
+        if (yield* this.#node.leftovers.finishAbandoned(held, this.repair)) return;
       }
       if (tries >= config.lockRetriesMax) throw stillHeld(held, tries, lock.incarnation);
       yield* this.#node.backOff(tries);
@@ -196,7 +204,7 @@ export class Sweep {
       // A program of this node may have taken a slot since it was seen to be nobody's.
       const some = this.#loose
         .splice(0, slotsPerBatch)
-        .filter(({ slot, sizeClass }) => !allocator.owns(this.#primary, slot, sizeClass))
+        .filter((seen) => !this.#owns(seen))
         .map((seen) => ({ ...seen, generation: Math.max(1, seen.lock.generation) }));
       for (const free of some) allocator.borrow(this.#primary, free);
       try {

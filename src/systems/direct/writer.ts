@@ -115,7 +115,7 @@ export class SlotWriter {
       }
       if (this.#node.isAbandoned(found, primary, slot)) {
         const left = { primary, slot, sizeClass, generation, stamp: found.stamp };
-        if (yield* this.#node.recovery.finishAbandoned(left)) continue;
+        if (yield* this.#node.leftovers.finishAbandoned(left)) continue;
       }
       yield* this.#node.backOff(tries);
       if (tries === config.lockRetriesMax - 1) throw lockBusy(location, tries + 1, found);
@@ -204,7 +204,16 @@ export class SlotWriter {
     if (this.#flushes) unlink.push(flush(entry, 8));
     yield* batch(...this.#committed(location, this.#note), ...unlink);
     const word = nextLifeWord(generation, this.#node.context.incarnation);
-    yield* batch(...this.#lockWords(primary, slot, word), ...after);
+    // Before its word can say that it is this node's: a sweep by this node would find it in no list, take it
+    // for one that a program has lost, and offer it to all, while this program puts it on its node's list.
+    const free = { slot, generation: generation + 1 };
+    this.#node.allocator.borrow(primary, free);
+    try {
+      yield* batch(...this.#lockWords(primary, slot, word), ...after);
+    } catch (error) {
+      this.#node.allocator.linked(primary, free);
+      throw error;
+    }
   }
 
   /** WRITEs a lock word to every copy; for slots that no other node can have locked. */
@@ -232,14 +241,13 @@ export class SlotWriter {
 
   /** Gives the slot to the allocator, unless its generations are used up. */
   release(location: Location): Program | undefined {
-    if (location.generation >= generationMax) {
-      this.#node.count('slotsRetired');
-      return undefined;
-    }
-    return this.#node.allocator.release(location.primary, location.sizeClass, {
-      slot: location.slot,
-      generation: location.generation + 1,
-    });
+    const { allocator } = this.#node;
+    const { primary, slot, generation, sizeClass } = location;
+    const free = { slot, generation: generation + 1 };
+    if (generation < generationMax) return allocator.release(primary, sizeClass, free);
+    allocator.linked(primary, free);
+    this.#node.count('slotsRetired');
+    return undefined;
   }
 
   /** A tombstone, or with an entry word the note that says where the key has moved. */
