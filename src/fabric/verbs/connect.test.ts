@@ -41,7 +41,6 @@ describe.skipIf(absent !== undefined)(
         port: 0,
         incarnation: 77,
         connectionsMax: 4,
-        cpuMicroseconds: () => 123,
         regions: [
           { name: 'data', medium: 'dram', memory },
           { name: 'log', medium: 'pm', memory: sharedBytes(4096) },
@@ -164,7 +163,17 @@ describe.skipIf(absent !== undefined)(
     });
 
     test('a memory node says how much CPU it used', async () => {
-      expect(await cpuMicrosecondsAt(hub, to())).toBe(123);
+      expect(await cpuMicrosecondsAt(hub, to())).toBe(0); // it does not count yet
+      const before = process.cpuUsage();
+      server.countCpu();
+      const used = (): number => {
+        const { user, system } = process.cpuUsage(before);
+        return user + system;
+      };
+      while (used() < 20_000);
+      const said = await cpuMicrosecondsAt(hub, to());
+      expect(said).toBeGreaterThan(15_000);
+      expect(said).toBeLessThanOrEqual(used());
     });
 
     test('what is wrong with an address is one line', async () => {
@@ -183,6 +192,32 @@ describe.skipIf(absent !== undefined)(
       expect(
         () => new MemoryServer(native, { ...fake, ...to(), regions: [], incarnation: 1 }),
       ).toThrow(/cannot listen at .*: another process listens there/);
+    });
+
+    test('at all addresses, regions are registered on a device when its first client comes', async () => {
+      const regions = (): number => native.fakeCounters().regions;
+      const before = regions();
+      const open = new MemoryServer(native, {
+        ...fake,
+        host: '0.0.0.0',
+        port: 0,
+        incarnation: 79,
+        regions: [{ name: 'data', medium: 'dram', memory }],
+      });
+      const at = { host, port: open.port };
+      expect(await cpuMicrosecondsAt(hub, at)).toBe(0);
+      expect(regions()).toBe(before);
+      const come = (): Promise<Connected> => {
+        const queuePair = (): Qp => native.createQp(pd, cq);
+        return connectQueuePair(hub, { ...at, incarnation: 1, queuePair });
+      };
+      expect((await come()).welcome.incarnation).toBe(79);
+      expect(regions()).toBe(before + 2); // and the list of them
+      await come();
+      expect(regions()).toBe(before + 2);
+      expect(open.connections).toBe(2);
+      open.close();
+      expect(regions()).toBe(before);
     });
 
     test('connections are bounded', async () => {
