@@ -15,8 +15,8 @@ import { layout, u16, u32, u53, u64 } from '../../core/layout.ts';
  *               +-------+---------+------+-------------+-------------------+------------------+------+
  *   refusal     as welcome up to 8, code not 0; then a number that the code gives a meaning
  *
- * The magic and the version lie where every version will have them. The addon reads hellos and writes refusals
- * (native/server.cc).
+ * The magic and the version lie where every version will have them. The addon reads hellos and writes
+ * refusals (native/server.cc).
  */
 export const protocolVersion = 1;
 const magic = 0x31445346; // "FSD1"
