@@ -40,7 +40,9 @@ class EventChannel : public Resource {
 
   // The next event that no server deals with: 0, EAGAIN where none has come, or another errno.
   int next(Napi::Env env, CmEvent* event);
-  // Deals with one event, or keeps it for JavaScript; true where there is something to be taken there.
+  // Deals with one event, or keeps it for JavaScript; true where there is something to be taken there. One,
+  // because asking for another that has not come is a system call more; if it has, the event loop calls
+  // again.
   bool take(Napi::Env env);
 
   rdma_event_channel* channel;

@@ -10,6 +10,7 @@ import {
   parseDestination,
 } from './connect.ts';
 import { decodeDirectory, encodeDirectory } from './directory.ts';
+import { encodeWelcome } from './handshake.ts';
 import { MemoryServer } from './memory-server.ts';
 import { access, type Cq, type Device, type Native, type Pd, type Qp } from './native.ts';
 import { outcomeOf, ringOp, VerbRing } from './rings.ts';
@@ -174,6 +175,39 @@ describe.skipIf(absent !== undefined)(
       const said = await cpuMicrosecondsAt(hub, to());
       expect(said).toBeGreaterThan(15_000);
       expect(said).toBeLessThanOrEqual(used());
+    });
+
+    test('a listener that is not served tells JavaScript, which accepts by itself', async () => {
+      const own = new CmHub(native, fake);
+      let accepted: Qp | undefined;
+      const listener = own.createId(({ id, event, ...asked }) => {
+        if (event !== 'CONNECT_REQUEST' || id === undefined) return;
+        accepted = native.createQp(pd, cq);
+        for (const state of ['init', 'rtr', 'rts'] as const) {
+          native.modifyQpById(accepted, id, { state });
+        }
+        native.accept(id, {
+          qpNum: native.queryQp(accepted).qpNum,
+          privateData: encodeWelcome({
+            incarnation: 5,
+            directory: { address: 0n, lengthBytes: 0, rkey: 0 },
+          }),
+          responderResources: asked.responderResources ?? 0,
+          initiatorDepth: asked.initiatorDepth ?? 0,
+        });
+      });
+      native.bindAddr(listener, host, 0);
+      native.listen(listener, 1);
+      own.watch();
+      const { localPort: port } = native.queryId(listener);
+      const queuePair = (): Qp => native.createQp(pd, cq);
+      const connected = await connectQueuePair(hub, { host, port, incarnation: 1, queuePair });
+      expect(connected.welcome.incarnation).toBe(5);
+      expect(native.queryQp(accepted as Qp).state).toBe('rts');
+      let told = 0;
+      connected.onDisconnect(() => told++);
+      own.close(); // with the ids of its connections
+      while (told === 0) await new Promise((resolve) => setImmediate(resolve));
     });
 
     test('what is wrong with an address is one line', async () => {
