@@ -18,7 +18,7 @@ import { layout, u16, u32, u53, u64 } from '../../core/layout.ts';
  * The magic and the version lie where every version will have them. The addon reads hellos and writes
  * refusals (native/server.cc).
  */
-export const protocolVersion = 1;
+const protocolVersion = 1;
 const magic = 0x31445346; // "FSD1"
 
 /** `data` asks for a queue pair; the others are questions, which a refusal answers. */

@@ -23,6 +23,7 @@ import {
   type Server,
   type ServerOptions,
 } from './native.ts';
+import { refuseMtu } from './path-mtu.ts';
 
 export interface ServedRegion {
   readonly name: string;
@@ -202,22 +203,6 @@ function depthsOf(
 function serverOptions(options: MemoryServerOptions): ServerOptions {
   const { connectionsMax } = options;
   return { ...overruled(options), ...(connectionsMax === undefined ? {} : { connectionsMax }) };
-}
-
-/** A port whose interface has Ethernet's usual MTU of 1500 B carries RDMA packets of 1024 B. */
-export function refuseMtu(
-  native: Native,
-  device: Device,
-  name: string,
-  wantedBytes: number | undefined,
-): void {
-  const { activeMtuBytes } = native.queryPort(device, 1);
-  if (wantedBytes === undefined || wantedBytes <= activeMtuBytes) return;
-  throw new FarsideError(
-    'FARSIDE_USAGE',
-    `a path MTU of ${wantedBytes} B cannot work: device ${name} takes at most ${activeMtuBytes} B; leave ` +
-      'it out, or raise the MTU of its network interface',
-  );
 }
 
 /** The right to flush depends on kernel, device and memory together, so it is tried. */
