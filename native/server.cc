@@ -114,13 +114,14 @@ void Server::offer(Offer offer) { offers_.push_back(std::move(offer)); }
 const Server::Offer* Server::offerFor(const CmId& id) const {
   for (const Offer& offer : offers_) {
     const bool isHere = id.id->verbs != nullptr && offer.pd->isOpen() && offer.cq->isOpen() &&
-                        id.id->verbs->device == offer.pd->device->context->device;
+                        offer.pd->device->name == library.getDeviceName(id.id->verbs->device);
     if (isHere) return &offer;
   }
   return nullptr;
 }
 
 void Server::answer(Napi::Env env, const CmEvent& request) {
+  static_assert(sizeof(Answer) == 16, "as drawn in server.h");
   const Answer answer = decide(env, request);
   if (answer.code == static_cast<uint16_t>(Code::welcome)) return;
   library.reject(request.id->id, &answer, sizeof(answer));  // it may fail: whoever asked is gone then
