@@ -2,8 +2,8 @@ import { FarsideError } from '../../core/errors.ts';
 import type { Device, Native } from './native.ts';
 
 /**
- * FARSIDE_USAGE where the device cannot carry packets of that size. A port whose interface has Ethernet's usual
- * MTU of 1500 B carries RDMA packets of 1024 B.
+ * FARSIDE_USAGE where the device cannot carry packets of that size. A port whose interface has Ethernet's
+ * usual MTU of 1500 B carries RDMA packets of 1024 B.
  */
 export function refuseMtu(
   native: Native,
