@@ -17,6 +17,8 @@
       "native/resource.cc",
       "native/ring.cc",
       "native/ring_exports.cc",
+      "native/server.cc",
+      "native/server_exports.cc",
       "native/watch.cc",
       "native/fake/cm.cc",
       "native/fake/control.cc",

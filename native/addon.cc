@@ -10,6 +10,7 @@
 #include "qp.h"
 #include "resource.h"
 #include "ring.h"
+#include "server.h"
 
 namespace farside {
 namespace {
@@ -25,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exportQp(env, exports);
   exportRing(env, exports);
   exportCm(env, exports);
+  exportServer(env, exports);
   fake::exportFake(env, exports);
   return exports;
 }

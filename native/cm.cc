@@ -11,7 +11,7 @@
 #include "errors.h"
 #include "fake/fake.h"
 #include "options.h"
-#include "qp.h"
+#include "server.h"
 
 namespace farside {
 namespace {
@@ -235,33 +235,31 @@ Napi::Value Disconnect(const Napi::CallbackInfo& info) {
   return error == 0 ? env.Undefined() : throwErrno(env, "disconnect", "", error);
 }
 
-// What the event says, copied: it is acknowledged before JavaScript sees it, since an id cannot be
-// destroyed while one of its events is not.
-Napi::Value describe(Napi::Env env, const std::shared_ptr<EventChannel>& channel, rdma_cm_event* event) {
+bool isConnection(rdma_cm_event_type type) {
+  return type == RDMA_CM_EVENT_CONNECT_REQUEST || type == RDMA_CM_EVENT_CONNECT_RESPONSE ||
+         type == RDMA_CM_EVENT_REJECTED || type == RDMA_CM_EVENT_ESTABLISHED;
+}
+
+std::shared_ptr<CmId> idOf(const rdma_cm_id* id) {
+  return std::static_pointer_cast<CmId>(static_cast<CmId*>(id->context)->shared_from_this());
+}
+
+Napi::Value describe(Napi::Env env, const CmEvent& event) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("event", eventName(event->event));
-  result.Set("status", event->status);
-  if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
-    auto* listener = static_cast<CmId*>(event->listen_id->context);
-    auto id = makeResource<CmId>(channel->library, event->id);
-    id->addParent(channel);
-    result.Set("listenKey", listener->key);
-    result.Set("id", makeHandle(env, id));
+  result.Set("event", eventName(event.type));
+  result.Set("status", event.status);
+  result.Set("key", event.id->key);
+  if (event.listener) {
+    result.Set("listenKey", event.listener->key);
+    result.Set("id", makeHandle(env, event.id));
   }
-  result.Set("key", static_cast<CmId*>(event->id->context)->key);
-  const bool connection = event->event == RDMA_CM_EVENT_CONNECT_REQUEST ||
-                          event->event == RDMA_CM_EVENT_CONNECT_RESPONSE ||
-                          event->event == RDMA_CM_EVENT_REJECTED || event->event == RDMA_CM_EVENT_ESTABLISHED;
-  if (connection) {
-    const rdma_conn_param& parameters = event->param.conn;
-    result.Set("responderResources", parameters.responder_resources);
-    result.Set("initiatorDepth", parameters.initiator_depth);
-    result.Set("qpNum", parameters.qp_num);
-    if (parameters.private_data != nullptr && parameters.private_data_len > 0) {
-      result.Set("privateData",
-                 Napi::Buffer<uint8_t>::Copy(env, static_cast<const uint8_t*>(parameters.private_data),
-                                             parameters.private_data_len));
-    }
+  if (!event.isConnection) return result;
+  result.Set("responderResources", event.responderResources);
+  result.Set("initiatorDepth", event.initiatorDepth);
+  result.Set("qpNum", event.qpNum);
+  const auto& data = event.privateData;
+  if (!data.empty()) {
+    result.Set("privateData", Napi::Buffer<uint8_t>::Copy(env, data.data(), data.size()));
   }
   return result;
 }
@@ -270,14 +268,10 @@ Napi::Value GetCmEvent(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto channel = take<EventChannel>(info, 0, "getCmEvent");
   if (!channel) return env.Undefined();
-  rdma_cm_event* event = nullptr;
-  errno = 0;
-  const int error = errnoOf(channel->library.getCmEvent(channel->channel, &event));
+  CmEvent event;
+  const int error = channel->next(env, &event);
   if (error == EAGAIN) return env.Undefined();
-  if (error != 0) return throwErrno(env, "getCmEvent", "", error);
-  Napi::Value result = describe(env, channel, event);
-  channel->library.ackCmEvent(event);
-  return result;
+  return error == 0 ? describe(env, event) : throwErrno(env, "getCmEvent", "", error);
 }
 
 Napi::Value WatchEventChannel(const Napi::CallbackInfo& info) {
@@ -287,7 +281,8 @@ Napi::Value WatchEventChannel(const Napi::CallbackInfo& info) {
   if (info[1].IsUndefined()) {
     channel->watch.stop();
   } else if (info[1].IsFunction()) {
-    channel->watch.start(env, channel->channel->fd, info[1].As<Napi::Function>(), {});
+    auto taken = [env, channel = channel.get()] { return channel->take(env); };
+    channel->watch.start(env, channel->channel->fd, info[1].As<Napi::Function>(), taken);
   } else {
     return throwType(env, "watchEventChannel: argument 2 must be a function, or undefined to stop");
   }
@@ -319,11 +314,7 @@ Napi::Value ModifyQpById(const Napi::CallbackInfo& info) {
   int wantedMask = 0, mask = 0;
   if (!readQpAttributes(info, 2, "modifyQpById", &wanted, &wantedMask)) return env.Undefined();
   if ((wantedMask & IBV_QP_STATE) == 0) return throwType(env, "modifyQpById: state is missing");
-  attributes.qp_state = wanted.qp_state;
-  int error = errnoOf(id->library.initQpAttr(id->id, &attributes, &mask));
-  if (error != 0) return throwErrno(env, "modifyQpById", "attributes of the connection", error);
-  overrule(wanted, wantedMask, &attributes, &mask);
-  error = errnoOf(qp->library.modifyQp(qp->qp, &attributes, mask));
+  const int error = modifyById(*qp, *id, wanted, wantedMask, &attributes, &mask);
   if (error == 0) return env.Undefined();
   return throwErrno(env, "modifyQpById",
                     format("qp %u, state %d, path MTU %d B, mask 0x%x", qp->qp->qp_num, attributes.qp_state,
@@ -333,7 +324,67 @@ Napi::Value ModifyQpById(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+int modifyById(const Qp& qp, const CmId& id, const ibv_qp_attr& wanted, int wantedMask,
+               ibv_qp_attr* attributes, int* mask) {
+  attributes->qp_state = wanted.qp_state;
+  const int error = errnoOf(id.library.initQpAttr(id.id, attributes, mask));
+  if (error != 0) return error;
+  overrule(wanted, wantedMask, attributes, mask);
+  return errnoOf(qp.library.modifyQp(qp.qp, attributes, *mask));
+}
+
+int EventChannel::read(CmEvent* event) {
+  rdma_cm_event* said = nullptr;
+  errno = 0;
+  const int error = errnoOf(library.getCmEvent(channel, &said));
+  if (error != 0) return error;
+  event->type = said->event;
+  event->status = said->status;
+  event->isConnection = isConnection(said->event);
+  if (said->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
+    event->id = makeResource<CmId>(library, said->id);
+    event->id->addParent(shared_from_this());
+    event->listener = idOf(said->listen_id);
+  } else {
+    event->id = idOf(said->id);
+    event->listener = nullptr;
+  }
+  event->privateData.clear();
+  if (event->isConnection) {
+    const rdma_conn_param& parameters = said->param.conn;
+    event->responderResources = parameters.responder_resources;
+    event->initiatorDepth = parameters.initiator_depth;
+    event->qpNum = parameters.qp_num;
+    auto* data = static_cast<const uint8_t*>(parameters.private_data);
+    if (data != nullptr) event->privateData.assign(data, data + parameters.private_data_len);
+  }
+  library.ackCmEvent(said);
+  return 0;
+}
+
+int EventChannel::next(Napi::Env env, CmEvent* event) {
+  if (kept_) {
+    *event = std::move(*kept_);
+    kept_.reset();
+    return 0;
+  }
+  int error = read(event);
+  while (error == 0 && Server::hear(env, *event)) error = read(event);
+  return error;
+}
+
+bool EventChannel::take(Napi::Env env) {
+  if (kept_) return true;
+  CmEvent event;
+  const int error = read(&event);
+  if (error == EAGAIN || (error == 0 && Server::hear(env, event))) return false;
+  // What is wrong with the channel, JavaScript is told when it asks.
+  if (error == 0) kept_ = std::move(event);
+  return true;
+}
+
 int EventChannel::release() {
+  kept_.reset();
   watch.stop();
   library.destroyEventChannel(channel);
   return 0;

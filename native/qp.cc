@@ -55,6 +55,16 @@ ibv_qp* createWithInline(const Pd& pd, const Cq& cq, Wanted* wanted) {
   }
 }
 
+// Null with errno set.
+std::shared_ptr<Qp> open(const std::shared_ptr<Pd>& pd, const std::shared_ptr<Cq>& cq, Wanted* wanted) {
+  ibv_qp* qp = createWithInline(*pd, *cq, wanted);
+  if (qp == nullptr) return nullptr;
+  auto resource = makeResource<Qp>(pd, cq, qp, wanted->cap, wanted->extendedOps);
+  resource->addParent(pd);
+  resource->addParent(cq);
+  return resource;
+}
+
 Napi::Value CreateQp(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto pd = take<Pd>(info, 0, "createQp");
@@ -74,8 +84,8 @@ Napi::Value CreateQp(const Napi::CallbackInfo& info) {
   if (options.flag("flush", false)) wanted.extendedOps |= kSendOpFlush;
   if (options.flag("atomicWrite", false)) wanted.extendedOps |= kSendOpAtomicWrite;
   if (!options.ok()) return env.Undefined();
-  ibv_qp* qp = createWithInline(*pd, *cq, &wanted);
-  if (qp == nullptr) {
+  auto qp = open(pd, cq, &wanted);
+  if (!qp) {
     int error = errno;
     return throwErrno(
         env, "createQp",
@@ -84,10 +94,7 @@ Napi::Value CreateQp(const Napi::CallbackInfo& info) {
                (wanted.extendedOps & kSendOpAtomicWrite) != 0 ? ", atomicWrite" : ""),
         error);
   }
-  auto resource = makeResource<Qp>(pd, cq, qp, wanted.cap, wanted.extendedOps);
-  resource->addParent(pd);
-  resource->addParent(cq);
-  return makeHandle(env, resource);
+  return makeHandle(env, qp);
 }
 
 struct StateName {
@@ -191,6 +198,14 @@ Napi::Value QueryQp(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+std::shared_ptr<Qp> openResponder(const std::shared_ptr<Pd>& pd, const std::shared_ptr<Cq>& cq,
+                                  uint32_t receives) {
+  Wanted wanted;
+  wanted.cap.max_send_wr = wanted.cap.max_send_sge = wanted.cap.max_recv_sge = 1;
+  wanted.cap.max_recv_wr = receives;
+  return open(pd, cq, &wanted);
+}
 
 int Qp::release() {
   if (cq->ring != nullptr) cq->ring->forget(this);

@@ -26,6 +26,10 @@ class Qp : public Resource {
   int release() override;
 };
 
+// A queue pair that serves its peer and posts no verbs; null with errno set.
+std::shared_ptr<Qp> openResponder(const std::shared_ptr<Pd>& pd, const std::shared_ptr<Cq>& cq,
+                                  uint32_t receives);
+
 // Attributes of ibv_modify_qp as options; false with a pending exception where one is wrong.
 bool readQpAttributes(const Napi::CallbackInfo& info, size_t index, const char* verb, ibv_qp_attr* attributes,
                       int* mask);

@@ -31,7 +31,8 @@ Napi::Value IsOpen(const Napi::CallbackInfo& info) {
 const char* kindName(Kind kind) {
   static const char* const names[] = {
       "device",           "protection domain", "memory", "memory region", "completion channel",
-      "completion queue", "queue pair",        "ring",   "event channel", "cm id"};
+      "completion queue", "queue pair",        "ring",   "event channel", "cm id",
+      "server"};
   return names[static_cast<size_t>(kind)];
 }
 

@@ -22,7 +22,7 @@
 
 namespace farside {
 
-enum class Kind : uint8_t { device, pd, memory, mr, channel, cq, qp, ring, eventChannel, cmId };
+enum class Kind : uint8_t { device, pd, memory, mr, channel, cq, qp, ring, eventChannel, cmId, server };
 const char* kindName(Kind kind);
 
 class Resource;

@@ -33,9 +33,10 @@ struct FileWatch::Handle {
 
 void FileWatch::Handle::readable(uv_poll_t* poll, int, int) {
   auto* handle = static_cast<Handle*>(poll->data);
-  if (handle->stopped || (handle->taken && !handle->taken())) return;
+  if (handle->stopped) return;
   Napi::Env env(handle->env);
   Napi::HandleScope scope(env);
+  if (handle->taken && !handle->taken()) return;
   // By hand: an environment that is ending runs its loop once more, and refuses every call into JavaScript,
   // which node-addon-api would take for a fatal error.
   napi_value result = nullptr;

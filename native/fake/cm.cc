@@ -69,6 +69,11 @@ bool isNowhere(const sockaddr* address) {
   return host >> 8 == 0xc00002;
 }
 
+bool isAny(const sockaddr* address) {
+  return address->sa_family == AF_INET &&
+         reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr == INADDR_ANY;
+}
+
 void keepAddress(sockaddr_storage* into, const sockaddr* address) {
   std::memcpy(into, address, address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
 }
@@ -206,6 +211,8 @@ int bindAddr(rdma_cm_id* base, sockaddr* address) {
   keepAddress(&base->route.addr.src_storage, address);
   // The port lies at the same place in both families.
   base->route.addr.src_sin.sin_port = htons(port);
+  // One that listens at all addresses is at no device yet.
+  if (isAny(address)) return 0;
   base->verbs = context();
   base->port_num = 1;
   return 0;
@@ -444,8 +451,10 @@ void connectionEnded(WireId wire) {
   FakeId* id = found->second;
   manager().byWire.erase(found);
   id->wire = 0;
-  if (id->answered) send(id, RDMA_CM_EVENT_DISCONNECTED);
-  else send(id, RDMA_CM_EVENT_UNREACHABLE, -ETIMEDOUT);
+  if (id->answered)
+    send(id, RDMA_CM_EVENT_DISCONNECTED);
+  else
+    send(id, RDMA_CM_EVENT_UNREACHABLE, -ETIMEDOUT);
 }
 
 size_t openIds() {

@@ -73,8 +73,6 @@ export class MemoryNode {
   readonly #server: MemoryServer;
   readonly #memories: Memory[] = [];
   readonly #provider: ProviderOption;
-  #start: NodeJS.CpuUsage | undefined;
-  #deviceStart = 0;
 
   /** Maps and registers all regions, and listens. */
   constructor(options: MemoryNodeOptions) {
@@ -100,7 +98,6 @@ export class MemoryNode {
         port,
         regions,
         incarnation,
-        cpuMicroseconds: () => this.report().cpuMicroseconds,
       });
     } catch (error) {
       this.#unmap();
@@ -112,30 +109,23 @@ export class MemoryNode {
       pid: process.pid,
       regions: options.regions.map(({ name, medium, sizeBytes }) => ({ name, medium, sizeBytes })),
     };
-    this.#beginCounting();
+    this.#server.countCpu();
   }
 
   /** Goes once through what clients will cause, so that its CPU time is not counted; then it is ready. */
   async rehearse(): Promise<void> {
     await rehearse(this.#native, this.#server, parseDestination(this.ready.ready), this.#provider);
-    this.#beginCounting();
+    this.#server.countCpu();
   }
 
   report(): MemoryNodeReport {
-    const { user, system } = process.cpuUsage(this.#start);
-    const device = this.#native.fakeCounters().wireCpuMicroseconds - this.#deviceStart;
-    const cpuMicroseconds = Math.max(0, user + system - device);
-    return { connections: this.#server.connections, cpuMicroseconds };
+    const { connections, cpuMicroseconds } = this.#server;
+    return { connections, cpuMicroseconds };
   }
 
   close(): void {
     this.#server.close();
     this.#unmap();
-  }
-
-  #beginCounting(): void {
-    this.#start = process.cpuUsage();
-    this.#deviceStart = this.#native.fakeCounters().wireCpuMicroseconds;
   }
 
   #map({ name, sizeBytes, file }: MappedRegion, hugePages: boolean): Memory {

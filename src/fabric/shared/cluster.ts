@@ -21,7 +21,7 @@ import type { WorkerInput, WorkerMessage } from './worker.ts';
  * slice to spare. Nothing covers a thread that is stopped by hand (SIGSTOP, a debugger) or a
  * suspended guest.
  */
-export const verbBoundNsDefault = 150_000_000;
+const verbBoundNsDefault = 150_000_000;
 
 export interface SharedClusterOptions {
   readonly seed: number;
@@ -131,12 +131,7 @@ export class SharedCluster implements MortalCluster {
       durability: this.#options.durability,
       verbBoundNs: this.#options.verbBoundNs ?? verbBoundNsDefault,
       clockNs: monotonicClock(this.#clockOriginNs),
-      control: {
-        maySleep: this.#maySleep,
-        ring: (peer) => this.#control.ring(peer),
-        requestFence: (incarnation) => this.#fence(incarnation),
-        isFenced: (incarnation) => this.#control.hasExited(incarnation),
-      },
+      control: this.#control.path((incarnation) => this.#fence(incarnation)),
     });
     this.#attached.push(runtime);
     this.#control.clientJoins(node);

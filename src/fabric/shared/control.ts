@@ -1,5 +1,6 @@
 import { assert } from '../../core/errors.ts';
 import { meetingPoints, progressSlots } from '../job.ts';
+import type { ControlPath } from './node.ts';
 import type { Doorbells } from './verbs.ts';
 
 /**
@@ -172,6 +173,16 @@ export class ControlBlock implements Doorbells, RunSignals {
       return Atomics.load(this.#words, this.#node(node) + nodeWord.state) === nodeState.exited;
     }
     return true;
+  }
+
+  /** What a node needs of it; whoever started the run hears of fences by `requestFence`. */
+  path(requestFence: ControlPath['requestFence']): ControlPath {
+    return {
+      maySleep: this.maySleep,
+      ring: (peer) => this.ring(peer),
+      requestFence,
+      isFenced: (incarnation) => this.hasExited(incarnation),
+    };
   }
 
   // Meetings and progress ---------------------------------------------------------------------

@@ -3,6 +3,7 @@ import type { ClusterMap } from '../../memory/cluster.ts';
 import type { NodeRuntime } from '../fabric.ts';
 import { type JobSite, meetingPollNs } from '../job.ts';
 import type { RunSignals } from './control.ts';
+import type { NodeReport } from './node-start.ts';
 
 /** What a job sees of a run; threads of one process are told nothing, since they share memory. */
 export function jobSite(
@@ -29,5 +30,14 @@ export function jobSite(
         yield* sleep(meetingPollNs);
       }
     },
+  };
+}
+
+/** Says the job's result, when it is first called: at the end of its last client, or else of the run. */
+export function sayResultOnce(end: () => unknown, say: (report: NodeReport) => void): () => void {
+  let said = false;
+  return () => {
+    if (!said) say({ kind: 'result', value: end() });
+    said = true;
   };
 }

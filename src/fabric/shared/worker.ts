@@ -4,7 +4,7 @@ import { ClusterMap } from '../../memory/cluster.ts';
 import { loadJob } from '../job.ts';
 import { monotonicClock } from './clock.ts';
 import { ControlBlock } from './control.ts';
-import { jobSite } from './job-site.ts';
+import { jobSite, sayResultOnce } from './job-site.ts';
 import { runUntilStopped } from './loop.ts';
 import { SharedNode } from './node.ts';
 import type { NodeReport, NodeStart } from './node-start.ts';
@@ -30,23 +30,14 @@ async function main(input: WorkerInput, say: (message: WorkerMessage) => void): 
     durability: input.durability,
     verbBoundNs: input.verbBoundNs,
     clockNs: monotonicClock(input.clockOriginNs),
-    control: {
-      maySleep: input.maySleep,
-      ring: (peer) => control.ring(peer),
-      requestFence: (incarnation) => say({ kind: 'fence', incarnation }),
-      isFenced: (incarnation) => control.hasExited(incarnation),
-    },
+    control: control.path((incarnation) => say({ kind: 'fence', incarnation })),
   });
   const job = await loadJob(input.module, input.jobName);
   const end = await job(jobSite(runtime, cluster, control, input.data));
   if (runtime.foreground > 0) control.clientJoins(node);
   say({ kind: 'ready' });
   control.awaitOpen();
-  let said = false;
-  const result = (): void => {
-    if (!said) say({ kind: 'result', value: end() });
-    said = true;
-  };
+  const result = sayResultOnce(end, say);
   runUntilStopped(runtime, control, input.spinTurnsMax, () => {
     result();
     control.clientLeaves(node);

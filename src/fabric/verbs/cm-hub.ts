@@ -16,15 +16,11 @@ export class CmHub {
     this.channel = native.createEventChannel(options);
   }
 
+  /** Events of that id go to `handler`: its own, and requests to one that listens. */
   createId(handler: CmHandler): CmId {
     const id = this.native.createId(this.channel);
-    this.adopt(id, handler);
-    return id;
-  }
-
-  /** Events of that id go to `handler`: its own, and requests to one that listens. */
-  adopt(id: CmId, handler: CmHandler): void {
     this.#handlers.set(this.native.queryId(id).key, handler);
+    return id;
   }
 
   /** Closes the id; no event of it comes any more. */

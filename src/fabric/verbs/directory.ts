@@ -36,9 +36,9 @@ const entry = layout('directory entry', {
 });
 const nameAt = entry.field.nameBytes.offsetBytes + 1;
 const entryBytes = 64;
-export const regionNameBytesMax = entryBytes - nameAt;
+const regionNameBytesMax = entryBytes - nameAt;
 /** A directory is one READ of a page. */
-export const regionsMax = (4096 - head.sizeBytes) / entryBytes;
+const regionsMax = (4096 - head.sizeBytes) / entryBytes;
 const reaches: readonly FlushReach[] = ['none', 'global', 'persistent'];
 const media: readonly Medium[] = ['dram', 'pm'];
 

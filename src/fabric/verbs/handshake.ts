@@ -15,9 +15,10 @@ import { layout, u16, u32, u53, u64 } from '../../core/layout.ts';
  *               +-------+---------+------+-------------+-------------------+------------------+------+
  *   refusal     as welcome up to 8, code not 0; then a number that the code gives a meaning
  *
- * The magic and the version lie where every version will have them.
+ * The magic and the version lie where every version will have them. The addon reads hellos and writes
+ * refusals (native/server.cc).
  */
-export const protocolVersion = 1;
+const protocolVersion = 1;
 const magic = 0x31445346; // "FSD1"
 
 /** `data` asks for a queue pair; the others are questions, which a refusal answers. */
@@ -77,16 +78,6 @@ export function encodeHello({ kind, incarnation }: Hello): Buffer {
   hello.field.kind.set(bytes, 0, kind);
   hello.field.incarnation.set(bytes, 0, incarnation);
   return bytes;
-}
-
-/** The hello, or the code that refuses what came instead: anyone can connect to a port. */
-export function decodeHello(bytes: Uint8Array | undefined): Hello | AnswerCode {
-  if (bytes === undefined || bytes.length < hello.sizeBytes) return answerCode.notFarside;
-  if (hello.field.magic.get(bytes, 0) !== magic) return answerCode.notFarside;
-  if (hello.field.version.get(bytes, 0) !== protocolVersion) return answerCode.otherVersion;
-  const kind = hello.field.kind.get(bytes, 0);
-  if (kind > helloKind.report) return answerCode.notFarside;
-  return { kind: kind as HelloKind, incarnation: hello.field.incarnation.get(bytes, 0) };
 }
 
 export function encodeWelcome({ incarnation, directory }: Welcome): Buffer {

@@ -5,8 +5,8 @@ import { type Connected, connectQueuePair, type Destination } from './connect.ts
 import type { RunConnections } from './connection-options.ts';
 import { deviceError } from './device-error.ts';
 import { decodeDirectory, type RegionDescriptor } from './directory.ts';
-import { refuseMtu } from './memory-server.ts';
 import { access, type Native, type ProviderOption, type RemoteRegion } from './native.ts';
+import { refuseMtu } from './path-mtu.ts';
 import { probeCapabilities } from './probe.ts';
 import { describeStatus, ringOp, VerbRing } from './rings.ts';
 import { checkRegions } from './targets.ts';

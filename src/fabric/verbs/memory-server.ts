@@ -8,11 +8,10 @@ import {
   type FlushReach,
   type RegionDescriptor,
 } from './directory.ts';
-import { answerCode, decodeHello, encodeRefusal, encodeWelcome, helloKind } from './handshake.ts';
+import { answerCode, encodeRefusal, encodeWelcome } from './handshake.ts';
 import {
   access,
   type CmEvent,
-  type CmId,
   type Cq,
   type Device,
   isVerbsError,
@@ -20,9 +19,11 @@ import {
   type Native,
   type Pd,
   type ProviderOption,
-  type Qp,
   type RemoteRegion,
+  type Server,
+  type ServerOptions,
 } from './native.ts';
+import { refuseMtu } from './path-mtu.ts';
 
 export interface ServedRegion {
   readonly name: string;
@@ -43,11 +44,8 @@ export interface MemoryServerOptions extends ConnectionOptions, ProviderOption {
   readonly connectionsMax?: number;
   /** Absent for a memory node, which posts nothing. */
   readonly serving?: ServingDevice;
-  /** CPU time since ready, for those who ask. */
-  readonly cpuMicroseconds?: () => number;
 }
 
-const connectionsMaxDefault = 1024;
 const backlog = 128;
 const remoteAccess =
   access.localWrite | access.remoteRead | access.remoteWrite | access.remoteAtomic;
@@ -60,32 +58,16 @@ export interface ServingDevice {
   readonly name: string;
   readonly device: Device;
   readonly pd: Pd;
-  /** A queue pair for a client that comes, with its receives posted by `accepted`. */
-  queuePair(): Qp;
-  /** The queue pair is in its INIT state. */
-  accepted(qp: Qp): void;
-}
-
-/** What one device has of the regions: registered when its first client comes. */
-interface Exported {
-  readonly device: Device;
-  readonly pd: Pd;
-  /** Its queue pairs post nothing, so nothing ever completes here. */
+  /** Its ring is theirs. */
   readonly cq: Cq;
-  readonly welcome: Buffer;
-  /** READs and atomics that a queue pair of it may have outstanding: the peer's, and its own. */
-  readonly depths: { readonly responder: number; readonly initiator: number };
-}
-
-interface Client {
-  readonly id: CmId;
-  readonly qp: Qp;
-  readonly incarnation: number;
+  /** WRITE_WITH_IMMs that a client may have sent before they are reaped. */
+  readonly receives: number;
 }
 
 /**
  * A memory node: registers memory, accepts connections, ends those of an incarnation when it is told to, and
- * is otherwise asleep. All of it is the connection manager's path: no verb of a client runs code here.
+ * is otherwise asleep. All of it is the connection manager's path: no verb of a client runs code here, and no
+ * client JavaScript: the addon answers who comes (native/server.h), as far as its device is exported here.
  *
  * It outlives its clients and whatever comes to its port: each event is handled by itself, and an error
  * closes the one connection that it is about.
@@ -96,9 +78,9 @@ export class MemoryServer {
   readonly #native: Native;
   readonly #options: MemoryServerOptions;
   readonly #hub: CmHub;
-  readonly #exported = new Map<string, Exported>();
-  readonly #clients = new Map<number, Client>();
-  readonly #fenced = new Set<number>();
+  readonly #server: Server;
+  /** Devices on which regions are registered, by name: each when its first client comes. */
+  readonly #exported = new Map<string, Device>();
 
   /** Listens when it returns; FARSIDE_USAGE where the address is not to be had. */
   constructor(native: Native, options: MemoryServerOptions) {
@@ -109,8 +91,9 @@ export class MemoryServer {
     let hub: CmHub | undefined;
     try {
       hub = this.#hub = new CmHub(native, options);
-      const listener = this.#hub.createId((event) => this.#hear(event));
+      const listener = this.#hub.createId((event) => this.#request(event));
       native.bindAddr(listener, options.host, options.port);
+      this.#server = native.serve(listener, serverOptions(options));
       native.listen(listener, backlog);
       this.port = native.queryId(listener).localPort;
       // One that listens at an address is at a device, whose memory limit is better met now than later.
@@ -124,7 +107,7 @@ export class MemoryServer {
   }
 
   get connections(): number {
-    return this.#clients.size;
+    return this.#native.queryServer(this.#server).connections;
   }
 
   /** Takes what has come, for a thread that does not return to its loop. */
@@ -134,119 +117,44 @@ export class MemoryServer {
 
   /** Ends an incarnation: when it returns, no verb of it takes effect here any more, now or later. */
   fence(incarnation: number): void {
-    this.#fenced.add(incarnation);
-    for (const [key, client] of this.#clients) {
-      if (client.incarnation === incarnation) this.#forget(key);
-    }
+    this.#native.fenceIncarnation(this.#server, incarnation);
+  }
+
+  /** CPU time that `cpuMicroseconds` tells, here and those who ask, counts from here. */
+  countCpu(): void {
+    this.#native.countServerCpu(this.#server);
+  }
+
+  /** Of this process, without the thread that acts for a fake device; 0 before it counts. */
+  get cpuMicroseconds(): number {
+    return this.#native.queryServer(this.#server).cpuMicroseconds;
   }
 
   close(): void {
-    for (const key of [...this.#clients.keys()]) this.#forget(key);
+    this.#native.close(this.#server);
     this.#hub.close();
-    for (const { device } of this.#exported.values()) {
+    for (const device of this.#exported.values()) {
       if (device !== this.#options.serving?.device) this.#native.close(device);
     }
     this.#exported.clear();
   }
 
-  #hear(event: CmEvent): void {
-    switch (event.event) {
-      case 'CONNECT_REQUEST':
-        this.#request(event.id as CmId, event);
-        break;
-      case 'DISCONNECTED':
-      case 'CONNECT_ERROR':
-      case 'UNREACHABLE':
-      case 'REJECTED':
-      case 'DEVICE_REMOVAL':
-        this.#forget(event.key);
-        break;
-      default:
-        break; // ESTABLISHED, and the end of TIMEWAIT
-    }
-  }
-
-  #request(id: CmId, event: CmEvent): void {
-    let answer: Buffer | undefined;
+  /** One for data by a device that is not exported yet; all else the addon has dealt with. */
+  #request({ event, id, ...request }: CmEvent): void {
+    if (event !== 'CONNECT_REQUEST' || id === undefined) return;
+    const native = this.#native;
     try {
-      answer = this.#answer(id, event);
+      this.#export(native.queryId(id).device as string);
+      native.answerRequest(this.#server, id, request);
     } catch (error) {
       if (!isVerbsError(error)) throw error;
-      answer = encodeRefusal(answerCode.failed, error.errno);
+      native.reject(id, encodeRefusal(answerCode.failed, error.errno));
+      native.close(id);
     }
-    if (answer === undefined) return;
-    try {
-      this.#native.reject(id, answer);
-    } catch (error) {
-      if (!isVerbsError(error)) throw error; // whoever asked is gone
-    }
-    this.#native.close(id);
   }
 
-  /** What the request is rejected with, which is also how questions are answered; none if accepted. */
-  #answer(id: CmId, event: CmEvent): Buffer | undefined {
-    const hello = decodeHello(event.privateData);
-    if (typeof hello === 'number') return encodeRefusal(hello);
-    if (hello.kind === helloKind.report) {
-      return encodeRefusal(answerCode.report, this.#options.cpuMicroseconds?.() ?? 0);
-    }
-    if (hello.kind === helloKind.fence) {
-      this.fence(hello.incarnation);
-      return encodeRefusal(answerCode.fenced, hello.incarnation);
-    }
-    if (this.#fenced.has(hello.incarnation)) return encodeRefusal(answerCode.fencedOff);
-    const limit = this.#options.connectionsMax ?? connectionsMaxDefault;
-    if (this.#clients.size >= limit) return encodeRefusal(answerCode.tooMany, limit);
-    this.#accept(id, event, hello.incarnation);
-    return undefined;
-  }
-
-  #accept(id: CmId, event: CmEvent, incarnation: number): void {
-    const native = this.#native;
-    const { device, key } = native.queryId(id);
-    const exported = this.#export(device as string);
-    const { serving } = this.#options;
-    const qp = serving?.queuePair() ?? native.createQp(exported.pd, exported.cq, { maxSendWr: 1 });
-    try {
-      const qpAccessFlags = access.remoteRead | access.remoteWrite | access.remoteAtomic;
-      // The manager would take the peer's wish for granted, and the device refuse one that is too large.
-      const responderResources = Math.min(exported.depths.responder, event.responderResources ?? 0);
-      const initiatorDepth = Math.min(exported.depths.initiator, event.initiatorDepth ?? 0);
-      const attributes = {
-        ...overruled(this.#options),
-        maxDestRdAtomic: responderResources,
-        maxRdAtomic: initiatorDepth,
-      };
-      native.modifyQpById(qp, id, { state: 'init', qpAccessFlags });
-      serving?.accepted(qp);
-      native.modifyQpById(qp, id, { state: 'rtr', ...attributes });
-      native.modifyQpById(qp, id, { state: 'rts', ...attributes });
-      native.accept(id, {
-        qpNum: native.queryQp(qp).qpNum,
-        privateData: exported.welcome,
-        responderResources,
-        initiatorDepth,
-      });
-    } catch (error) {
-      native.close(qp);
-      throw error;
-    }
-    this.#hub.adopt(id, (later) => this.#hear(later));
-    this.#clients.set(key, { id, qp, incarnation });
-  }
-
-  /** The queue pair goes first: from then on nothing of this client lands. */
-  #forget(key: number): void {
-    const client = this.#clients.get(key);
-    if (client === undefined) return;
-    this.#clients.delete(key);
-    this.#native.close(client.qp);
-    this.#hub.drop(client.id);
-  }
-
-  #export(name: string): Exported {
-    const known = this.#exported.get(name);
-    if (known !== undefined) return known;
+  #export(name: string): void {
+    if (this.#exported.has(name)) return;
     const native = this.#native;
     const { serving } = this.#options;
     if (serving !== undefined && serving.name !== name) {
@@ -264,11 +172,14 @@ export class MemoryServer {
       encodeDirectory(regions, table);
       const directory = native.queryMr(native.regMr(pd, table, access.remoteRead));
       const welcome = encodeWelcome({ incarnation: this.incarnation, directory });
-      const cq = native.createCq(device, 16);
-      const depths = depthsOf(native, device, wantedDepth(this.#options));
-      const exported = { device, pd, cq, welcome, depths };
-      this.#exported.set(name, exported);
-      return exported;
+      // Queue pairs of a memory node post nothing, so nothing ever completes there.
+      const cq = serving?.cq ?? native.createCq(device, 16);
+      native.serveDevice(this.#server, pd, cq, {
+        ...depthsOf(native, device, wantedDepth(this.#options)),
+        privateData: welcome,
+        receives: serving?.receives ?? 0,
+      });
+      this.#exported.set(name, device);
     } catch (error) {
       if (serving === undefined) native.close(device);
       throw error;
@@ -276,25 +187,22 @@ export class MemoryServer {
   }
 }
 
-function depthsOf(native: Native, device: Device, wanted: number): Exported['depths'] {
-  const { maxQpRdAtom, maxQpInitRdAtom } = native.queryDevice(device);
-  return { responder: Math.min(wanted, maxQpRdAtom), initiator: Math.min(wanted, maxQpInitRdAtom) };
-}
-
-/** A port whose interface has Ethernet's usual MTU of 1500 B carries RDMA packets of 1024 B. */
-export function refuseMtu(
+/** READs and atomics that a queue pair of the device may have outstanding: the peer's, and its own. */
+function depthsOf(
   native: Native,
   device: Device,
-  name: string,
-  wantedBytes: number | undefined,
-): void {
-  const { activeMtuBytes } = native.queryPort(device, 1);
-  if (wantedBytes === undefined || wantedBytes <= activeMtuBytes) return;
-  throw new FarsideError(
-    'FARSIDE_USAGE',
-    `a path MTU of ${wantedBytes} B cannot work: device ${name} takes at most ${activeMtuBytes} B; leave ` +
-      'it out, or raise the MTU of its network interface',
-  );
+  wanted: number,
+): { responderResources: number; initiatorDepth: number } {
+  const { maxQpRdAtom, maxQpInitRdAtom } = native.queryDevice(device);
+  return {
+    responderResources: Math.min(wanted, maxQpRdAtom),
+    initiatorDepth: Math.min(wanted, maxQpInitRdAtom),
+  };
+}
+
+function serverOptions(options: MemoryServerOptions): ServerOptions {
+  const { connectionsMax } = options;
+  return { ...overruled(options), ...(connectionsMax === undefined ? {} : { connectionsMax }) };
 }
 
 /** The right to flush depends on kernel, device and memory together, so it is tried. */

@@ -16,6 +16,7 @@ export type Qp = Handle<'qp'>;
 export type RingHandle = Handle<'ring'>;
 export type EventChannel = Handle<'eventChannel'>;
 export type CmId = Handle<'cmId'>;
+export type Server = Handle<'server'>;
 export type AnyHandle =
   | Device
   | Pd
@@ -26,7 +27,8 @@ export type AnyHandle =
   | Qp
   | RingHandle
   | EventChannel
-  | CmId;
+  | CmId
+  | Server;
 
 /** What the addon throws for the answer of a verb. */
 export interface VerbsError extends Error {
@@ -199,6 +201,20 @@ export interface IdQuery {
   readonly peer?: string;
 }
 
+/** For all queue pairs that it accepts with, attributes that overrule those of the connection manager. */
+export interface ServerOptions extends QpAttributes {
+  /** Default 1024. */
+  readonly connectionsMax?: number;
+}
+
+/** What a server has on a device, and what it welcomes clients with. */
+export type OfferedDevice = Required<
+  Pick<ConnectionParameters, 'privateData' | 'responderResources' | 'initiatorDepth'>
+> & {
+  /** Kept posted under the ring of the completion queue; 0 needs no ring. */
+  readonly receives: number;
+};
+
 /** Controls of the fake device. */
 export interface FakeControls {
   /**
@@ -288,9 +304,23 @@ export interface Native extends FakeControls {
   reject(id: CmId, privateData?: Buffer): void;
   disconnect(id: CmId): void;
   getCmEvent(channel: EventChannel): CmEvent | undefined;
+  /** Calls back when an event comes that no server deals with, on libuv's loop; without a function, stops. */
   watchEventChannel(channel: EventChannel, callback?: () => void): void;
   /** The transition that the connection calls for, with some of its attributes overruled. */
   modifyQpById(qp: Qp, id: CmId, attributes: QpAttributes & { readonly state: QpState }): void;
+
+  /**
+   * From now on requests to the listener are answered, and what becomes of connections is seen to, without
+   * JavaScript (native/server.h), where an event of the channel is taken or watched for.
+   */
+  serve(listener: CmId, options?: ServerOptions): Server;
+  /** A request by another device is an event, and then answered by `answerRequest`. */
+  serveDevice(server: Server, pd: Pd, cq: Cq, offered: OfferedDevice): void;
+  answerRequest(server: Server, id: CmId, request: Omit<CmEvent, 'event' | 'id'>): void;
+  /** When it returns, no verb of that incarnation takes effect here any more, now or later. */
+  fenceIncarnation(server: Server, incarnation: number): void;
+  countServerCpu(server: Server): void;
+  queryServer(server: Server): { readonly connections: number; readonly cpuMicroseconds: number };
 }
 
 /** enum ibv_access_flags. */

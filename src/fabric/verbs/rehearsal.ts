@@ -5,14 +5,13 @@ import { connectQueuePair, cpuMicrosecondsAt, type Destination } from './connect
 import type { MemoryServer } from './memory-server.ts';
 import type { Device, Native, ProviderOption } from './native.ts';
 
-/** The first compiles and pages in what a connection runs, the others find where it is called with what. */
 const rounds = 3;
 const leaveMsMax = 1000;
 
 /**
  * Connects to a memory server of this very process, asks it what it is asked during runs, and leaves, a few
- * times before it says that it is ready. What it does for a client is then compiled and in memory: the first
- * client would else cause tens of milliseconds of CPU time in an emulated guest, and the server is measured.
+ * times before it says that it is ready. What it does for a client is then in memory: the first client would
+ * else cause tens of milliseconds of CPU time in an emulated guest, and the server is measured.
  *
  * Nothing depends on it: one that cannot reach itself (a filter, a device that loops nothing back) may be
  * reached by others all the same.

@@ -3,7 +3,7 @@ import { ClusterMap } from '../../memory/cluster.ts';
 import { type JobSite, loadJob } from '../job.ts';
 import { monotonicClock } from '../shared/clock.ts';
 import type { RunSignals } from '../shared/control.ts';
-import { jobSite } from '../shared/job-site.ts';
+import { jobSite, sayResultOnce } from '../shared/job-site.ts';
 import { loadAddon } from './addon.ts';
 import { Carrier } from './carrier.ts';
 import { type Destination, fenceAt } from './connect.ts';
@@ -65,11 +65,7 @@ async function runOn(input: NodeInput, site: NodeSite): Promise<void> {
     await connected(node);
     say({ kind: 'ready' });
     await orders.next('begin');
-    let said = false;
-    const result = (): void => {
-      if (!said) say({ kind: 'result', value: end() });
-      said = true;
-    };
+    const result = sayResultOnce(end, say);
     await runUntilStopped(node, station, signals, input.spinTurnsMax, () => {
       result();
       signals.clientLeaves(input.node);

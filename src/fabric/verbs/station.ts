@@ -121,8 +121,8 @@ export class Station {
         name: options.device,
         device: this.#device,
         pd: this.#pd,
-        queuePair: () => native.createQp(this.#pd, this.#cq, { maxSendWr: 1, maxRecvWr: receives }),
-        accepted: (qp) => this.ring.postReceives(this.ring.addQp(qp), receives),
+        cq: this.#cq,
+        receives,
       },
     });
   }
