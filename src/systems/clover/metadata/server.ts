@@ -1,6 +1,6 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
 import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
-import { assert, type ErrorCode, FarsideError } from '../../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
@@ -29,13 +29,12 @@ import { Pausing } from './pausing.ts';
 import { Rebuild } from './rebuild.ts';
 import { Requests } from './requests.ts';
 import { MetadataState } from './state.ts';
+import { survive } from './survive.ts';
 import { Sweep } from './sweep.ts';
 
 const pollNs = 1000;
 const takeOverPauseNs = 100_000;
 const sweepPauseNs = 20_000;
-/** What reading a message may end with that is the sender's fault. */
-const blameSender: ReadonlySet<ErrorCode> = new Set(['FARSIDE_CORRUPT', 'FARSIDE_KEY']);
 
 /** Requests whose answer waits for others. */
 const takeLong: ReadonlySet<number> = new Set([
@@ -150,7 +149,7 @@ export class MetadataServer implements SystemServer {
       try {
         return yield* this.#requests.perform(request);
       } catch (error) {
-        return yield* this.#survive(error);
+        return yield* survive(error, this.state.events);
       }
     }
     // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
@@ -165,26 +164,10 @@ export class MetadataServer implements SystemServer {
     try {
       reply = yield* this.#recoverFor(request);
     } catch (error) {
-      reply = yield* this.#survive(error);
+      reply = yield* survive(error, this.state.events);
     }
     context.charge('rpcSend');
     yield* context.hub.answer(request.caller, requestPort, reply, context.counters);
-  }
-
-  /**
-   * What a peer sends must not end this server, which all the others need: a message that makes no
-   * sense is counted and refused. Nor must a memory node or another server that is lost meanwhile.
-   */
-  *#survive(error: unknown): Program<Uint8Array> {
-    const { events } = this.state;
-    if (error instanceof VerbError || error instanceof LostError) {
-      events.interrupted++;
-      if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
-      return newReply(statuses.unavailable);
-    }
-    if (!(error instanceof FarsideError) || !blameSender.has(error.code)) throw error;
-    events.malformed++;
-    return newReply(statuses.refused);
   }
 
   *#recoverFor({ caller: { from }, body }: LongRequest): Program<Uint8Array> {
