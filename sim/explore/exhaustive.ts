@@ -3,6 +3,7 @@ import type { Crew, Job } from './crew.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
 import { Sharing } from './sharing.ts';
+import { type Standing, standAt, standingOf } from './standing.ts';
 import type { World } from './world.ts';
 
 /** One run that can be taken further; opened anew for every branch. */
@@ -70,6 +71,8 @@ interface Frame {
   readonly sleep: Map<number, Footprint>;
   /** Complete schedules below it, found since it was entered. */
   schedules: number;
+  /** Where programs stand in it; absent where nobody will come back. */
+  readonly standing: Standing | undefined;
 }
 
 const giveUpEvery = 256;
@@ -97,8 +100,9 @@ export class ExhaustiveSearch<R extends Run> {
     this.#run = this.#open();
   }
 
-  #open(): R {
+  #open(tracks = true): R {
     const run = this.#hooks.open();
+    run.world.track(tracks);
     run.world.sharing = this.#sharing;
     return run;
   }
@@ -168,15 +172,21 @@ export class ExhaustiveSearch<R extends Run> {
     this.#hooks.restarted();
   }
 
-  #goTo(path: readonly number[]): void {
+  /** `standing`: where programs stand there, if known: then nothing of it is reckoned on the way. */
+  #goTo(path: readonly number[], standing?: Standing): void {
     this.#path.splice(0, this.#path.length, ...path);
-    this.#run = this.#open();
-    for (const choice of path) this.#run.world.take(choice);
+    this.#run = this.#open(standing === undefined);
+    const { world } = this.#run;
+    for (const choice of path) world.take(choice);
+    if (standing === undefined) return;
+    standAt(world, standing);
+    world.tracks = true;
   }
 
   /** Back to the state of the topmost frame, by running its prefix again. */
   #restore(): void {
-    this.#goTo(this.#path.slice(0, this.#base.length + this.#frames.length - 1));
+    const depth = this.#frames.length - 1;
+    this.#goTo(this.#path.slice(0, this.#base.length + depth), this.#frames[depth]?.standing);
   }
 
   /** The next branch of the lowest frame that has one is for somebody else. */
@@ -237,6 +247,7 @@ export class ExhaustiveSearch<R extends Run> {
     // What follows is to look at the end of the run, and no part of it.
     if (choices.length === 0) this.#run.world.sharing = undefined;
     const key = this.#run.world.key();
+    if (choices.length === 0) this.#run.world.tracks = false;
     const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
     if (isNew) {
       counts.states++;
@@ -248,7 +259,10 @@ export class ExhaustiveSearch<R extends Run> {
       counts.schedulesSaved += this.#known.schedulesBelow(state);
       this.#count(this.#known.schedulesBelow(state));
     }
-    if (open.length > 0) this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0 });
+    if (open.length > 0) {
+      const standing = open.length > 1 ? standingOf(this.#run.world) : undefined;
+      this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0, standing });
+    }
     return false;
   }
 

@@ -136,6 +136,14 @@ export interface SystemNode {
   recover?(fault: Fault): Program<RecoveryReport>;
   /** Buffers or slots in this node's own free lists and queues; for `audit`. */
   held?(): Iterable<Address>;
+  /**
+   * For `farside check --scheduler exhaustive`: everything that its programs and clients remember in common,
+   * beside memory and mailboxes, as lists of plain values. Where two states of a node are equal, and its
+   * programs stand at the same places, it must go on alike; then schedules that differ in how they came
+   * there are searched once. Counters for reports are left out. Absent, or undefined where it cannot tell
+   * now: all that ever happened on the node counts.
+   */
+  remembers?(): unknown;
 }
 
 export interface SystemServer {
@@ -143,6 +151,8 @@ export interface SystemServer {
   /** Told of a fault of others: a lost compute node's leases, a lost memory node. */
   recover?(fault: Fault): Program<RecoveryReport>;
   held?(): Iterable<Address>;
+  /** As `SystemNode.remembers`. */
+  remembers?(): unknown;
   readonly statistics: SystemStatistics;
 }
 

@@ -1,14 +1,20 @@
 import {
   type ChoiceRules,
+  choiceKind,
+  choiceOf,
   type ExhaustiveCounts,
   type ExhaustiveEnd,
   ExhaustiveSearch,
+  kindOf,
+  optionOf,
   PctScheduler,
   RandomScheduler,
   type Scheduler,
   Sharing,
   SlowScheduler,
+  serialOf,
   type Together,
+  taskOf,
 } from '../../../sim/explore/index.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { DiceName } from './draft.ts';
@@ -133,7 +139,7 @@ export function searchAll(
         addEvents(events, seen);
         if (session.unrepaired > 0) unrepaired++;
         if (judgement.kind === 'kept' || failure !== undefined) return false;
-        failure = { judgement, choices: choiceTexts(stage, schedule) };
+        failure = { judgement, choices: choiceTexts(stage, numbered(stage, schedule)) };
         // Whoever wants to see every schedule gets every one.
         return onEnd === undefined;
       },
@@ -154,6 +160,20 @@ export function searchAll(
     unrepaired,
     exhaustive: { ...counts, end },
   };
+}
+
+/**
+ * A search numbers verbs by what is in flight, so that what is the same has the same name; a replay file, by
+ * how many their program has posted before.
+ */
+function numbered(stage: Stage, schedule: readonly number[]): number[] {
+  const { world } = new Session(stage, everyRules(stage));
+  return schedule.map((choice) => {
+    const isAct = kindOf(choice) === choiceKind.act;
+    const serial = isAct ? world.flightOf(choice).serial : serialOf(choice);
+    world.take(choice);
+    return choiceOf(kindOf(choice), taskOf(choice), serial, optionOf(choice));
+  });
 }
 
 function addEvents(sum: Record<string, number>, more: Readonly<Record<string, number>>): void {

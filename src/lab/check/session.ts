@@ -9,7 +9,7 @@ import {
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
 import { absent, type HistoryRecorder, operationAt, torn } from '../../check/history.ts';
-import { type Program, sleep, VerbError } from '../../core/effect.ts';
+import { atRest, type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { Fault } from '../../systems/recovery.ts';
@@ -166,6 +166,7 @@ export class Session {
 
   startServer(id: number, server: SystemServer): void {
     this.servers[id] = server;
+    this.world.node(id).describe = () => server.remembers?.();
     const label = this.label(id, 'server');
     for (const [i, program] of server.programs.entries()) {
       this.world.start(id, `${label}-${i}`, program, true);
@@ -185,6 +186,7 @@ export class Session {
       this.world.openNode(id);
       const opened = system.openNode(this.siteOf(id), config);
       this.systemNodes[id] = opened;
+      this.world.node(id).describe = () => opened.remembers?.();
       for (const [i, program] of opened.background.entries()) {
         this.world.start(id, `background${i}`, program, true);
       }
@@ -256,7 +258,7 @@ export class Session {
   ): Program<void> {
     for (let i = first; i < operations.length; i++) {
       const { operation, key } = operations[i] as ClientOperation;
-      yield* sleep(boundaryNs);
+      yield* atRest(sleep(boundaryNs));
       try {
         yield* this.operate(client, index, operation, key, writtenValue(index, i));
       } catch (error) {
@@ -311,7 +313,7 @@ export class Session {
       this.endedAtStep[row] = world.steps;
       if (world.observer !== undefined) this.#note(client, `${what} ${this.#resultOf(row)}`);
       this.#endedOperations += 1 + process * 97 + (number % 256) * 8191;
-      world.ended(`${process}/${number}`);
+      world.ended(`${process}/${number}`, this.#resultOf(row));
     }
   }
 

@@ -193,6 +193,13 @@ export class Coordinator {
     }
   }
 
+  /** As long as no memory node has failed: debts, relocation and their programs are not told of. */
+  remembers(): unknown {
+    const { table, locks, map, allocator, copies, inserting, calls, nodes, term } = this;
+    if (!nodes.isUntouched || copies.owed.length > 0) return undefined;
+    return [term, table, locks, map, allocator, copies.retiring, inserting, calls];
+  }
+
   get statistics(): SystemStatistics {
     const coordinator = this;
     return {

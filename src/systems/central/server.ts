@@ -81,6 +81,7 @@ export class CentralServer implements SystemServer {
       programs: [],
       statistics: known.statistics,
       recover: (other) => known.recover(other),
+      remembers: () => known.remembers(),
       held: () => known.held(),
     };
   }
@@ -128,6 +129,10 @@ export class CentralServer implements SystemServer {
       case 'memoryMoved':
         return yield* relocation.evacuate(fault.node, fault.to);
     }
+  }
+
+  remembers(): unknown {
+    return this.state === 'serving' ? this.coordinator.remembers() : undefined;
   }
 
   *held(): Iterable<Address> {

@@ -45,6 +45,11 @@ export class CursorRows {
     this.#ints = new Int32Array(doubles.buffer);
   }
 
+  /** The first `count` rows. */
+  remembers(count: number): unknown {
+    return this.#doubles.subarray(0, count * rowDoubles);
+  }
+
   /** Copies a row of other rows. */
   take(row: number, from: CursorRows, fromRow: number): void {
     const start = fromRow * rowDoubles;

@@ -27,6 +27,13 @@ export class CursorTable {
     this.#touches = max > 0 && evictBy === 'lru';
   }
 
+  /** Of a table without a limit: with one, which was found last matters as well. */
+  remembers(): unknown {
+    const { rows } = this;
+    const keys = this.#cursors.map((cursor) => cursor?.key.text);
+    return this.#max > 0 ? undefined : [keys, rows.remembers(keys.length), this.#freeRows];
+  }
+
   get size(): number {
     return this.#index.size;
   }

@@ -142,6 +142,20 @@ export class CloverNode implements SystemNode {
     for (const target of this.heldBuffers()) yield this.layout.addressOf(target);
   }
 
+  /**
+   * As long as no pause and no lost verb has left anything behind; nor with settings by which READs go on
+   * behind an operation, or loads and the order of finding cursors matter.
+   */
+  remembers(): unknown {
+    const { cursors, free, retire, gate, unfinished, doubts, loads, config } = this;
+    if (gate.closings > 0 || gate.isClosed || !unfinished.isUntouched) return undefined;
+    if (doubts.size + this.lostMemory.size + this.restarts.length > 0) return undefined;
+    if (loads !== undefined || config.readWait !== 'both' || config.cursorsMax > 0) return undefined;
+    const { callers, servers, recovery, epochs } = this;
+    const parts = [cursors, free, retire, callers, servers, recovery, this.#clients];
+    return [parts, gate.working, epochs, unfinished.claims];
+  }
+
   get clients(): readonly CloverClient[] {
     return this.#clients;
   }

@@ -48,6 +48,11 @@ export class MemoryFaults {
     this.#exclusive = exclusive;
   }
 
+  /** None has ever been told of. */
+  get isUntouched(): boolean {
+    return this.#underWay.size === 0 && this.#decided.size === 0;
+  }
+
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind === 'memoryLost') this.#state.lostMemory.add(fault.node);
@@ -221,6 +226,10 @@ function noRoom(fault: MemoryFault, replicas: number): FarsideError {
 /** One recovery at a time, where two would meet on the same tables. */
 export class Exclusive {
   #busy = false;
+
+  remembers(): unknown {
+    return this.#busy;
+  }
 
   *run<T>(program: () => Program<T>): Program<T> {
     while (this.#busy) yield* sleep(pollNs);

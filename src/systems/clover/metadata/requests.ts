@@ -39,6 +39,10 @@ export class Requests {
     this.#state = state;
   }
 
+  remembers(): unknown {
+    return this.#opening;
+  }
+
   *perform(request: Message): Program<Uint8Array> {
     const { body } = request;
     const operation = operationIn(body, this.#state.layout.replicas);

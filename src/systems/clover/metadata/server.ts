@@ -304,6 +304,15 @@ export class MetadataServer implements SystemServer {
     return yield* epochs;
   }
 
+  /** As long as nothing but losses of compute nodes has happened. */
+  remembers(): unknown {
+    const tables = this.state.remembers();
+    const { config } = this.state;
+    if (tables === undefined || !this.#isReady || !this.#memoryFaults.isUntouched) return undefined;
+    if (config.loadBalance === 'load' || config.reuse === 'epochs') return undefined;
+    return [tables, this.#requests, this.#exclusive, this.#recovered];
+  }
+
   *held(): Generator<Address> {
     for (const target of this.allocator.unused()) yield this.layout.addressOf(target);
   }
