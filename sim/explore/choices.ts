@@ -123,6 +123,8 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
   if (!world.rules.clockStands) return task.dueNs <= horizonNs;
   if (world.tracks && world.nowNs === 0 && world.names.wakesForNothing(whereIs(task))) return false;
   if (world.timing === 'asynchronous') return true;
+  // A program at rest has nothing to wait for.
+  if (task.effect?.kind === effectKind.sleep && task.effect.isRest) return true;
   // Whoever sleeps for the bound of a verb relies on those being over that were in flight.
   if (task.dueNs - world.nowNs < world.verbBoundNs) return true;
   return !world.pairs.some(({ flights }) =>

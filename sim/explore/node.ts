@@ -9,6 +9,9 @@ import type { WorldMemory } from './memory.ts';
 import { chainValue } from './plain-state.ts';
 import type { Task } from './task.ts';
 
+/** What a node remembers, by names; its system's word for it. */
+export type Parts = Readonly<Record<string, unknown>>;
+
 /** What a node asks of the world it is in. */
 export interface NodeHost {
   readonly memory: WorldMemory;
@@ -109,9 +112,11 @@ export class WorldNode {
   /** Of its dice. */
   readonly draws = new Digest();
   /** What the system says that its programs have in common (`SystemNode.remembers`). */
-  describe: (() => unknown) | undefined = undefined;
+  describe: (() => Parts | undefined) | undefined = undefined;
   readonly #shared = new Digest();
+  readonly #parts = new Map<string, Digest>();
   #isSharedFresh = false;
+  #isDescribed = false;
   /** Resumptions of all its programs. */
   resumes = 0;
   up = true;
@@ -157,11 +162,38 @@ export class WorldNode {
     const shared = this.#shared;
     shared.clear();
     const described = this.describe?.();
+    this.#isDescribed = described !== undefined;
     if (described === undefined) shared.copy(this.order);
-    else chainValue(shared, described);
+    else this.#chainParts(described);
     shared.chain(this.hub.room(), 8);
     shared.chain(this.draws.a, this.draws.b);
     this.#isSharedFresh = true;
     return shared;
+  }
+
+  #chainParts(described: Parts): void {
+    const parts = this.#parts;
+    for (const name in described) {
+      let part = parts.get(name);
+      if (part === undefined) parts.set(name, (part = new Digest()));
+      part.clear();
+      chainValue(part, described[name]);
+      this.#shared.chain(part.a, part.b);
+    }
+  }
+
+  /** Of `shared`, what a program sees that looks at those parts only. */
+  seenBy(names: readonly string[] | undefined): Digest {
+    const { shared } = this;
+    if (names === undefined || !this.#isDescribed) return shared;
+    const seen = new Digest();
+    for (const name of names) {
+      const part = this.#parts.get(name);
+      if (part === undefined) throw new Error(`a program looks at ${name}, which its node has not`);
+      seen.chain(part.a, part.b);
+    }
+    seen.chain(this.hub.room(), 8);
+    seen.chain(this.draws.a, this.draws.b);
+    return seen;
   }
 }

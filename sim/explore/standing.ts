@@ -12,9 +12,9 @@ import type { World } from './world.ts';
 /** It is about to go on, with that answer: what it will remember of it and of its node. */
 export function chainAnswer(task: Task, answer: number): void {
   const { node, state, learned } = task;
-  const { shared } = node;
+  const seen = node.seenBy(task.looksAt);
   state.chain(answer, task.number);
-  state.chain(shared.a, shared.b);
+  state.chain(seen.a, seen.b);
   node.order.chain(task.number, answer);
   if (learned.a !== 0 || learned.b !== 0) {
     state.chain(learned.a, learned.b);
@@ -26,9 +26,9 @@ export function chainAnswer(task: Task, answer: number): void {
 
 /** As a program that another one has just begun, and which may know all that that one knows. */
 export function inherit(child: Task, parent: Task): void {
-  const { shared } = parent.node;
+  const seen = parent.node.seenBy(parent.looksAt);
   child.state.copy(parent.state);
-  child.state.chain(shared.a, shared.b);
+  child.state.chain(seen.a, seen.b);
 }
 
 /** Where it yields an effect at rest, it forgets; and how what it has posted ends is nothing to it. */
@@ -56,9 +56,9 @@ export function goBack({ state, node }: Task, digests: Digests): void {
 }
 
 /** The program, and all that it can know: equal texts, equal next steps. */
-export function whereIs({ number, state, node }: Task): string {
-  const { shared } = node;
-  return `${number} ${state.a} ${state.b} ${shared.a} ${shared.b}`;
+export function whereIs({ number, state, node, looksAt }: Task): string {
+  const seen = node.seenBy(looksAt);
+  return `${number} ${state.a} ${state.b} ${seen.a} ${seen.b}`;
 }
 
 /** All digests of programs and nodes, in the order of both. */

@@ -1,4 +1,4 @@
-import { verbOp } from '../../src/core/effect.ts';
+import { effectKind, verbOp } from '../../src/core/effect.ts';
 import { highHalf, loadHalf, lowHalf } from '../../src/core/word.ts';
 import { answerOf } from './act.ts';
 import { Digest } from './digest.ts';
@@ -114,6 +114,7 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
 function addOrder(world: World, key: Digest): void {
   for (const task of world.tasks) {
     if (task.dueNs === Number.POSITIVE_INFINITY) continue;
+    if (task.effect?.kind === effectKind.sleep && task.effect.isRest) continue;
     if (task.dueNs - world.nowNs < world.verbBoundNs) continue;
     for (const { flights } of world.pairs) {
       for (const flight of flights) {

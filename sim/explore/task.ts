@@ -36,6 +36,8 @@ export class Task {
   /** Its effect has not been performed yet. */
   held = false;
   ended = false;
+  /** The parts of what its node remembers that it looks at; undefined: all. */
+  looksAt: readonly string[] | undefined = undefined;
   /** What it remembers by itself: all that it was told since it was at rest, and saw of its node then. */
   readonly state = new Digest();
   /** How verbs ended since it last went on. */
@@ -60,6 +62,7 @@ export class Task {
     this.daemon = daemon;
     this.pairs = parent?.pairs ?? new Map<number, Pair>();
     this.root = parent?.root ?? number;
+    this.looksAt = parent?.looksAt;
   }
 
   /** It can go on; a timer that could fire is another matter. */

@@ -122,6 +122,9 @@ export interface Site {
   readonly shape: StoreShape;
 }
 
+/** What a node remembers, by names. */
+export type Parts = Readonly<Record<string, unknown>>;
+
 /** One compute node: what its clients share (caches, free lists) and what runs in its background. */
 export interface SystemNode {
   /** A client serves one operation at a time; a node has one for each program with one in flight. */
@@ -143,7 +146,15 @@ export interface SystemNode {
    * there are searched once. Counters for reports are left out. Absent, or undefined where it cannot tell
    * now: all that ever happened on the node counts.
    */
-  remembers?(): unknown;
+  remembers?(): Parts | undefined;
+  /**
+   * Of those parts, the ones that clients, and the i-th background program, look at, with the programs that
+   * they spawn; undefined: all. Changing one without looking is no look.
+   */
+  readonly looksAt?: {
+    readonly clients?: readonly string[];
+    readonly background?: readonly (readonly string[] | undefined)[];
+  };
 }
 
 export interface SystemServer {
@@ -152,7 +163,7 @@ export interface SystemServer {
   recover?(fault: Fault): Program<RecoveryReport>;
   held?(): Iterable<Address>;
   /** As `SystemNode.remembers`. */
-  remembers?(): unknown;
+  remembers?(): Parts | undefined;
   readonly statistics: SystemStatistics;
 }
 

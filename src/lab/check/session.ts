@@ -71,6 +71,9 @@ export class Session {
     this.#openServers();
     this.#openNodes();
     this.#load();
+    // A search of all schedules begins with nodes at rest: what loading left to do is not its scope.
+    if (scenario.grain !== 'effects') this.settle();
+    this.world.earlyTimersLeft = rules.earlyTimersMax;
     this.#offerFaults();
     this.world.onFault = (entry) => tellOfFault(this, entry);
     observer?.opened(this.world);
@@ -188,7 +191,8 @@ export class Session {
       this.systemNodes[id] = opened;
       this.world.node(id).describe = () => opened.remembers?.();
       for (const [i, program] of opened.background.entries()) {
-        this.world.start(id, `background${i}`, program, true);
+        const task = this.world.start(id, `background${i}`, program, true);
+        task.looksAt = opened.looksAt?.background?.[i];
       }
     }
   }
@@ -243,7 +247,8 @@ export class Session {
     const nodes = this.stage.cluster.withRole('compute');
     const id = (nodes[index % nodes.length] as { id: number }).id;
     const label = first === 0 ? `client${index}` : `client${index}from${first}`;
-    this.world.start(id, label, this.#perform(this.clientOn(id), index, operations, first));
+    const program = this.#perform(this.clientOn(id), index, operations, first);
+    this.world.start(id, label, program).looksAt = this.systemNodes[id]?.looksAt?.clients;
   }
 
   /**

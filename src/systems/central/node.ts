@@ -17,7 +17,7 @@ export function openNode(site: Site, config: CentralConfig, parts: CentralParts)
       );
       return clients[length] as CentralClient;
     },
-    remembers: () => [coordinator, clients],
+    remembers: () => ({ coordinator, clients }),
     background: [],
     statistics: {
       get events() {

@@ -28,10 +28,16 @@ export class CursorTable {
   }
 
   /** Of a table without a limit: with one, which was found last matters as well. */
-  remembers(): unknown {
-    const { rows } = this;
-    const keys = this.#cursors.map((cursor) => cursor?.key.text);
-    return this.#max > 0 ? undefined : [keys, rows.remembers(keys.length), this.#freeRows];
+  *remembers(): Generator<unknown> {
+    for (const [row, cursor] of this.#cursors.entries()) {
+      if (cursor !== undefined) yield [cursor.key.text, ...this.rows.remembers(row)];
+    }
+    yield this.#freeRows;
+  }
+
+  /** Sequences of the shortcuts that were written last, by row. */
+  get shortcutSequences(): readonly number[] {
+    return this.#cursors.map((cursor) => cursor?.shortcutSequence ?? 0);
   }
 
   get size(): number {

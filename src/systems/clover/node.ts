@@ -4,7 +4,7 @@ import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
-import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
+import type { Parts, Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
 import type { CloverConfig } from './config.ts';
@@ -60,6 +60,8 @@ export class CloverNode implements SystemNode {
   readonly loads: LoadMeter | undefined;
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
+  /** A client adds to the retire queue, and does not look at it; the retire queue does not look at cursors. */
+  readonly looksAt = { clients: ['clients', 'common'], background: [undefined, ['retire', 'common']] };
   readonly statistics: SystemStatistics;
   /** READs that take as long are repeated. */
   readonly reuseDelayNs: number;
@@ -146,14 +148,18 @@ export class CloverNode implements SystemNode {
    * As long as no pause and no lost verb has left anything behind; nor with settings by which READs go on
    * behind an operation, or loads and the order of finding cursors matter.
    */
-  remembers(): unknown {
+  remembers(): Parts | undefined {
     const { cursors, free, retire, gate, unfinished, doubts, loads, config } = this;
     if (gate.closings > 0 || gate.isClosed || !unfinished.isUntouched) return undefined;
     if (doubts.size + this.lostMemory.size + this.restarts.length > 0) return undefined;
     if (loads !== undefined || config.readWait !== 'both' || config.cursorsMax > 0) return undefined;
     const { callers, servers, recovery, epochs } = this;
-    const parts = [cursors, free, retire, callers, servers, recovery, this.#clients];
-    return [parts, gate.working, epochs, unfinished.claims];
+    return {
+      clients: [cursors, free, this.#clients, epochs, unfinished.claims],
+      retire: [retire, cursors.shortcutSequences, callers],
+      common: [servers, recovery],
+      work: gate.working,
+    };
   }
 
   get clients(): readonly CloverClient[] {
