@@ -2,6 +2,7 @@ import { choiceKind, kindOf } from './choice.ts';
 import type { Crew, Job } from './crew.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
+import { type MergeCheck, textOf } from './merge-check.ts';
 import { Sharing } from './sharing.ts';
 import { type Standing, standAt, standingOf } from './standing.ts';
 import type { World } from './world.ts';
@@ -61,6 +62,8 @@ export interface SearchOptions {
   /** False: both orders of choices that commute are tried. */
   readonly sleeps?: boolean;
   readonly together?: Together | undefined;
+  /** Takes much longer, and finds keys that say too little. */
+  readonly mergeCheck?: MergeCheck | undefined;
 }
 
 interface Frame {
@@ -85,6 +88,9 @@ export class ExhaustiveSearch<R extends Run> {
   readonly #crew: Crew | undefined;
   readonly #sleeps: boolean;
   readonly #sharing: Sharing | undefined;
+  readonly #mergeCheck: MergeCheck | undefined;
+  /** Of the state that the run was in before its last step. */
+  #before = '';
   readonly #frames: Frame[] = [];
   readonly #path: number[] = [];
   /** Choices before the first frame's. */
@@ -97,6 +103,7 @@ export class ExhaustiveSearch<R extends Run> {
     this.#known = options.together?.known ?? new KnownStates();
     this.#crew = options.together?.crew;
     this.#sleeps = options.sleeps !== false;
+    this.#mergeCheck = options.mergeCheck;
     this.#run = this.#open();
   }
 
@@ -211,6 +218,7 @@ export class ExhaustiveSearch<R extends Run> {
   /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
   #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
+    if (this.#mergeCheck !== undefined) this.#before = textOf(world.key());
     world.take(choice);
     this.counts.steps++;
     this.#path.push(choice);
@@ -248,6 +256,8 @@ export class ExhaustiveSearch<R extends Run> {
     if (choices.length === 0) this.#run.world.sharing = undefined;
     const key = this.#run.world.key();
     if (choices.length === 0) this.#run.world.tracks = false;
+    const choice = this.#path.at(-1);
+    if (choice !== undefined) this.#mergeCheck?.note(this.#before, choice, textOf(key));
     const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
     if (isNew) {
       counts.states++;
@@ -258,6 +268,7 @@ export class ExhaustiveSearch<R extends Run> {
       counts.cutByState++;
       counts.schedulesSaved += this.#known.schedulesBelow(state);
       this.#count(this.#known.schedulesBelow(state));
+      this.#mergeCheck?.follow(this.#run);
     }
     if (open.length > 0) {
       const standing = open.length > 1 ? standingOf(this.#run.world) : undefined;

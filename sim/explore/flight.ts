@@ -150,3 +150,14 @@ export class Pair {
     return true;
   }
 }
+
+/** Behind those of all verbs of the task in flight: the same, however many were posted before. */
+export function freeSlot(pairs: readonly Pair[], { number }: Task): number {
+  let slot = 0;
+  for (const { flights } of pairs) {
+    for (const flight of flights) {
+      if (flight.task.number === number) slot = Math.max(slot, flight.slot + 1);
+    }
+  }
+  return slot;
+}

@@ -2,6 +2,7 @@ import { offsetOf } from '../../src/core/address.ts';
 import type { Durability, NodeContext } from '../../src/core/context.ts';
 import { Counters } from '../../src/core/counters.ts';
 import { MailboxHub } from '../../src/core/mailbox.ts';
+import { roomIn } from '../../src/core/mailbox-state.ts';
 import { type RandomStream, streamsOf } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
 import { Digest, hashText } from './digest.ts';
@@ -165,7 +166,7 @@ export class WorldNode {
     this.#isDescribed = described !== undefined;
     if (described === undefined) shared.copy(this.order);
     else this.#chainParts(described);
-    shared.chain(this.hub.room(), 8);
+    chainValue(shared, roomIn(this.hub.inside));
     shared.chain(this.draws.a, this.draws.b);
     this.#isSharedFresh = true;
     return shared;
@@ -192,7 +193,7 @@ export class WorldNode {
       if (part === undefined) throw new Error(`a program looks at ${name}, which its node has not`);
       seen.chain(part.a, part.b);
     }
-    seen.chain(this.hub.room(), 8);
+    chainValue(seen, roomIn(this.hub.inside));
     seen.chain(this.draws.a, this.draws.b);
     return seen;
   }

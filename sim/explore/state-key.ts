@@ -1,4 +1,5 @@
 import { effectKind, verbOp } from '../../src/core/effect.ts';
+import { incoming, mailboxState } from '../../src/core/mailbox-state.ts';
 import { highHalf, loadHalf, lowHalf } from '../../src/core/word.ts';
 import { answerOf } from './act.ts';
 import { Digest } from './digest.ts';
@@ -39,7 +40,7 @@ export function keyOf(world: World): Digest {
 function chainNode(world: World, node: WorldNode, into: Digest): void {
   const { shared } = node;
   into.chain(shared.a, shared.b);
-  chainValue(into, node.hub);
+  chainValue(into, mailboxState(node.hub.inside));
   for (const task of node.tasks) {
     const { state, learned } = task;
     into.chain(state.a, state.b);
@@ -104,7 +105,8 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
   const { operand, address } = verb;
   const hub = world.nodes[node]?.hub;
   into.chain(node, 5);
-  chainValue(into, hub?.incoming(address, lowHalf(operand), highHalf(operand)));
+  if (hub === undefined) return;
+  chainValue(into, incoming(hub.inside, address, lowHalf(operand), highHalf(operand)));
 }
 
 /**

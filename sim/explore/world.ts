@@ -9,7 +9,7 @@ import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
 import { dropOverdue, emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
-import { Flight, flightState, Pair } from './flight.ts';
+import { Flight, flightState, freeSlot, Pair } from './flight.ts';
 import { Footprint, senderAt } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
 import { sendSurely, takeMessage } from './messages.ts';
@@ -201,7 +201,7 @@ export class World implements NodeHost {
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
     let isRefused = false;
-    let slot = this.rules.everyOption ? this.#freeSlot(task) : task.serial;
+    let slot = this.rules.everyOption ? freeSlot(this.pairs, task) : task.serial;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
@@ -224,17 +224,6 @@ export class World implements NodeHost {
       }
     }
     if (isRefused) sendSurely(this, task, verbs);
-  }
-
-  /** Behind those of all verbs of the task in flight: the same, however many were posted before. */
-  #freeSlot({ number }: Task): number {
-    let slot = 0;
-    for (const { flights } of this.pairs) {
-      for (const flight of flights) {
-        if (flight.task.number === number) slot = Math.max(slot, flight.slot + 1);
-      }
-    }
-    return slot;
   }
 
   #pairOf(task: Task, node: number): Pair {

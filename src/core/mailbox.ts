@@ -11,6 +11,7 @@ import {
   PeerState,
   ringBytes,
 } from './mailbox-peer.ts';
+import { creditsIn, type MailboxInside, type MailboxMemory } from './mailbox-state.ts';
 import {
   type Caller,
   type Message,
@@ -31,15 +32,7 @@ export {
   ringShape,
 } from './mailbox-peer.ts';
 
-/** Reads the node's own mailbox region; given by the fabric. Loads of a word are acquiring. */
-export interface MailboxMemory {
-  /** Low half of the word at `address`. */
-  loadLow(address: Address): number;
-  /** High half of the word at `address`. */
-  loadHigh(address: Address): number;
-  /** Copies `into.length` bytes out. */
-  copyOut(address: Address, into: Uint8Array): void;
-}
+export type { MailboxMemory } from './mailbox-state.ts';
 
 const sendRetryNs = 200;
 const sendRetriesMax = 50_000_000;
@@ -129,74 +122,9 @@ export class MailboxHub {
     this.#owed = this.#owed.filter((owed) => owed !== state);
   }
 
-  /** Which peers would make a sender wait, or give up: all that a sender sees of its rings. */
-  room(): number {
-    let bits = 0;
-    for (const state of this.#peers) {
-      bits = (4 * bits + 2 * Number(isFull(state)) + Number(state.isLost)) | 0;
-    }
-    return bits;
-  }
-
-  /**
-   * What the node knows of its rings, but for where in them it is: that they turn is no difference. Then
-   * the messages that nobody has taken from their ports.
-   */
-  *remembers(): Generator<unknown> {
-    for (const state of this.#peers) {
-      const { sent, acknowledged, received, told, crediting, isLost } = state;
-      const ahead = this.#creditsIn(state) - acknowledged;
-      yield [sent - acknowledged, received - told, crediting, isLost, Math.max(0, ahead)];
-      yield this.#early(state);
-    }
-    for (const { id, queue } of this.#ports) {
-      if (queue.length === 0) continue;
-      yield id;
-      for (const { from, connection, replyPort, request, flags, body } of queue) {
-        yield [from, connection === this.#peer(from), replyPort, request, flags, body];
-      }
-    }
-    yield this.#ports.length;
-  }
-
-  /** Messages that have landed before one which comes first, by how far they are ahead of it. */
-  #early(state: PeerState): readonly unknown[] {
-    const { inbound, shape } = state.peer;
-    const early: unknown[] = [];
-    for (let ahead = 1; ahead < shape.slots; ahead++) {
-      const slot = (state.receiveSlot + ahead) % shape.slots;
-      const at = inbound + ringHeadBytes + slot * shape.slotBytes;
-      if (this.#memory.loadLow(at) !== (state.received + 1 + ahead) >>> 0) continue;
-      early.push(ahead, ...this.#describe(state, at, this.#memory.loadHigh(at)));
-    }
-    return early;
-  }
-
-  /**
-   * What a message, or a word of credit, that is about to land at `address` in this node's region will mean
-   * here, but for where in the ring it comes to lie. `low` and `high` are the word that completes it.
-   */
-  incoming(address: Address, low: number, high: number): readonly unknown[] {
-    const state = this.#peers.find(
-      ({ peer: { inbound, shape } }) =>
-        address >= inbound && address < inbound + ringBytes(shape),
-    );
-    if (state === undefined) return [];
-    const { node, inbound } = state.peer;
-    if (address === inbound) return [node, low + high * twoTo32 - state.acknowledged];
-    return [node, (low - state.received) >>> 0, ...this.#describe(state, address, high)];
-  }
-
-  #describe(state: PeerState, at: Address, lengthBytes: number): readonly unknown[] {
-    const bytes = new Uint8Array(messageHeader.sizeBytes + lengthBytes);
-    this.#memory.copyOut(at + 8, bytes);
-    const { port, replyPort, request, flags, consumed } = messageHeader.field;
-    const learnt = (consumed.get(bytes, 0) - state.acknowledged) >>> 0;
-    return [
-      ...[port, replyPort, request, flags].map((field) => field.get(bytes, 0)),
-      learnt <= state.sent - state.acknowledged ? learnt : 0,
-      bytes.subarray(messageHeader.sizeBytes),
-    ];
+  /** What a node remembers of its mailboxes, for whoever compares states (mailbox-state.ts). */
+  get inside(): MailboxInside {
+    return { memory: this.#memory, peers: this.#peers, ports: this.#ports };
   }
 
   /** Ports are numbered in the order they are opened, so that both sides can agree on them. */
@@ -397,13 +325,8 @@ export class MailboxHub {
    * was ever sent, and is not believed.
    */
   #learnFromCreditWord(state: PeerState): void {
-    const consumed = this.#creditsIn(state);
+    const consumed = creditsIn(this.#memory, state);
     if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
-  }
-
-  #creditsIn({ peer: { inbound } }: PeerState): number {
-    const low = this.#memory.loadLow(inbound);
-    return low + this.#memory.loadHigh(inbound) * twoTo32;
   }
 
   /** Peers that have been told of too few of their messages; the fabric runs `returnCredits`. */

@@ -6,6 +6,7 @@ import {
   type ExhaustiveEnd,
   ExhaustiveSearch,
   kindOf,
+  type MergeCheck,
   optionOf,
   PctScheduler,
   RandomScheduler,
@@ -112,6 +113,8 @@ export interface ExhaustiveOptions {
   /** What it knows of who touches what; it learns. */
   readonly sharing?: Sharing;
   readonly together?: Together | undefined;
+  /** Holds the keys of states to what they say. */
+  readonly mergeCheck?: MergeCheck;
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
@@ -122,7 +125,7 @@ export function searchAll(
   options: ExhaustiveOptions = {},
 ): Findings {
   const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
-  const { sharing = new Sharing() } = options;
+  const { sharing = new Sharing(), mergeCheck } = options;
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -148,7 +151,7 @@ export function searchAll(
         return states > statesMax || hooks.stopped();
       },
     },
-    { sharing: reduced ? sharing : undefined, sleeps, together },
+    { sharing: reduced ? sharing : undefined, sleeps, together, mergeCheck },
   );
   const end = search.search(prefix);
   const { counts } = search;

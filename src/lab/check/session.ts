@@ -2,6 +2,7 @@ import {
   boundaryNs,
   type ChoiceRules,
   choiceKind,
+  type FaultKind,
   kindOf,
   longestAsleep,
   usualChoice,
@@ -72,7 +73,7 @@ export class Session {
     this.#openNodes();
     this.#load();
     // A search of all schedules begins with nodes at rest: what loading left to do is not its scope.
-    if (scenario.grain !== 'effects') this.settle();
+    if (scenario.grain !== 'effects') this.#comeToRest();
     this.world.earlyTimersLeft = rules.earlyTimersMax;
     this.#offerFaults();
     this.world.onFault = (entry) => tellOfFault(this, entry);
@@ -138,6 +139,21 @@ export class Session {
       }
     }
     this.runQuietly(() => true);
+  }
+
+  /** As `settle`, until timers find nothing to do. */
+  #comeToRest(): void {
+    for (let round = 0; round < settleRounds; round++) {
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
+      let isIdle = true;
+      for (const wake of wakes) {
+        if (!this.world.choices().includes(wake)) continue;
+        this.world.take(wake);
+        isIdle &&= usualChoice(this.world) === undefined;
+        this.runQuietly(() => true);
+      }
+      if (isIdle) return;
+    }
   }
 
   /** Compute nodes that live, by their ids. */
@@ -236,11 +252,22 @@ export class Session {
   #offerFaults(): void {
     for (const { kind, count, node } of this.stage.scenario.faults) {
       const budget = { left: count };
-      const victims = kind === 'pause' ? [-1] : victimsOf(this.stage.cluster, kind, node);
+      const victims = kind === 'pause' ? [-1] : this.#victims(kind, node);
       const durationNs = kind === 'pause' ? pauseNs : 0;
       for (const victim of victims)
         this.world.menu.push({ kind, node: victim, durationNs, budget });
     }
+  }
+
+  /**
+   * In a search of all schedules, a crash or a cut that names no node is of one with a client: another one has
+   * done nothing yet, and is there to repair.
+   */
+  #victims(kind: Exclude<FaultKind, 'pause'>, node: string | undefined): number[] {
+    const { cluster, scenario } = this.stage;
+    const victims = victimsOf(cluster, kind, node);
+    if (node !== undefined || scenario.grain === 'effects') return victims;
+    return victims.filter((id) => cluster.node(id).role !== 'compute' || this.hasClient(id));
   }
 
   #startClient(index: number, operations: readonly ClientOperation[], first = 0): void {

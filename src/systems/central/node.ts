@@ -12,9 +12,7 @@ export function openNode(site: Site, config: CentralConfig, parts: CentralParts)
   return {
     openClient() {
       const { length } = clients;
-      clients.push(
-        new parts.CentralClient(site.context, coordinator, config, site.shape, length),
-      );
+      clients.push(new parts.CentralClient(site.context, coordinator, config, site.shape, length));
       return clients[length] as CentralClient;
     },
     remembers: () => ({ coordinator, clients }),

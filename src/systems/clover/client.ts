@@ -69,9 +69,7 @@ export class CloverClient implements StoreClient {
     this.#reads = new GetReads(this.#walker.scratch);
   }
 
-  remembers(): unknown {
-    return [this.serial, this.#caller, this.#walker];
-  }
+  readonly remembers = (): unknown => [this.serial, this.#caller, this.#walker];
 
   get isBusy(): boolean {
     return this.serial % 2 === 1;

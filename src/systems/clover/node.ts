@@ -61,7 +61,10 @@ export class CloverNode implements SystemNode {
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
   /** A client adds to the retire queue, and does not look at it; the retire queue does not look at cursors. */
-  readonly looksAt = { clients: ['clients', 'common'], background: [undefined, ['retire', 'common']] };
+  readonly looksAt = {
+    clients: ['clients', 'common'],
+    background: [undefined, ['retire', 'common']],
+  };
   readonly statistics: SystemStatistics;
   /** READs that take as long are repeated. */
   readonly reuseDelayNs: number;
@@ -152,7 +155,8 @@ export class CloverNode implements SystemNode {
     const { cursors, free, retire, gate, unfinished, doubts, loads, config } = this;
     if (gate.closings > 0 || gate.isClosed || !unfinished.isUntouched) return undefined;
     if (doubts.size + this.lostMemory.size + this.restarts.length > 0) return undefined;
-    if (loads !== undefined || config.readWait !== 'both' || config.cursorsMax > 0) return undefined;
+    if (loads !== undefined || config.readWait !== 'both' || config.cursorsMax > 0)
+      return undefined;
     const { callers, servers, recovery, epochs } = this;
     return {
       clients: [cursors, free, this.#clients, epochs, unfinished.claims],
