@@ -320,7 +320,7 @@ async function tableOf(result: CheckResult, file: string | undefined): Promise<s
     '../lab/check/report.ts'
   );
   const { findings, failure, plan } = result;
-  const { reached, gaps } = coverage(findings);
+  const { reached, gaps } = coverage(result);
   const lines = [
     styleNow().bold(`${plan.scenario.system}: ${describeResult(result)}`),
     ...describeScenario(plan.scenario),
@@ -363,7 +363,7 @@ async function jsonOf(result: CheckResult, file: string | undefined): Promise<st
     exhaustive: findings.exhaustive,
     unrepaired: findings.unrepaired,
     events: findings.events,
-    gaps: coverage(findings).gaps,
+    gaps: coverage(result).gaps,
     replay: file,
   };
   return `${JSON.stringify(json, null, 2)}\n`;

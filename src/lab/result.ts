@@ -84,7 +84,7 @@ export interface RunResult {
   readonly memoryNodes: readonly MemoryNodeResult[] | undefined;
   /** Compute nodes and servers that were processes, and how well their clocks agree. Absent elsewhere. */
   readonly processes: readonly NodeProcessResult[] | undefined;
-  /** Counters of the system itself, summed over nodes: `casLost`, `chainHops`, `reallocations`. */
+  /** Counters of the system itself, summed over nodes: `lockRetries`, `chainHops`, `reallocations`. */
   readonly events: Readonly<Record<string, number>>;
   /** Simulator only: hash over the whole event sequence. */
   readonly eventHash: string | undefined;

@@ -21,6 +21,8 @@ export interface System<C = unknown> {
   /** What is promised of that store: `farside check` holds it to that. */
   promisesOf?(config: C, shape: StoreShape): readonly SystemPromise[];
   readonly parameters: readonly SystemParameter[];
+  /** What a counter among `statistics.events` counts, in a few words; one without goes by its name. */
+  readonly counters?: Readonly<Record<string, string>>;
   /** Checks `raw` (unknown keys and wrong types are FARSIDE_USAGE errors) and fills in defaults. */
   configure(raw: Readonly<Record<string, unknown>>, shape: StoreShape): C;
   /** Regions and servers that this shape needs; FARSIDE_CAPACITY says how much where it cannot fit. */
@@ -168,7 +170,7 @@ export interface SystemServer {
 }
 
 /**
- * Numbers for reports. `events` are counters of things that happened (`casLost`, `chainHops`,
+ * Numbers for reports. `events` are counters of things that happened (`lockRetries`, `chainHops`,
  * `reallocations`); the others are bytes in use now.
  */
 export interface SystemStatistics {

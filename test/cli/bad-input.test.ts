@@ -61,6 +61,30 @@ refuses('run and compare', [
     says: /^farside: --fault ".*": there is no standby node: add --standbys 1$/,
   },
   {
+    what: 'a node that is lost twice',
+    args: 'run direct --replicas 2 --fault lose~mn1~at~1ms --fault lose~mn1~at~2ms',
+    says: /^farside: --fault "lose mn1 at 2ms": mn1 does not come back after "lose mn1 at 1ms"$/,
+  },
+  {
+    what: 'a spare for two',
+    args:
+      'run direct --replicas 2 --spares 1 --fault move~mn0~to~mn4~at~1ms ' +
+      '--fault lose~mn1~at~2ms,~spare~mn4',
+    says: /^farside: --fault ".*": mn4 is no longer free after "move mn0 to mn4 at 1ms"$/,
+  },
+  {
+    what: 'a standby that runs nothing yet',
+    args: 'run clover --standbys 1 --fault crash~standby0~at~1ms,~restart~after~1ms',
+    says: /^farside: --fault ".*": standby0 runs nothing until a server before it has crashed with/,
+  },
+  {
+    what: 'more take-overs than standbys',
+    args:
+      'run clover --set clover.metadataServers=2 --standbys 1 ' +
+      '--fault crash~ms0~at~1ms,~standby~after~1ms --fault crash~ms1~at~2ms,~standby~after~1ms',
+    says: /^farside: --fault ".*": that is take-over 2, and standbys are 1: add --standbys 2$/,
+  },
+  {
     what: 'a history where nothing can be written, before the run',
     args: 'run direct --history none/h.edn',
     says: /^farside: --history none\/h\.edn: cannot be written \(ENOENT\); name a file in a folder/,

@@ -28,6 +28,19 @@ test('what is right exits 0, and says what was never reached', async () => {
   expect((JSON.parse(stdout) as { gaps: string[] }).gaps).toContain('unflushed words lost');
 });
 
+test('a counter of the system is told in words, reached or not', async () => {
+  const { stdout } = await runCli(folder, [
+    'check',
+    'direct',
+    '--schedules',
+    '50',
+    '--faults',
+    'none',
+  ]);
+  expect(stdout).toMatch(/^reached: .*location not cached, looked up in the index [1-9]/m);
+  expect(stdout).toMatch(/^gaps \(never reached\): .*get went on to another copy/m);
+});
+
 test('bad input is one line and exit 2', async () => {
   const file = JSON.parse(readFileSync(saved, 'utf8')) as { scenario: object };
   const old = path.join(folder, 'old.json');

@@ -21,6 +21,7 @@ export function regionsOf(program: Command): ReadonlyMap<string, string> {
     ['parameters phases', table(rowsBelow('phases.'))],
     ['workload properties', propertyTable()],
     ['system settings', settingTable()],
+    ['system counters', counterTable()],
     ['error codes', errorTable()],
   ]);
 }
@@ -112,6 +113,13 @@ function settingTable(): string {
     ]),
   );
   return markdownTable(['setting', 'value', 'default', 'meaning'], rows);
+}
+
+function counterTable(): string {
+  const rows = [...builtInSystems.values()].flatMap(({ name, counters }) =>
+    Object.entries(counters ?? {}).map(([counter, meaning]) => [name, `\`${counter}\``, meaning]),
+  );
+  return markdownTable(['system', 'counter', 'once for each'], rows);
 }
 
 function errorTable(): string {

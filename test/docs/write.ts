@@ -7,7 +7,7 @@ import { packageRoot } from '../../src/lab/package.ts';
 import { refresh, regionsOf } from './reference.ts';
 
 /** Pages with generated regions, below `docs`. */
-export const referencePages = ['cli.md', 'experiments.md'] as const;
+export const referencePages = ['cli.md', 'experiments.md', 'results.md'] as const;
 
 export const schemaFile = path.join(packageRoot, 'docs/experiment.schema.json');
 

@@ -5,8 +5,8 @@ import type { SpecChanges } from '../support/specs.ts';
 /** The same sentences on shared memory, where a crash is a worker that is terminated. */
 const first = ({ faults }: Faulty) => faults.faults[0]!;
 
-function shared(sentence: string, changes: SpecChanges = {}): Promise<Faulty> {
-  return run([sentence], { fabric: 'shared', phases: { operations: 6000 }, ...changes });
+function shared(sentence: string | string[], changes: SpecChanges = {}): Promise<Faulty> {
+  return run([sentence].flat(), { fabric: 'shared', phases: { operations: 6000 }, ...changes });
 }
 
 function expectWhole({ perOperation }: Faulty): void {
@@ -56,6 +56,20 @@ describe('a server', () => {
       expectWhole(result);
     }
   });
+});
+
+test('a standby that has become the server crashes too, and the next takes over', async () => {
+  const result = await shared(
+    [
+      'crash versions at verb 300, standby after 1ms',
+      'crash standby0 at verb 1500 of cn0, standby after 1ms',
+      'crash standby1 at verb 2500 of cn0, restart after 1ms',
+    ],
+    { cluster: { standbys: 2 } },
+  );
+  expect(result.operations).toBe(6000);
+  expect(result.faults.faults.map(({ recoveries }) => recoveries)).toEqual([3, 3, 3]);
+  expectWhole(result);
 });
 
 describe('a memory node', () => {

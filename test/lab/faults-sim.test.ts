@@ -62,6 +62,35 @@ describe('a memory node', () => {
     expect(result.events.moved).toBe(3);
   });
 
+  test('is lost: what the plan moves to a spare later keeps that one free', async () => {
+    const sentences = ['lose mn0 at 1ms', 'move mn1 to mn2 at 2ms'];
+    const { faults, perOperation } = await run(sentences, {
+      system: 'direct',
+      cluster: { spares: 2 },
+      phases: { operations: 20_000 },
+    });
+    expect(faults.faults.map(({ bytesMoved }) => bytesMoved > 0)).toEqual([true, true]);
+    const operations = Object.values(perOperation);
+    expect(operations.map(({ notFound, corrupt }) => notFound + corrupt)).toEqual([0, 0]);
+  });
+
+  test('is lost while it is down: nothing starts it again', async () => {
+    const result = await run(['crash mn0 at 1ms, restart after 2ms', 'lose mn0 at 2ms'], {
+      cluster: { spares: 1 },
+    });
+    expect(result.faults.faults.map(({ recoveries }) => recoveries)).toEqual([0, 3]);
+    expect(result.events.moved).toBe(3);
+  });
+
+  test.each([
+    ['lose mn0 at 1ms', 'crash mn0 at 2ms, restart after 1ms'],
+    ['crash mn0 at 1ms, restart after 3ms', 'crash mn0 at 2ms, restart after 1ms'],
+    ['crash cn0 at 1ms, restart after 3ms', 'crash cn0 at 2ms, restart after 1ms'],
+  ])('%s: then it is down, and %s does not happen', async (...sentences) => {
+    const { faults } = await run(sentences, { cluster: { spares: 1 } });
+    expect(faults.faults.map(({ atNs }) => atNs !== undefined)).toEqual([true, false]);
+  });
+
   test('is lost without a spare: the other copy serves', async () => {
     const result = await run(['lose mn0 at 1ms']);
     expect(first(result)).toMatchObject({ recoveries: 3, clientsNeverServed: 0, bytesMoved: 0 });
@@ -157,6 +186,28 @@ describe('a server', () => {
     expect(result.operations).toBe(5000);
     expect(first(result)).toMatchObject({ recoveries: 3, clientsNeverServed: 0 });
   });
+});
+
+test.each([
+  ['central', 'coordinator'],
+  ['clover', 'ms0'],
+])('%s: standbys take over from %s and from each other', async (system, server) => {
+  const sentences = [
+    `crash ${server} at 1ms, standby after 500us`,
+    'crash standby0 at 20ms, standby after 500us',
+    'crash standby1 at 40ms, restart after 500us',
+  ];
+  const { faults, perOperation } = await run(sentences, {
+    system,
+    cluster: { standbys: 2 },
+    phases: { operations: 60_000 },
+  });
+  const each = faults.faults.map(({ recoveries, clientsNeverServed }) => ({
+    isRecovered: recoveries > 0,
+    clientsNeverServed,
+  }));
+  expect(each).toEqual(Array(3).fill({ isRecovered: true, clientsNeverServed: 0 }));
+  expect(Object.values(perOperation).map(({ corrupt }) => corrupt)).toEqual([0, 0]);
 });
 
 test('faults compose: each is in the results, in the order of the plan', async () => {

@@ -184,7 +184,7 @@ function sampleRun(
       usefulNs,
       operations,
     }),
-    events: { casLost: Math.round(300 * step * random.unit()), chainHops: 1200 },
+    events: { linksLost: Math.round(300 * step * random.unit()), chainHops: 1200 },
     faults: undefined,
     memoryNodes: undefined,
     processes: undefined,

@@ -27,6 +27,8 @@ export interface CheckHooks {
 export interface CheckResult {
   readonly plan: CheckPlan;
   readonly findings: Findings;
+  /** What the system's counters count; see System. */
+  readonly counters: Readonly<Record<string, string>>;
   /** The failure made small. */
   readonly failure: SmallFailure | undefined;
   readonly seconds: number;
@@ -48,6 +50,7 @@ export async function check(plan: CheckPlan, hooks: CheckHooks = {}): Promise<Ch
   return {
     plan,
     findings,
+    counters: system.counters ?? {},
     failure: failure === undefined ? undefined : shrink(system, plan.scenario, failure),
     seconds: (performance.now() - startedMs) / 1000,
     threads,

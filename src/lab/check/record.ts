@@ -17,7 +17,7 @@ export interface CheckOrigin {
 /** One check as a section of Markdown, for a file that keeps what was shown: docs/verification.md. */
 export function recordText(result: CheckResult, origin: CheckOrigin): string {
   const { plan, findings } = result;
-  const { reached, gaps } = coverage(findings);
+  const { reached, gaps } = coverage(result);
   const { version, commit, day, command, host, memoryBytesMax } = origin;
   const rows = [
     ['verdict', describeResult(result)],

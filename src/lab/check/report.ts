@@ -2,10 +2,9 @@ import { counted, formatCount } from '../output/format.ts';
 import type { CheckResult } from './check.ts';
 import type { Judgement } from './judge.ts';
 import { operationsText, type Scenario } from './scenario.ts';
-import type { Findings } from './search.ts';
 
-/** Counters of the world, as people call what they count; those of systems go by their own names. */
-const names: Readonly<Record<string, string>> = {
+/** Counters of the world, as people call what they count; those of a system it names itself. */
+const worldCounters: Readonly<Record<string, string>> = {
   casLost: 'CAS lost',
   tornVerbs: 'verbs torn',
   writesSwallowed: 'WRITE lost to an atomic',
@@ -92,9 +91,13 @@ function heldText(heldTimers: number): string {
 }
 
 /** What was reached, how often; and what never was. */
-export function coverage({ events }: Findings): { reached: string[]; gaps: string[] } {
+export function coverage({ findings, counters }: CheckResult): {
+  reached: string[];
+  gaps: string[];
+} {
   // A time that a system keeps among its counters is no state that a schedule reaches.
-  const known = Object.entries(events)
+  const names: Readonly<Record<string, string>> = { ...counters, ...worldCounters };
+  const known = Object.entries(findings.events)
     .filter(([name]) => !name.endsWith('Ns'))
     .map(([name, count]) => ({ name: names[name] ?? name, count }));
   return {

@@ -22,8 +22,7 @@ import type { Fault } from '../../systems/recovery.ts';
 export type Note =
   /** A survivor may know of this fault now. */
   | { readonly kind: 'told'; readonly index: number; readonly fault: Fault }
-  /** The standby `fault.successor` becomes the server that was lost. */
-  | { readonly kind: 'takeOver'; readonly index: number; readonly fault: Fault }
+  | TakeOver
   /** Every wait of a node takes so much longer from now on, or shorter again. */
   | { readonly kind: 'slow'; readonly node: number; readonly byNs: number }
   /** A node starts anew: its peers empty their rings with it, and acknowledge that they have. */
@@ -32,6 +31,13 @@ export type Note =
   | { readonly kind: 'disconnect'; readonly node: number }
   /** Replies to calls begun before then may never come. */
   | { readonly kind: 'callsLost'; readonly beforeNs: number };
+
+/** The node `fault.successor` becomes the server that was lost, the one of node `place` at the beginning. */
+export interface TakeOver {
+  readonly kind: 'takeOver';
+  readonly place: number;
+  readonly fault: Fault;
+}
 
 const headBytes = 64;
 const noteDoubles = 8;
@@ -161,8 +167,9 @@ function encode(note: Note): number[] {
   const kind = noteKinds.indexOf(note.kind);
   switch (note.kind) {
     case 'told':
-    case 'takeOver':
       return [kind, note.index, ...encodeFault(note.fault)];
+    case 'takeOver':
+      return [kind, note.place, ...encodeFault(note.fault)];
     case 'slow':
       return [kind, note.node, note.byNs];
     case 'reconnect':
@@ -178,8 +185,9 @@ function decode(numbers: Float64Array): Note {
   const kind = noteKinds[code] as Note['kind'];
   switch (kind) {
     case 'told':
-    case 'takeOver':
       return { kind, index: first, fault: decodeFault(numbers.subarray(2)) };
+    case 'takeOver':
+      return { kind, place: first, fault: decodeFault(numbers.subarray(2)) };
     case 'slow':
       return { kind, node: first, byNs: second };
     case 'reconnect':

@@ -6,7 +6,7 @@ import type { Fault } from '../../systems/recovery.ts';
 import { OutageBook } from '../driver/outages.ts';
 import { momentOf } from '../faults/moment.ts';
 import type { PlannedFault } from '../faults/plan.ts';
-import type { FaultBoard, Note } from './fault-board.ts';
+import type { FaultBoard, Note, TakeOver } from './fault-board.ts';
 import { type FaultPart, isLasting, type Recovered } from './fault-book.ts';
 import { NodeWatch } from './node-watch.ts';
 import { type Recoverer, tell } from './recovering.ts';
@@ -43,7 +43,7 @@ export class NodeFaults {
   #read: number;
   #due = 0;
   #who: () => Recoverer | undefined = () => undefined;
-  #takeOver: (fault: Fault) => void = () => {};
+  #takeOver: (note: TakeOver) => void = () => {};
 
   constructor(options: NodeFaultsOptions) {
     const { site, board, seed } = options;
@@ -61,7 +61,7 @@ export class NodeFaults {
   }
 
   /** Looks at the board from now on. `who` is told of faults; `takeOver`: this node is a standby. */
-  listen(who: () => Recoverer | undefined, takeOver: (fault: Fault) => void = () => {}): void {
+  listen(who: () => Recoverer | undefined, takeOver: (note: TakeOver) => void = () => {}): void {
     this.#who = who;
     this.#takeOver = takeOver;
     const { site, board, notesBefore } = this.#options;
@@ -134,7 +134,7 @@ export class NodeFaults {
       }
       case 'takeOver':
         if ('successor' in note.fault && note.fault.successor === context.node) {
-          this.#takeOver(note.fault);
+          this.#takeOver(note);
           site.progress(this.#options.tookOverSlot, 1);
           // What was told while this node was no server, and the lost one did not live.
           for (let i = 0; i < this.#read - 1; i++) {

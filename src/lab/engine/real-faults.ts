@@ -6,7 +6,7 @@ import type { Fault } from '../../systems/recovery.ts';
 import { momentOf } from '../faults/moment.ts';
 import type { PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
-import { FaultBoard } from './fault-board.ts';
+import { FaultBoard, type TakeOver } from './fault-board.ts';
 import { type FaultPart, faultsResult } from './fault-book.ts';
 import type { Prepared } from './prepare.ts';
 import { meetings, type NewStart, type RealJobData, slots } from './real-job.ts';
@@ -88,36 +88,16 @@ export class RealFaults extends Watchman {
     }
   }
 
-  /** Who is down cannot crash again. */
-  protected override happens(index: number): void {
-    const { action } = this.plan[index] as PlannedFault;
-    if (action.kind === 'crash' && !this.#isUp(action.node)) return;
-    super.happens(index);
-  }
-
-  #isUp(name: string): boolean {
-    const { id, role } = this.node(name);
-    return role === 'memory' || this.#nodes.running.includes(id);
-  }
-
   // Memory nodes --------------------------------------------------------------------------------
 
   /** Everything that is visible in its `pm` stays: a thread's memory has no unflushed words. */
-  protected override crashMemory(
-    index: number,
-    { node: name, restartAfterNs = 0 }: Action<'crash'>,
-  ): void {
-    const node = this.id(name);
+  protected override stopMemory(node: number): void {
     this.#cutOff(node, 1);
-    this.#later(restartAfterNs, () => {
-      this.#nodes.zeroDram(node);
-      this.#cutOff(node, -1);
-    });
-    this.tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
   }
 
-  protected override loseMemory(node: number): void {
-    this.#cutOff(node, 1);
+  protected override startMemory(node: number): void {
+    this.#nodes.zeroDram(node);
+    this.#cutOff(node, -1);
   }
 
   #cutOff(node: number, by: 1 | -1): void {
@@ -136,7 +116,7 @@ export class RealFaults extends Watchman {
     if (role !== 'compute') this.#crashedServer(index, action, node, incarnation);
     else {
       if (action.restartAfterNs !== undefined) {
-        this.#later(action.restartAfterNs, () => {
+        this.later(action.restartAfterNs, () => {
           void this.#restart(node, (notesBefore) => ({ kind: 'again', done, notesBefore }));
         });
       } else this.board.post({ kind: 'disconnect', node });
@@ -156,12 +136,13 @@ export class RealFaults extends Watchman {
       this.tellLater(index, 0, () => lost);
       return;
     }
-    const standby = action.standbyAfterNs === undefined ? undefined : this.freeStandby();
+    const standby = action.standbyAfterNs === undefined ? undefined : this.freeStandby(node);
     const fault = { ...lost, successor: standby ?? node };
-    this.#later(afterNs, () => {
-      if (standby === undefined) void this.#restartServer(node, fault);
+    const takeOver = { kind: 'takeOver', fault, place: this.placeOf(node) } as const;
+    this.later(afterNs, () => {
+      if (standby === undefined) void this.#restartServer(node, takeOver);
       else {
-        this.board.post({ kind: 'takeOver', index, fault });
+        this.board.post(takeOver);
         this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
       }
     });
@@ -171,8 +152,8 @@ export class RealFaults extends Watchman {
     this.tellLater(index, afterNs, () => fault, mayTell);
   }
 
-  async #restartServer(node: number, fault: Fault): Promise<void> {
-    await this.#restart(node, (notesBefore) => ({ kind: 'takeOver', fault, notesBefore }));
+  async #restartServer(node: number, takeOver: TakeOver): Promise<void> {
+    await this.#restart(node, (notesBefore) => ({ ...takeOver, notesBefore }));
     this.board.post({ kind: 'callsLost', beforeNs: this.#nodes.nowNs });
   }
 
@@ -223,20 +204,8 @@ export class RealFaults extends Watchman {
     this.board.changeLosses(from, to, by);
   }
 
-  protected override slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
-    const { id: node, role } = this.node(name);
-    if (role === 'memory') {
-      this.forATime(forNs, (by) => {
-        for (const { id } of this.prepared.cluster.nodes) {
-          this.changeDelay(id, node, by * byNs);
-        }
-      });
-      return;
-    }
-    this.forATime(forNs, (by) => this.board.post({ kind: 'slow', node, byNs: by * byNs }));
-    const kind = role === 'compute' ? 'computeLost' : 'serverLost';
-    const incarnation = this.#nodes.incarnation(node);
-    this.tellLater(index, 0, () => ({ kind, node, incarnation }));
+  protected override slowPrograms(node: number, byNs: number): void {
+    this.board.post({ kind: 'slow', node, byNs });
   }
 
   /** Each bit in a word that holds something, where one is found: most of a region is empty. */
@@ -258,23 +227,32 @@ export class RealFaults extends Watchman {
     return this.#nodes.nowNs;
   }
 
+  protected override isRunning(node: number): boolean {
+    return this.#nodes.running.includes(node);
+  }
+
+  protected override incarnation(node: number): number {
+    return this.#nodes.incarnation(node);
+  }
+
   protected override tellLater(
     index: number,
     atLeastNs: number,
-    faultOf: () => Fault,
+    faultOf: () => Fault | undefined,
     mayTell: () => boolean = () => true,
   ): void {
     const { toldAfterNs } = this.plan[index] as PlannedFault;
     if (toldAfterNs === undefined) return;
     const { board } = this;
-    this.#later(Math.max(toldAfterNs, atLeastNs), async () => {
+    this.later(Math.max(toldAfterNs, atLeastNs), async () => {
       await this.#until(mayTell);
-      board.post({ kind: 'told', index, fault: faultOf() });
+      const fault = faultOf();
+      if (fault !== undefined) board.post({ kind: 'told', index, fault });
     });
   }
 
-  /** After so long, and no node leaves before. */
-  #later(afterNs: number, action: () => void | Promise<void>): void {
+  /** No node leaves before. */
+  protected override later(afterNs: number, action: () => void | Promise<void>): void {
     this.board.changePending(1);
     this.after(afterNs, () => {
       void Promise.resolve(action()).then(() => this.board.changePending(-1));

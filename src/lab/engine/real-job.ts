@@ -3,7 +3,6 @@ import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
 import { loadAddon } from '../../fabric/verbs/index.ts';
-import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { operationNumbers } from '../driver/numbering.ts';
 import { Recorder } from '../driver/recorder.ts';
@@ -13,7 +12,7 @@ import { MeasuringWindow } from '../driver/window.ts';
 import type { PhaseSpec, RunSpec } from '../spec.ts';
 import type { Part } from './collect.ts';
 import { dressOf } from './dress.ts';
-import { type BoardChange, FaultBoard } from './fault-board.ts';
+import { type BoardChange, FaultBoard, type TakeOver } from './fault-board.ts';
 import type { FaultPart } from './fault-book.ts';
 import { FullLoad } from './full-load.ts';
 import { type Member, Meter } from './meter.ts';
@@ -56,7 +55,7 @@ export interface HistoryMemory {
 export type NewStart =
   /** A compute node: its earlier start had ended so many operations. */
   | { readonly kind: 'again'; readonly done: number; readonly notesBefore: number }
-  | { readonly kind: 'takeOver'; readonly fault: Fault; readonly notesBefore: number };
+  | (TakeOver & { readonly notesBefore: number });
 
 export interface RealPart extends Part {
   readonly cpuNs: number;
@@ -96,7 +95,8 @@ export async function job(site: JobSite): Promise<JobEnd> {
   const place = { site, prepared, runtime: faults?.watch ?? site.runtime, faults, start, log };
   const { role } = site.cluster.node(site.runtime.context.node);
   if (role === 'compute') return clientNode(place);
-  return role === 'standby' ? standbyNode(place) : serverNode(place);
+  // A standby that starts anew has been a server.
+  return role === 'standby' && start === undefined ? standbyNode(place) : serverNode(place);
 }
 
 /** A board of its own follows the watchman's. */
@@ -118,8 +118,8 @@ function memoryOf({ buffer }: HistoryMemory): ArrayBufferLike {
 /** A server measures while all compute nodes do: from when the last begins to when the last ends. */
 function serverNode({ site, prepared, runtime, faults, start }: Place): JobEnd {
   const nodes = site.cluster.withRole('compute').length;
-  const lost = start?.kind === 'takeOver' ? start.fault : undefined;
-  const serving = new ServingNode(prepared, runtime, lost);
+  const after = start?.kind === 'takeOver' ? start : undefined;
+  const serving = new ServingNode(prepared, runtime, after);
   faults?.listen(() => serving.server);
   // Verbs that faults wait for are those of a node's first start: what has happened does not again.
   if (faults !== undefined && start === undefined) {
@@ -150,8 +150,8 @@ function standbyNode({ prepared, runtime, faults }: Place): JobEnd {
   let meter: ThreadMeter | undefined;
   faults?.listen(
     () => serving?.server,
-    (fault) => {
-      serving = new ServingNode(prepared, runtime, fault);
+    (after) => {
+      serving = new ServingNode(prepared, runtime, after);
       meter = new ThreadMeter(serving.starts);
       meter.start();
     },

@@ -3,6 +3,7 @@ import type { NodeRuntime } from '../../fabric/fabric.ts';
 import type { ClusterNode, Role } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
 import type { SystemServer } from '../../systems/system.ts';
+import type { TakeOver } from './fault-board.ts';
 import { type PreparedStore, siteOf } from './node-job.ts';
 import { Starts } from './starts.ts';
 
@@ -17,18 +18,18 @@ export class ServingNode {
   #server: SystemServer;
 
   /**
-   * Opens the server that `runtime` is, and starts its programs, one a core. `lost`: a server of before
+   * Opens the server that `runtime` is, and starts its programs, one a core. `after`: a server of before
    * from which it takes over, on the same node or on another.
    */
-  constructor(prepared: PreparedStore, runtime: NodeRuntime, lost?: Fault) {
+  constructor(prepared: PreparedStore, runtime: NodeRuntime, after?: Omit<TakeOver, 'kind'>) {
     const { cluster, system, config } = prepared;
     this.#prepared = prepared;
-    this.#node = cluster.node(lost?.node ?? runtime.context.node);
+    this.#node = cluster.node(after?.place ?? runtime.context.node);
     this.#role = this.#node.role;
     this.starts = new Starts(this.#role);
     this.#index = cluster.withRole(this.#role).indexOf(this.#node);
-    if (lost !== undefined) {
-      this.#server = this.#takenOver(runtime, lost);
+    if (after !== undefined) {
+      this.#server = this.#takenOver(runtime, after.fault);
       return;
     }
     this.#server = system.openServer(siteOf(prepared, runtime), config, this.#role, this.#index);

@@ -4,7 +4,7 @@ import type { Fault } from '../../systems/recovery.ts';
 import type { Measuring } from '../driver/clients.ts';
 import { OutageBook } from '../driver/outages.ts';
 import { momentOf } from '../faults/moment.ts';
-import type { PlannedFault } from '../faults/plan.ts';
+import type { Keeping, PlannedFault } from '../faults/plan.ts';
 import type { FaultsResult } from '../result.ts';
 import { faultsResult, isLasting, type Recovered } from './fault-book.ts';
 import type { NodeJob } from './node-job.ts';
@@ -91,27 +91,19 @@ export class SimFaults extends Watchman {
 
   // Memory nodes --------------------------------------------------------------------------------
 
-  protected override crashMemory(
-    index: number,
-    { node: name, keeping, restartAfterNs = 0 }: Action<'crash'>,
-  ): void {
-    const node = this.id(name);
+  protected override stopMemory(node: number, keeping: Keeping): void {
     this.#sim.crashMemory(node, keeping);
-    this.#later(restartAfterNs, () => this.#sim.restartMemory(node));
-    this.tellLater(index, restartAfterNs, () => ({ kind: 'memoryRestarted', node }));
   }
 
-  protected override loseMemory(node: number): void {
-    this.#sim.crashMemory(node);
+  protected override startMemory(node: number): void {
+    this.#sim.restartMemory(node);
   }
 
   // Nodes that run programs ---------------------------------------------------------------------
 
   protected override crash(index: number, action: Action<'crash'>): void {
     const { id: node, role } = this.node(action.node);
-    const watch = this.#watches.get(node);
-    if (watch === undefined) return;
-    watch.halt();
+    this.#watches.get(node)?.halt();
     const incarnation = this.#sim.incarnation(node);
     this.#sim.crashCompute(node, action);
     this.outages.crashed(node);
@@ -120,7 +112,7 @@ export class SimFaults extends Watchman {
       return;
     }
     const { restartAfterNs } = action;
-    if (restartAfterNs !== undefined) this.#later(restartAfterNs, () => this.#restart(node));
+    if (restartAfterNs !== undefined) this.later(restartAfterNs, () => this.#restart(node));
     else this.#disconnect(node, incarnation);
     this.tellLater(index, 0, () => ({ kind: 'computeLost', node, incarnation }));
   }
@@ -142,14 +134,14 @@ export class SimFaults extends Watchman {
   #crashServer(index: number, action: Action<'crash'>, node: number, incarnation: number): void {
     const lost = { kind: 'serverLost', node, incarnation } as const;
     this.#callsAreLost(Number.POSITIVE_INFINITY);
-    this.#later(callTimeoutNs, () => this.#disconnect(node, incarnation));
+    this.later(callTimeoutNs, () => this.#disconnect(node, incarnation));
     const afterNs = action.standbyAfterNs ?? action.restartAfterNs;
     if (afterNs === undefined) {
       this.tellLater(index, 0, () => lost);
       return;
     }
-    const successor = action.standbyAfterNs === undefined ? node : this.freeStandby();
-    this.#later(afterNs, () => {
+    const successor = action.standbyAfterNs === undefined ? node : this.freeStandby(node);
+    this.later(afterNs, () => {
       if (successor === node) this.#sim.restartCompute(node);
       this.#takeOver(successor, { ...lost, successor });
       this.#callsAreLost(this.#sim.nowNs);
@@ -209,30 +201,23 @@ export class SimFaults extends Watchman {
     this.#sim.flipBits(node, bits);
   }
 
-  /** A memory node is slow to be reached; any other is slow to go on after each wait. */
-  protected override slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
-    const { id: node, role } = this.node(name);
-    if (role === 'memory') {
-      const others = this.prepared.cluster.nodes.filter((other) => other.role !== 'memory');
-      this.forATime(forNs, (by) => {
-        for (const other of others) this.changeDelay(other.id, node, by * byNs);
-      });
-      return;
-    }
-    const watch = this.#watches.get(node);
-    if (watch === undefined) return;
-    this.forATime(forNs, (by) => (watch.slowNs += by * byNs));
-    const incarnation = this.#sim.incarnation(node);
-    const kind = role === 'compute' ? 'computeLost' : 'serverLost';
-    this.tellLater(index, 0, () => ({ kind, node, incarnation }));
+  protected override slowPrograms(node: number, byNs: number): void {
+    (this.#watches.get(node) as NodeWatch).slowNs += byNs;
   }
 
   // Telling -------------------------------------------------------------------------------------
 
-  protected override tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void {
+  protected override tellLater(
+    index: number,
+    atLeastNs: number,
+    faultOf: () => Fault | undefined,
+  ): void {
     const { toldAfterNs } = this.plan[index] as PlannedFault;
     if (toldAfterNs === undefined) return;
-    this.#later(Math.max(toldAfterNs, atLeastNs), () => this.#tell(index, faultOf()));
+    this.later(Math.max(toldAfterNs, atLeastNs), () => {
+      const fault = faultOf();
+      if (fault !== undefined) this.#tell(index, fault);
+    });
   }
 
   #tell(index: number, fault: Fault): void {
@@ -249,8 +234,7 @@ export class SimFaults extends Watchman {
     }
   }
 
-  /** After so long, and the run does not end before. */
-  #later(afterNs: number, action: () => void): void {
+  protected override later(afterNs: number, action: () => void): void {
     const release = this.#sim.hold();
     this.#sim.at(this.#sim.nowNs + afterNs, () => {
       action();
@@ -260,6 +244,14 @@ export class SimFaults extends Watchman {
 
   protected override get nowNs(): number {
     return this.#sim.nowNs;
+  }
+
+  protected override isRunning(node: number): boolean {
+    return this.#watches.has(node) && this.#sim.isUp(node);
+  }
+
+  protected override incarnation(node: number): number {
+    return this.#sim.incarnation(node);
   }
 
   protected override after(afterNs: number, action: () => void): void {

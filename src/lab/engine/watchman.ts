@@ -1,6 +1,6 @@
 import type { ClusterNode } from '../../memory/cluster.ts';
 import type { Fault } from '../../systems/recovery.ts';
-import type { FaultAction, PlannedFault } from '../faults/plan.ts';
+import { type FaultAction, type Keeping, type PlannedFault, placeTaken } from '../faults/plan.ts';
 import type { Prepared } from './prepare.ts';
 
 export type Action<K extends FaultAction['kind']> = Extract<FaultAction, { kind: K }>;
@@ -15,26 +15,48 @@ export abstract class Watchman {
   protected readonly plan: readonly PlannedFault[];
   /** When each fault of the plan happened, on the cluster's clock. */
   protected readonly happened: (number | undefined)[];
-  /** Spares and standbys that have taken somebody's place. */
-  readonly #used = new Set<string>();
+  /**
+   * Spares and standbys that have taken somebody's place, or that the plan names for one: were they free
+   * until then, a `lose` that names none would take what a later `move` is to, and one of the two places
+   * would be overwritten.
+   */
+  readonly #used: Set<string>;
+  /** By standby that has taken over: the node that its server was on when the store began. */
+  readonly #places = new Map<number, number>();
+  /** Memory nodes that are off now, and those that will not come back, whatever was to start them. */
+  readonly #off = new Set<number>();
+  readonly #lost = new Set<number>();
 
   constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
     this.prepared = prepared;
     this.plan = plan;
     this.happened = plan.map(() => undefined);
+    this.#used = new Set(plan.flatMap((fault) => placeTaken(fault) ?? []));
   }
 
   /** On the cluster's clock. */
   protected abstract get nowNs(): number;
   protected abstract after(afterNs: number, action: () => void): void;
-  /** Tells survivors when they may know, and not before `atLeastNs` have passed. */
-  protected abstract tellLater(index: number, atLeastNs: number, faultOf: () => Fault): void;
+  /** The same, and the run does not end before. */
+  protected abstract later(afterNs: number, action: () => void): void;
+  /**
+   * Tells survivors when they may know, and not before `atLeastNs` have passed. `faultOf` gives nothing where
+   * what was to be told did not come to pass.
+   */
+  protected abstract tellLater(
+    index: number,
+    atLeastNs: number,
+    faultOf: () => Fault | undefined,
+  ): void;
 
-  protected abstract crashMemory(index: number, action: Action<'crash'>): void;
+  protected abstract stopMemory(node: number, keeping: Keeping): void;
+  protected abstract startMemory(node: number): void;
   /** Of a node that runs programs. */
   protected abstract crash(index: number, action: Action<'crash'>): void | Promise<void>;
-  protected abstract loseMemory(node: number): void;
-  protected abstract slow(index: number, action: Action<'slow'>): void;
+  protected abstract isRunning(node: number): boolean;
+  protected abstract incarnation(node: number): number;
+  /** Every wait of its programs takes so much longer. */
+  protected abstract slowPrograms(node: number, byNs: number): void;
   protected abstract flip(node: number, bits: number): void;
   /** Of one direction between two nodes: cuts count, and delays add up. */
   protected abstract changeCuts(from: number, to: number, by: 1 | -1): void;
@@ -43,10 +65,12 @@ export abstract class Watchman {
 
   protected happens(index: number): void {
     const { action } = this.plan[index] as PlannedFault;
+    // Who is down cannot crash again.
+    if (action.kind === 'crash' && !this.#isUp(action.node)) return;
     this.happened[index] = this.nowNs;
     switch (action.kind) {
       case 'crash':
-        if (this.node(action.node).role === 'memory') this.crashMemory(index, action);
+        if (this.node(action.node).role === 'memory') this.#crashMemory(index, action);
         else void this.crash(index, action);
         break;
       case 'lose':
@@ -61,7 +85,7 @@ export abstract class Watchman {
         this.#partition(action);
         break;
       case 'slow':
-        this.slow(index, action);
+        this.#slow(index, action);
         break;
       case 'slowLink': {
         const [from, to] = [this.id(action.from), this.id(action.to)];
@@ -80,10 +104,33 @@ export abstract class Watchman {
     }
   }
 
+  #isUp(name: string): boolean {
+    const { id, role } = this.node(name);
+    if (role === 'memory') return !this.#off.has(id);
+    return this.isRunning(id) && (role !== 'standby' || this.#places.has(id));
+  }
+
+  #crashMemory(index: number, action: Action<'crash'>): void {
+    const node = this.id(action.node);
+    const { keeping, restartAfterNs = 0 } = action;
+    this.#off.add(node);
+    this.stopMemory(node, keeping);
+    this.later(restartAfterNs, () => {
+      if (this.#lost.has(node)) return;
+      this.startMemory(node);
+      this.#off.delete(node);
+    });
+    this.tellLater(index, restartAfterNs, () =>
+      this.#lost.has(node) ? undefined : { kind: 'memoryRestarted', node },
+    );
+  }
+
   #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {
     const { cluster, shape } = this.prepared;
     const node = this.id(name);
-    this.loseMemory(node);
+    if (!this.#off.has(node)) this.stopMemory(node, 'random');
+    this.#off.add(node);
+    this.#lost.add(node);
     const spares = cluster.withRole('memory').slice(shape.memoryNodes);
     const spare = named === undefined ? this.#firstUnused(spares) : this.node(named);
     if (spare !== undefined) this.#used.add(spare.name);
@@ -101,10 +148,33 @@ export abstract class Watchman {
     }
   }
 
-  /** The plan has been held to the cluster: there is one. */
-  protected freeStandby(): number {
+  /** A memory node is slow to be reached; any other is slow to go on after each wait. */
+  #slow(index: number, { node: name, byNs, forNs }: Action<'slow'>): void {
+    const { id: node, role } = this.node(name);
+    if (role === 'memory') {
+      const others = this.prepared.cluster.nodes.filter((other) => other.role !== 'memory');
+      this.forATime(forNs, (by) => {
+        for (const { id } of others) this.changeDelay(id, node, by * byNs);
+      });
+      return;
+    }
+    if (!this.isRunning(node)) return;
+    this.forATime(forNs, (by) => this.slowPrograms(node, by * byNs));
+    const incarnation = this.incarnation(node);
+    const kind = role === 'compute' ? 'computeLost' : 'serverLost';
+    this.tellLater(index, 0, () => ({ kind, node, incarnation }));
+  }
+
+  /** Which of the system's servers runs on that node. */
+  protected placeOf(node: number): number {
+    return this.#places.get(node) ?? node;
+  }
+
+  /** The next one takes the place of `lost`. The plan has been held to the cluster: there is one. */
+  protected freeStandby(lost: number): number {
     const free = this.#firstUnused(this.prepared.cluster.withRole('standby')) as ClusterNode;
     this.#used.add(free.name);
+    this.#places.set(free.id, this.placeOf(lost));
     return free.id;
   }
 

@@ -8,6 +8,7 @@ import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { unfit } from '../faults/check.ts';
 import type { PlannedFault } from '../faults/plan.ts';
+import { unfitTogether } from '../faults/together.ts';
 import { openProfile } from '../profiles.ts';
 import type { ClusterSpec, PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
@@ -190,8 +191,10 @@ function placed(label: string, message: string): string {
 
 /** FARSIDE_USAGE has a line for each fault that cannot happen to this cluster. */
 function refuseFaults(run: PlannedRun, spec: RunSpec, cluster: ClusterMap): void {
-  const problems = run.faults.flatMap(({ fault, origin }) => {
-    const problem = unfit(fault, spec, run.chosen.system, cluster);
+  const plan = run.faults.map(({ fault }) => fault);
+  const problems = run.faults.flatMap(({ fault, origin }, i) => {
+    const problem =
+      unfit(fault, spec, run.chosen.system, cluster) ?? unfitTogether(plan, i, spec, cluster);
     return problem === undefined ? [] : [`${saidFault(fault, origin)}: ${problem}`];
   });
   if (problems.length > 0) throw usageError(problems);

@@ -70,7 +70,9 @@ function unfitMoment({ action, moment }: PlannedFault, cluster: ClusterMap): str
   if (moment.kind !== 'verb') return undefined;
   const own = 'node' in action ? action.node : undefined;
   const name = moment.of ?? own;
-  if (name !== undefined && cluster.byName(name).role !== 'memory') return undefined;
+  const role = name === undefined ? undefined : cluster.byName(name).role;
+  if (role === 'standby') return `verbs of ${name} are not counted: write at 3ms`;
+  if (role !== undefined && role !== 'memory') return undefined;
   const [example] = cluster.withRole('compute');
   const who = name === undefined ? 'nobody is named whose verbs count' : `${name} posts no verbs`;
   return `${who}: write verb ${moment.from} of ${example?.name ?? 'cn0'}`;
@@ -123,8 +125,8 @@ function unfitCrash(
     if (action.restartAfterNs !== undefined) return undefined;
     return `a memory node that crashes comes back: add restart after 2ms, or write lose ${action.node}`;
   }
-  if (role === 'standby') return `${action.node} runs nothing: crash the server itself`;
-  const isServer = role === 'coordinator' || role === 'metadata';
+  // Whether a standby is one by then is the whole plan's matter: see `unfitTogether`.
+  const isServer = role === 'coordinator' || role === 'metadata' || role === 'standby';
   if (action.standbyAfterNs !== undefined && !isServer) {
     return `${action.node} is no server: only a coordinator or metadata server has a standby`;
   }

@@ -91,3 +91,15 @@ export function nodesNamed({ action, moment }: PlannedFault): string[] {
   const of = moment.kind === 'verb' ? moment.of : undefined;
   return [...names(), of].filter((name) => name !== undefined);
 }
+
+/** The spare that a fault names to take somebody's place. */
+export function placeTaken({ action }: PlannedFault): string | undefined {
+  if (action.kind === 'lose') return action.spare;
+  return action.kind === 'move' ? action.to : undefined;
+}
+
+/** The node that is gone for good with a fault. */
+export function nodeEnded({ action }: PlannedFault): string | undefined {
+  if (action.kind === 'lose') return action.node;
+  return action.kind === 'crash' && action.restartAfterNs === undefined ? action.node : undefined;
+}

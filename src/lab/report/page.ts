@@ -6,6 +6,7 @@ import { sideTables } from '../output/side-tables.ts';
 import { describe } from '../output/table.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
+import { counterTables } from './counter-tables.ts';
 import { definitions } from './definitions.ts';
 import { Html, html } from './html.ts';
 import { inlineSvg } from './picture.ts';
@@ -13,7 +14,7 @@ import type { Plot } from './plot.ts';
 import { detailedPoints, plotsOf } from './plots.ts';
 import { script, stylesheet } from './style.ts';
 import { panelsLeftOut } from './sweep-plots.ts';
-import { eventTable, parameterTable, resultTables, runTable, sideTable } from './tables.ts';
+import { parameterTable, resultTables, runTable, sideTable } from './tables.ts';
 
 /**
  * The whole result as one page that needs nothing else: tables, pictures as inline SVG, what is
@@ -133,7 +134,7 @@ memory. Seeds: ${seedList(result.seeds)}. ${promise}</p>
 ${parameterTable(result)}
 <details><summary>All runs, with event hashes</summary>${runTable(result)}</details>
 <details><summary>Counters of the systems</summary>
-${eventTable(groups) ?? html`<p>No system counted anything.</p>`}</details></section>`;
+${counterTables(groups) ?? html`<p>No system counted anything.</p>`}</details></section>`;
 }
 
 /** As it can be pasted into a shell. */

@@ -85,29 +85,6 @@ ${result.axes.map((axis) => html`<td>${valueLabel(run.point[axis.path])}</td>`)}
 <td class="text code">${run.eventHash ?? '–'}</td></tr>\n`;
 }
 
-/** Counters of the systems themselves, summed over seeds: retries, chain hops, reallocations. */
-export function eventTable(groups: readonly GroupSummary[]): Html | undefined {
-  const rows = groups.flatMap((group) => {
-    const sums = new Map<string, number>();
-    for (const run of group.runs) {
-      for (const [name, count] of Object.entries(run.events)) {
-        sums.set(name, (sums.get(name) ?? 0) + count);
-      }
-    }
-    if (sums.size === 0) return [];
-    const text = [...sums].map(([name, sum]) => `${name} ${formatCount(sum)}`).join(', ');
-    return [
-      html`<tr><th scope="row" class="text">${systemLabel(group.system)}</th>
-<td class="text">${pointLabel(group.point)}</td><td class="text wrap">${text}</td></tr>\n`,
-    ];
-  });
-  if (rows.length === 0) return undefined;
-  return html`<div class="scroll" tabindex="0"><table>
-<caption>Counters of the systems, all seeds</caption>
-<thead><tr><th scope="col" class="text">system</th><th scope="col" class="text">point</th>
-<th scope="col" class="text">counters</th></tr></thead><tbody>${rows}</tbody></table></div>\n`;
-}
-
 /** What went wrong on purpose, who took part, how passive memory was. */
 export function sideTable({ title, heads: names, textColumns, rows }: SideTable): Html {
   const isText = (column: number): boolean => column < textColumns;

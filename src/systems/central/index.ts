@@ -3,6 +3,7 @@ import { mailboxRegionName } from '../../memory/cluster.ts';
 import type { Site, System, SystemPromise } from '../system.ts';
 import { auditCentral } from './audit.ts';
 import { chunkBytes, chunkHeadBytes } from './chunk.ts';
+import { centralCounters } from './counters.ts';
 import { mapHeadBytes, mapSlotBytes } from './map-format.ts';
 import { openNode } from './node.ts';
 import { type CentralParts, centralParts } from './parts.ts';
@@ -36,6 +37,7 @@ export function assembleCentral(changes: Partial<CentralParts>): System<CentralC
       'replication, in both durability modes; 1 where the map alone knows the answer',
     promises: promises(),
     parameters: centralParameters,
+    counters: centralCounters,
     configure: configureCentral,
     layout: centralLayout,
     openNode: (site, config) => openNode(site, config, parts),

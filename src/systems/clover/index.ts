@@ -1,6 +1,7 @@
 import type { System } from '../system.ts';
 import { auditClover } from './audit.ts';
 import { type CloverConfig, cloverParameters, configureClover } from './config.ts';
+import { cloverCounters } from './counters.ts';
 import { bufferRegion, CloverLayout, shortcutRegion } from './layout.ts';
 import { messageBytesMax } from './messages.ts';
 import { HeadTable } from './metadata/head-table.ts';
@@ -29,6 +30,7 @@ export const system: System<CloverConfig> = {
   promisesOf: ({ reuse, loadBalance }, { replicas }) =>
     cloverPromises(reuse, replicas === 1 ? 'round-robin' : loadBalance),
   parameters: cloverParameters,
+  counters: cloverCounters,
   configure: configureClover,
   layout(shape, config) {
     const plan = planPools(shape, config);

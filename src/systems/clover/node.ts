@@ -42,7 +42,8 @@ export class CloverEvents {
   shortcutJumps = 0;
   recycledReads = 0;
   slowReads = 0;
-  casLost = 0;
+  /** Not `casLost`: so the explorer calls each CAS that finds another word, of any program. */
+  linksLost = 0;
   heldWaits = 0;
   tombstonesMet = 0;
   epochsAcknowledged = 0;

@@ -103,7 +103,7 @@ describe.each([
     );
     expect(seen.reads).toBeGreaterThan(400);
     const node = store.systemNodes[0] as CloverNode;
-    expect(node.events.casLost).toBeGreaterThan(0);
+    expect(node.events.linksLost).toBeGreaterThan(0);
     for (const [k, key] of keys.entries()) {
       const server = servers[node.serverOf(key)] as MetadataServer;
       const versions = walkChain(node.layout, server.namer.find(key.text)!, (address, length) => {

@@ -189,7 +189,7 @@ export class Writer {
       const tail = walker.refs[0] as Reference;
       if (swap.low === tailLow(versionOf(tail)) && swap.high === 0) return walker.cursor;
       this.#stage = 'none';
-      node.events.casLost++;
+      node.events.linksLost++;
       if (attempt > 1) yield* this.#backOff(attempt);
       // With one copy, the word that the CAS brought is the header: no need to read it again.
       walker.followLost(swap.high, swap.low);

@@ -2,6 +2,7 @@ import { FarsideError } from '../../core/errors.ts';
 import type { System } from '../system.ts';
 import { Auditor } from './audit.ts';
 import { configureDirect, type DirectConfig, directParameters } from './config.ts';
+import { directCounters } from './counters.ts';
 import { geometryOf } from './geometry.ts';
 import { locateAddress } from './locate.ts';
 import { DirectNode } from './node.ts';
@@ -16,6 +17,7 @@ export const direct: System<DirectConfig> = {
   roundTrips: 'get 1, put 4, with replication too',
   promises: directPromises,
   parameters: directParameters,
+  counters: directCounters,
   configure: configureDirect,
   layout: (shape) => ({
     memoryRegions: regionsOf(shape, sizingOf(shape)),

@@ -9,6 +9,7 @@ import type { Site, StoreClient, StoreShape, SystemNode, SystemStatistics } from
 import { type FreeSlot, SlotAllocator } from './allocator.ts';
 import { DirectClient } from './client.ts';
 import type { DirectConfig } from './config.ts';
+import { type DirectEvent, directCounters } from './counters.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 import { Recovery } from './recovery.ts';
 import type { HeldBucket, HeldSlot } from './repair.ts';
@@ -29,28 +30,6 @@ export interface Location {
   /** Length of the record when last seen: what a get READs. */
   recordBytes: number;
 }
-
-const eventNames = [
-  'lockRetries',
-  'bucketRetries',
-  'entryRaces',
-  'tornReads',
-  'lockedReads',
-  'lengthMisses',
-  'coldLookups',
-  'staleLocations',
-  'movesFollowed',
-  'failovers',
-  'reallocations',
-  'extentsClaimed',
-  'slotsShared',
-  'slotsTaken',
-  'slotsRetired',
-  'listRetries',
-  'locksSettled',
-  'suspensions',
-] as const;
-export type DirectEvent = (typeof eventNames)[number];
 
 /** Of a location in a table: addresses and lengths, packed. The key is counted apart. */
 const locationBytes = 32;
@@ -106,10 +85,9 @@ export class DirectNode implements SystemNode {
     this.config = config;
     this.shape = site.shape;
     this.geometry = geometryOf(site.cluster, site.shape);
-    this.#events = Object.fromEntries(eventNames.map((name) => [name, 0])) as Record<
-      DirectEvent,
-      number
-    >;
+    this.#events = Object.fromEntries(
+      Object.keys(directCounters).map((name) => [name, 0]),
+    ) as Record<DirectEvent, number>;
     this.allocator = new SlotAllocator(
       site.context,
       this.geometry,

@@ -77,7 +77,7 @@ export class Requests {
 
   *#query(request: Message): Program<Uint8Array> {
     const { body } = request;
-    this.#state.events.queries++;
+    this.#state.events.queriesServed++;
     yield* compute('lookup');
     if (this.#isRefused(request)) return newReply(statuses.refused);
     const chain = this.#state.namer.find(keyIn(body, 0).text);

@@ -27,7 +27,7 @@ const endRetryNs = 20_000;
 
 /** What happened on a metadata server. */
 export class MetadataEvents {
-  queries = 0;
+  queriesServed = 0;
   opens = 0;
   removes = 0;
   bufferRequests = 0;
