@@ -17,7 +17,12 @@ const crash = [{ kind: 'crash', count: 1 }] as const;
 const hooks = { progress: () => undefined, stopped: () => false };
 
 function scenario(script: string, more: Partial<Scenario> = {}): Scenario {
-  const small = { memoryNodes: 1, valueWords: 1, grain: 'turns', settings: { handlers: 1 } } as const;
+  const small = {
+    memoryNodes: 1,
+    valueWords: 1,
+    grain: 'turns',
+    settings: { handlers: 1 },
+  } as const;
   return twinScenario(script, { ...small, ...more });
 }
 

@@ -260,8 +260,8 @@ export class Session {
   }
 
   /**
-   * In a search of all schedules, a crash or a cut that names no node is of one with a client: another one has
-   * done nothing yet, and is there to repair.
+   * In a search of all schedules, a crash or a cut that names no node is of one with a client: another one
+   * has done nothing yet, and is there to repair.
    */
   #victims(kind: Exclude<FaultKind, 'pause'>, node: string | undefined): number[] {
     const { cluster, scenario } = this.stage;

@@ -61,7 +61,7 @@ export class CloverNode implements SystemNode {
   readonly loads: LoadMeter | undefined;
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
-  /** A client adds to the retire queue, and does not look at it; the retire queue does not look at cursors. */
+  /** A client adds to the retire queue without looking at it, which does not look at cursors. */
   readonly looksAt = {
     clients: ['clients', 'common'],
     background: [undefined, ['retire', 'common']],
