@@ -88,18 +88,15 @@ export class TaskNames {
     return [...this.#numbers.keys()];
   }
 
-  /**
-   * Where the programs of a node had gone on in this order, that program woke to find nothing to do; and
-   * will again, since that order decides all that it looks at.
-   */
+  /** Where a program woke to find nothing to do, and will again (`whereIs`). */
   readonly #idle = new Set<string>();
 
-  wokeForNothing(task: number, a: number, b: number): void {
-    this.#idle.add(`${task} ${a} ${b}`);
+  wokeForNothing(where: string): void {
+    this.#idle.add(where);
   }
 
-  wakesForNothing(task: number, a: number, b: number): boolean {
-    return this.#idle.has(`${task} ${a} ${b}`);
+  wakesForNothing(where: string): boolean {
+    return this.#idle.has(where);
   }
 }
 

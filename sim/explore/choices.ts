@@ -3,6 +3,7 @@ import { tearings, wouldChange, wouldSwap } from './act.ts';
 import { choiceKind, choiceOf, taskOf, withOption } from './choice.ts';
 import { mayHappen, outcomesOf } from './faults.ts';
 import { type Flight, flightState } from './flight.ts';
+import { whereIs } from './standing.ts';
 import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
@@ -38,7 +39,7 @@ export function listChoices(world: World): number[] {
     for (let i = 0; i < flights.length; i++) {
       const flight = flights[i] as Flight;
       if (flight.state === flightState.acted || !pair.mayAct(i)) continue;
-      const whole = choiceOf(choiceKind.act, flight.task.number, flight.serial);
+      const whole = choiceOf(choiceKind.act, flight.task.number, flight.slot);
       choices.push(whole);
       if (!everyOption) continue;
       for (const option of actOptions(world, flight)) choices.push(withOption(whole, option));
@@ -69,9 +70,9 @@ export function listChoices(world: World): number[] {
 export function usualChoice(world: World): number | undefined {
   if (world.failure !== undefined) return undefined;
   for (const pair of world.pairs) {
-    for (const [i, { task, serial, state }] of pair.flights.entries()) {
+    for (const [i, { task, slot, state }] of pair.flights.entries()) {
       if (state === flightState.acted || !pair.mayAct(i)) continue;
-      return choiceOf(choiceKind.act, task.number, serial);
+      return choiceOf(choiceKind.act, task.number, slot);
     }
   }
   const ready = world.tasks.find((task) => task.isReady);
@@ -120,9 +121,10 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
   if (task.effect?.kind === effectKind.fence) return true;
   if (task.dueNs === Number.POSITIVE_INFINITY) return false;
   if (!world.rules.clockStands) return task.dueNs <= horizonNs;
-  const { a, b } = task.node.order;
-  if (world.nowNs === 0 && world.names.wakesForNothing(task.number, a, b)) return false;
+  if (world.tracks && world.nowNs === 0 && world.names.wakesForNothing(whereIs(task))) return false;
   if (world.timing === 'asynchronous') return true;
+  // A program at rest has nothing to wait for.
+  if (task.effect?.kind === effectKind.sleep && task.effect.isRest) return true;
   // Whoever sleeps for the bound of a verb relies on those being over that were in flight.
   if (task.dueNs - world.nowNs < world.verbBoundNs) return true;
   return !world.pairs.some(({ flights }) =>

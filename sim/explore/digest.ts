@@ -32,6 +32,12 @@ export class Digest {
     this.b = other.b;
   }
 
+  clone(): Digest {
+    const clone = new Digest();
+    clone.copy(this);
+    return clone;
+  }
+
   clear(): void {
     this.a = 0;
     this.b = 0;

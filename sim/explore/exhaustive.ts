@@ -2,7 +2,9 @@ import { choiceKind, kindOf } from './choice.ts';
 import type { Crew, Job } from './crew.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
+import { type MergeCheck, textOf } from './merge-check.ts';
 import { Sharing } from './sharing.ts';
+import { type Standing, standAt, standingOf } from './standing.ts';
 import type { World } from './world.ts';
 
 /** One run that can be taken further; opened anew for every branch. */
@@ -60,6 +62,8 @@ export interface SearchOptions {
   /** False: both orders of choices that commute are tried. */
   readonly sleeps?: boolean;
   readonly together?: Together | undefined;
+  /** Takes much longer, and finds keys that say too little. */
+  readonly mergeCheck?: MergeCheck | undefined;
 }
 
 interface Frame {
@@ -70,6 +74,8 @@ interface Frame {
   readonly sleep: Map<number, Footprint>;
   /** Complete schedules below it, found since it was entered. */
   schedules: number;
+  /** Where programs stand in it; absent where nobody will come back. */
+  readonly standing: Standing | undefined;
 }
 
 const giveUpEvery = 256;
@@ -82,6 +88,9 @@ export class ExhaustiveSearch<R extends Run> {
   readonly #crew: Crew | undefined;
   readonly #sleeps: boolean;
   readonly #sharing: Sharing | undefined;
+  readonly #mergeCheck: MergeCheck | undefined;
+  /** Of the state that the run was in before its last step. */
+  #before = '';
   readonly #frames: Frame[] = [];
   readonly #path: number[] = [];
   /** Choices before the first frame's. */
@@ -94,11 +103,13 @@ export class ExhaustiveSearch<R extends Run> {
     this.#known = options.together?.known ?? new KnownStates();
     this.#crew = options.together?.crew;
     this.#sleeps = options.sleeps !== false;
+    this.#mergeCheck = options.mergeCheck;
     this.#run = this.#open();
   }
 
-  #open(): R {
+  #open(tracks = true): R {
     const run = this.#hooks.open();
+    run.world.track(tracks);
     run.world.sharing = this.#sharing;
     return run;
   }
@@ -168,15 +179,21 @@ export class ExhaustiveSearch<R extends Run> {
     this.#hooks.restarted();
   }
 
-  #goTo(path: readonly number[]): void {
+  /** `standing`: where programs stand there, if known: then nothing of it is reckoned on the way. */
+  #goTo(path: readonly number[], standing?: Standing): void {
     this.#path.splice(0, this.#path.length, ...path);
-    this.#run = this.#open();
-    for (const choice of path) this.#run.world.take(choice);
+    this.#run = this.#open(standing === undefined);
+    const { world } = this.#run;
+    for (const choice of path) world.take(choice);
+    if (standing === undefined) return;
+    standAt(world, standing);
+    world.tracks = true;
   }
 
   /** Back to the state of the topmost frame, by running its prefix again. */
   #restore(): void {
-    this.#goTo(this.#path.slice(0, this.#base.length + this.#frames.length - 1));
+    const depth = this.#frames.length - 1;
+    this.#goTo(this.#path.slice(0, this.#base.length + depth), this.#frames[depth]?.standing);
   }
 
   /** The next branch of the lowest frame that has one is for somebody else. */
@@ -201,6 +218,7 @@ export class ExhaustiveSearch<R extends Run> {
   /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
   #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
+    if (this.#mergeCheck !== undefined) this.#before = textOf(world.key());
     world.take(choice);
     this.counts.steps++;
     this.#path.push(choice);
@@ -237,6 +255,9 @@ export class ExhaustiveSearch<R extends Run> {
     // What follows is to look at the end of the run, and no part of it.
     if (choices.length === 0) this.#run.world.sharing = undefined;
     const key = this.#run.world.key();
+    if (choices.length === 0) this.#run.world.tracks = false;
+    const choice = this.#path.at(-1);
+    if (choice !== undefined) this.#mergeCheck?.note(this.#before, choice, textOf(key));
     const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
     if (isNew) {
       counts.states++;
@@ -247,8 +268,12 @@ export class ExhaustiveSearch<R extends Run> {
       counts.cutByState++;
       counts.schedulesSaved += this.#known.schedulesBelow(state);
       this.#count(this.#known.schedulesBelow(state));
+      this.#mergeCheck?.follow(this.#run);
     }
-    if (open.length > 0) this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0 });
+    if (open.length > 0) {
+      const standing = open.length > 1 ? standingOf(this.#run.world) : undefined;
+      this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0, standing });
+    }
     return false;
   }
 

@@ -105,6 +105,7 @@ export function performFault(world: World, index: number, option: number): void 
       break;
   }
   world.onFault(entry, entry.node);
+  for (const node of world.nodes) node?.touched();
 }
 
 /** Words beyond the tenth share the bits of the first ten. */
@@ -175,7 +176,6 @@ export function performFence(world: World, node: number, incarnation: number): v
   if (runs || footprint.fenced >= 0) footprint.global = true;
   footprint.fenced = senderAt(node, incarnation);
   world.fenced[node]?.add(incarnation);
-  world.faults.add(node, incarnation, 1);
   for (const pair of world.pairs) {
     if (pair.node !== node || pair.incarnation !== incarnation) continue;
     pair.broken = true;

@@ -11,6 +11,8 @@ export class Flight {
   readonly task: Task;
   /** How many verbs the task had posted before. */
   readonly serial: number;
+  /** Its number in choices: `serial`, or, in a search, the first that no verb of the task in flight has. */
+  readonly slot: number;
   readonly pair: Pair;
   readonly node: number;
   /** First and last word. */
@@ -29,6 +31,8 @@ export class Flight {
   answer = 0;
   /** Its program has been told that its outcome is unknown; it may act at any later time. */
   isInDoubt = false;
+  /** Its program has been at rest since it posted it, and does not care how it ends. */
+  isForgotten = false;
 
   constructor(
     verb: Verb<unknown>,
@@ -37,10 +41,12 @@ export class Flight {
     pair: Pair,
     deadlineNs: number,
     postedAtStep: number,
+    slot = serial,
   ) {
     this.verb = verb;
     this.task = task;
     this.serial = serial;
+    this.slot = slot;
     this.pair = pair;
     this.node = nodeOf(verb.address);
     this.from = offsetOf(verb.address) / 8;
@@ -85,6 +91,7 @@ export class Flight {
       this.pair,
       this.deadlineNs,
       this.postedAtStep,
+      this.slot,
     );
     left.state = this.state;
     left.part = this.part;
@@ -142,4 +149,15 @@ export class Pair {
     }
     return true;
   }
+}
+
+/** Behind those of all verbs of the task in flight: the same, however many were posted before. */
+export function freeSlot(pairs: readonly Pair[], { number }: Task): number {
+  let slot = 0;
+  for (const { flights } of pairs) {
+    for (const flight of flights) {
+      if (flight.task.number === number) slot = Math.max(slot, flight.slot + 1);
+    }
+  }
+  return slot;
 }

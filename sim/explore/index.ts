@@ -38,6 +38,7 @@ export { Footprint } from './footprint.ts';
 export { type Knowledge, together } from './knowledge.ts';
 export { KnownStates, type StateBuffers } from './known-states.ts';
 export { WorldMemory } from './memory.ts';
+export { MergeCheck } from './merge-check.ts';
 export type { WorldNode } from './node.ts';
 export type { WorldObserver } from './observer.ts';
 export type { WorldOptions } from './options.ts';

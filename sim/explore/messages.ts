@@ -1,5 +1,4 @@
 import { type Program, settle, type Verb, verbStatus } from '../../src/core/effect.ts';
-import { lowHalf } from '../../src/core/word.ts';
 import type { Flight } from './flight.ts';
 import type { WorldNode } from './node.ts';
 import { portOf } from './sharing.ts';
@@ -16,8 +15,8 @@ export function takeMessage(world: World, flight: Flight): WorldNode | undefined
   if (node === undefined || !node.up) return undefined;
   world.footprint.arrived |= 1 << id;
   world.sharing?.arrive(flight.pair.owner, id, portOf(world.memory, flight));
-  // Messages are part of the state by their ports; a credit word alone is by the order of the node.
-  if (!node.hub.pollAt(verb.address)) node.order.chain(lowHalf(verb.operand), 13);
+  node.hub.pollAt(verb.address);
+  node.touched();
   for (const task of node.tasks) task.blocked = false;
   if (!node.creditsRunning && node.hub.owesCredits()) {
     node.creditsRunning = true;

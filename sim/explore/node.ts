@@ -1,13 +1,17 @@
 import { offsetOf } from '../../src/core/address.ts';
 import type { Durability, NodeContext } from '../../src/core/context.ts';
 import { Counters } from '../../src/core/counters.ts';
-import { MailboxHub, type MailboxMemory, type MailboxPeer } from '../../src/core/mailbox.ts';
-import type { Port } from '../../src/core/message.ts';
-import { streamsOf } from '../../src/core/random.ts';
+import { MailboxHub } from '../../src/core/mailbox.ts';
+import { roomIn } from '../../src/core/mailbox-state.ts';
+import { type RandomStream, streamsOf } from '../../src/core/random.ts';
 import { loadHalf } from '../../src/core/word.ts';
-import { Digest } from './digest.ts';
+import { Digest, hashText } from './digest.ts';
 import type { WorldMemory } from './memory.ts';
+import { chainValue } from './plain-state.ts';
 import type { Task } from './task.ts';
+
+/** What a node remembers, by names; its system's word for it. */
+export type Parts = Readonly<Record<string, unknown>>;
 
 /** What a node asks of the world it is in. */
 export interface NodeHost {
@@ -19,23 +23,29 @@ export interface NodeHost {
   readClock(node: WorldNode): number;
 }
 
-/** A hub that tells of every message that comes to a port. */
-class ObservedHub extends MailboxHub {
-  readonly #onArrival: (port: Port) => void;
+/** Dice that count how often they were thrown, which is all that there is to know of them. */
+class CountedStream implements RandomStream {
+  readonly #stream: RandomStream;
+  readonly #onDraw: () => void;
 
-  constructor(
-    memory: MailboxMemory,
-    peers: readonly MailboxPeer[],
-    onArrival: (port: Port) => void,
-  ) {
-    super(memory, peers);
-    this.#onArrival = onArrival;
+  constructor(stream: RandomStream, onDraw: () => void) {
+    this.#stream = stream;
+    this.#onDraw = onDraw;
   }
 
-  override openPort(): Port {
-    const port = super.openPort();
-    port.onArrival = () => this.#onArrival(port);
-    return port;
+  next32(): number {
+    this.#onDraw();
+    return this.#stream.next32();
+  }
+
+  unit(): number {
+    this.#onDraw();
+    return this.#stream.unit();
+  }
+
+  below(bound: number): number {
+    this.#onDraw();
+    return this.#stream.below(bound);
   }
 }
 
@@ -60,7 +70,7 @@ class WorldContext implements NodeContext {
     this.incarnation = of.incarnation;
     this.durability = host.durability;
     this.hub = of.hub;
-    this.random = streamsOf(host.seed, of.id);
+    this.random = countedStreams(of, streamsOf(host.seed, of.id));
     this.verbBoundNs = host.verbBoundNs;
     this.#of = of;
     this.#host = host;
@@ -78,6 +88,19 @@ class WorldContext implements NodeContext {
   }
 }
 
+function countedStreams(of: WorldNode, streams: NodeContext['random']): NodeContext['random'] {
+  const counted = new Map<string, RandomStream>();
+  return (purpose) => {
+    let stream = counted.get(purpose);
+    if (stream === undefined) {
+      const place = hashText(purpose);
+      const onDraw = (): void => of.draws.add(place, 0, 0);
+      counted.set(purpose, (stream = new CountedStream(streams(purpose), onDraw)));
+    }
+    return stream;
+  };
+}
+
 /** A node: its context, its mailboxes, its programs, and the order in which they went on. */
 export class WorldNode {
   readonly id: number;
@@ -85,10 +108,16 @@ export class WorldNode {
   readonly hub: MailboxHub;
   readonly context: NodeContext;
   readonly tasks: Task[] = [];
-  /** Of resumptions, with what each program was told. */
+  /** Of resumptions, with what each program was told: all that ever happened on the node. */
   readonly order = new Digest();
-  /** Of messages, per port. */
-  readonly arrivals = new Map<number, Digest>();
+  /** Of its dice. */
+  readonly draws = new Digest();
+  /** What the system says that its programs have in common (`SystemNode.remembers`). */
+  describe: (() => Parts | undefined) | undefined = undefined;
+  readonly #shared = new Digest();
+  readonly #parts = new Map<string, Digest>();
+  #isSharedFresh = false;
+  #isDescribed = false;
   /** Resumptions of all its programs. */
   resumes = 0;
   up = true;
@@ -106,7 +135,7 @@ export class WorldNode {
 
   #openHub({ memory }: NodeHost): MailboxHub {
     const own = memory.node(this.id);
-    return new ObservedHub(
+    return new MailboxHub(
       {
         loadLow: (address) => loadHalf(own, offsetOf(address)),
         loadHigh: (address) => loadHalf(own, offsetOf(address) + 4),
@@ -116,17 +145,56 @@ export class WorldNode {
         },
       },
       memory.cluster.mailboxPeers(this.id),
-      (port) => {
-        let digest = this.arrivals.get(port.id);
-        if (digest === undefined) this.arrivals.set(port.id, (digest = new Digest()));
-        const message = port.queue[port.queue.length - 1];
-        if (message !== undefined) digest.chain(message.from, message.request);
-      },
     );
   }
 
-  digestInto(digest: Digest): void {
-    digest.include(this.id, this.order);
-    for (const [port, arrived] of this.arrivals) digest.include((this.id << 16) ^ port, arrived);
+  /** Something has happened on the node since `shared` was asked for. */
+  touched(): void {
+    this.#isSharedFresh = false;
+  }
+
+  /**
+   * What programs of the node can know of it beside what they remember by themselves: what its system
+   * says, whether there is room in rings, and its dice; of a system that says nothing, all that ever
+   * happened here.
+   */
+  get shared(): Digest {
+    if (this.#isSharedFresh) return this.#shared;
+    const shared = this.#shared;
+    shared.clear();
+    const described = this.describe?.();
+    this.#isDescribed = described !== undefined;
+    if (described === undefined) shared.copy(this.order);
+    else this.#chainParts(described);
+    chainValue(shared, roomIn(this.hub.inside));
+    shared.chain(this.draws.a, this.draws.b);
+    this.#isSharedFresh = true;
+    return shared;
+  }
+
+  #chainParts(described: Parts): void {
+    const parts = this.#parts;
+    for (const name in described) {
+      let part = parts.get(name);
+      if (part === undefined) parts.set(name, (part = new Digest()));
+      part.clear();
+      chainValue(part, described[name]);
+      this.#shared.chain(part.a, part.b);
+    }
+  }
+
+  /** Of `shared`, what a program sees that looks at those parts only. */
+  seenBy(names: readonly string[] | undefined): Digest {
+    const { shared } = this;
+    if (names === undefined || !this.#isDescribed) return shared;
+    const seen = new Digest();
+    for (const name of names) {
+      const part = this.#parts.get(name);
+      if (part === undefined) throw new Error(`a program looks at ${name}, which its node has not`);
+      seen.chain(part.a, part.b);
+    }
+    chainValue(seen, roomIn(this.hub.inside));
+    seen.chain(this.draws.a, this.draws.b);
+    return seen;
   }
 }

@@ -70,7 +70,7 @@ function actorOf(world: World, choice: number): number {
   if (kind !== choiceKind.act) return task * 8192 + kind;
   for (const pair of world.pairs) {
     for (const flight of pair.flights) {
-      if (flight.task.number === task && flight.serial === serialOf(choice)) {
+      if (flight.task.number === task && flight.slot === serialOf(choice)) {
         return pair.root * 8192 + 8 + pair.node;
       }
     }

@@ -9,8 +9,10 @@ import {
 import { unreachable } from '../../src/core/errors.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
-import { hashBytes, scramble } from './digest.ts';
+import { Digest, hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
+import type { Digests } from './spin.ts';
+import { chainAnswer, digestsOf, goBack, restAt, whereIs } from './standing.ts';
 import { boundaryNs, type Task } from './task.ts';
 import type { World } from './world.ts';
 
@@ -60,7 +62,7 @@ function goesOnAtOnce(world: World, task: Task): boolean {
 function advance(world: World, task: Task): boolean {
   const { node } = task;
   const polled = task.timedOut ? pollOf(task) : undefined;
-  const { a, b } = node.order;
+  const before = polled !== undefined && world.tracks ? standing(task) : undefined;
   tell(world, task);
   node.resumes++;
   task.resumes++;
@@ -83,17 +85,36 @@ function advance(world: World, task: Task): boolean {
   task.timedOut = false;
   task.fenced = false;
   task.dueNs = Number.POSITIVE_INFINITY;
-  if (polled !== undefined && pollsOn(task, polled)) {
-    node.order.a = a;
-    node.order.b = b;
-    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(task.number, a, b);
+  if (polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before)) {
+    if (before !== undefined) {
+      goBack(task, before);
+      if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
+    }
+    task.blocked = true;
     task.dueNs = world.nowNs + polled.ns;
-    task.sleptAtStep = world.steps;
+    // As if it had not woken: what it waits for to be over is what it has waited for.
+    if (!world.rules.clockStands) task.sleptAtStep = world.steps;
     world.events.spins++;
     return false;
   }
+  if (world.rules.everyOption) restAt(task, task.effect);
   lookAgain(task);
   return !spins(world, task, task.effect);
+}
+
+interface Before extends Digests {
+  readonly shared: Digest;
+}
+
+function standing(task: Task): Before {
+  return { ...digestsOf(task), shared: task.node.shared.clone() };
+}
+
+/** It has changed what its node remembers, and so done something. */
+function hasChanged({ node }: Task, before: Before | undefined): boolean {
+  if (before === undefined || node.describe?.() === undefined) return false;
+  const { a, b } = node.shared;
+  return a !== before.shared.a || b !== before.shared.b;
 }
 
 /** Whoever spins on the node of a program that went on may find it changed. */
@@ -117,16 +138,14 @@ function pollOf({
  */
 function pollsOn(task: Task, before: NonNullable<ReturnType<typeof pollOf>>): boolean {
   const now = pollOf(task);
-  if (now === undefined || now.port !== before.port || now.ns !== before.ns) return false;
-  task.blocked = true;
-  return true;
+  return now !== undefined && now.port === before.port && now.ns === before.ns;
 }
 
 /** What the program is about to learn becomes part of the state. */
 function tell(world: World, task: Task): void {
-  const { effect, node } = task;
+  const { effect } = task;
   if (effect === undefined) {
-    node.order.chain(task.number, 11);
+    if (world.tracks) chainAnswer(task, 11);
     return;
   }
   let answer = effect.kind as number;
@@ -145,9 +164,11 @@ function tell(world: World, task: Task): void {
     if (effect.op === localOp.read) answer = hashBytes(effect.buffer as Uint8Array);
     if (effect.op === localOp.cas) answer = lowHalf(effect.word) ^ highHalf(effect.word);
   }
-  node.order.chain(task.number, answer);
+  if (world.tracks) chainAnswer(task, answer);
   if (effect.kind !== effectKind.verb) task.spin.answered(answer);
 }
+
+const untold: Digests = { order: new Digest(), state: new Digest() };
 
 function spins(world: World, task: Task, effect: Effect): boolean {
   const { spin, node } = task;
@@ -159,17 +180,14 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   const foreign = node.resumes - task.resumes;
   const loop = spin.loop(signature, foreign, (flight) => world.hasChangedSince(flight));
   if (loop === undefined) {
-    spin.yielded(signature, foreign, task.serial, node.order, isPure(effect));
+    const digests = world.tracks ? digestsOf(task) : untold;
+    spin.yielded(signature, foreign, task.serial, digests, isPure(effect));
     return false;
   }
-  for (const flight of loop.flights) {
-    world.acted.remove(task.number, flight.serial, flight.answer);
-  }
-  node.order.a = loop.orderA;
-  node.order.b = loop.orderB;
+  if (world.tracks) goBack(task, loop.digests);
   task.serial = loop.serial;
   spin.watched = loop.flights;
-  spin.yielded(signature, foreign, task.serial, node.order, isPure(effect));
+  spin.yielded(signature, foreign, task.serial, loop.digests, isPure(effect));
   task.blocked = true;
   task.held = true;
   world.events.spins++;

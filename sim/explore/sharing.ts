@@ -1,11 +1,11 @@
 import { effectKind, verbOp } from '../../src/core/effect.ts';
 import { messageHeader } from '../../src/core/message.ts';
-import { choiceKind, kindOf, type TaskNames } from './choice.ts';
+import { choiceKind, kindOf, type TaskNames, taskOf } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { WorldMemory } from './memory.ts';
 import type { WorldNode } from './node.ts';
-import { boundaryNs } from './task.ts';
+import { boundaryNs, type Task } from './task.ts';
 import type { World } from './world.ts';
 
 /** Who has touched a word so far, in all schedules of a search. */
@@ -118,12 +118,23 @@ export class Sharing {
   reduce(world: World, choices: readonly number[]): readonly number[] {
     if (choices.length < 2) return choices;
     for (const choice of choices) {
-      if (kindOf(choice) !== choiceKind.act || !this.isLonely(world, world.flightOf(choice)))
-        continue;
+      if (!this.#isAlonesBusiness(world, choice)) continue;
       // Faults are offered right after a step of the node concerned only.
       return choices.filter((other) => other === choice || kindOf(other) === choiceKind.fault);
     }
     return choices;
+  }
+
+  #isAlonesBusiness(world: World, choice: number): boolean {
+    const kind = kindOf(choice);
+    if (kind === choiceKind.act) return this.isLonely(world, world.flightOf(choice));
+    if (kind === choiceKind.fault) return false;
+    const number = taskOf(choice);
+    const task = world.tasks.find((candidate) => candidate.number === number);
+    if (task === undefined || world.foreground === 1) return false;
+    if (world.rules.grain !== 'turns' || !this.#isAlone(world, task.node)) return false;
+    // A program that has not begun has no operation under way; its first step begins none.
+    return kind === choiceKind.go ? task.effect === undefined : isFencedAlready(world, task);
   }
 
   /**
@@ -178,6 +189,12 @@ export class Sharing {
     }
     for (const [key, owner] of senders) this.#senders.set(key, number(owner));
   }
+}
+
+/** It fences who is fenced there: that changes nothing, now or later. */
+function isFencedAlready(world: World, { effect }: Task): boolean {
+  if (effect?.kind !== effectKind.fence) return false;
+  return world.fenced[effect.node]?.has(effect.incarnation) === true;
 }
 
 /** The port that a message is for, by the WRITE of its sequence word. */

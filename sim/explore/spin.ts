@@ -10,15 +10,19 @@ interface Entry {
   /** Where the program and its node stood when it yielded the effect. */
   readonly serial: number;
   readonly foreign: number;
-  readonly orderA: number;
-  readonly orderB: number;
+  readonly digests: Digests;
   readonly flights: Flight[];
+}
+
+/** `order` of the node and `state` of the program, when it yielded an effect. */
+export interface Digests {
+  readonly order: Digest;
+  readonly state: Digest;
 }
 
 export interface Loop {
   readonly serial: number;
-  readonly orderA: number;
-  readonly orderB: number;
+  readonly digests: Digests;
   /** What the program looked at in one round. */
   readonly flights: readonly Flight[];
 }
@@ -50,8 +54,8 @@ export class SpinLog {
       // A torn READ may have seen what was changed before it ended: then nobody would wake the program.
       if (entries.slice(n - length).some(({ flights }) => flights.some(isStale))) continue;
       const round = entries.splice(n - length, length);
-      const { serial, orderA, orderB } = round[0] as Entry;
-      return { serial, orderA, orderB, flights: round.flatMap((entry) => entry.flights) };
+      const { serial, digests } = round[0] as Entry;
+      return { serial, digests, flights: round.flatMap((entry) => entry.flights) };
     }
     return undefined;
   }
@@ -72,7 +76,7 @@ export class SpinLog {
     signature: number,
     foreign: number,
     serial: number,
-    order: Digest,
+    digests: Digests,
     isPure: boolean,
   ): void {
     if (this.#entries.length === entriesMax) this.#entries.splice(0, entriesMax / 2);
@@ -82,8 +86,7 @@ export class SpinLog {
       isPure,
       serial,
       foreign,
-      orderA: order.a,
-      orderB: order.b,
+      digests,
       flights: [],
     });
   }

@@ -1,4 +1,12 @@
+import { effectKind, verbOp } from '../../src/core/effect.ts';
+import { incoming, mailboxState } from '../../src/core/mailbox-state.ts';
+import { highHalf, loadHalf, lowHalf } from '../../src/core/word.ts';
+import { answerOf } from './act.ts';
 import { Digest } from './digest.ts';
+import { type Flight, flightState, type Pair } from './flight.ts';
+import type { WorldNode } from './node.ts';
+import { chainValue } from './plain-state.ts';
+import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
 /** The hash of a whole state, into two numbers; docs/verification.md says what is in it, and why. */
@@ -6,15 +14,115 @@ export function keyOf(world: World): Digest {
   const key = new Digest();
   key.include(1, world.memory.digest);
   key.include(2, world.memory.durableDigest);
-  key.include(3, world.acted);
   key.include(4, world.history);
   key.include(5, world.faults);
-  for (const node of world.nodes) node?.digestInto(key);
-  // Else a state in which all spin could not be told from the one before, and no search would see it.
-  for (const task of world.tasks) {
-    if (task.blocked && (task.held || !task.daemon)) key.add(8, task.number, 0);
+  for (const [node, refused] of world.fenced.entries()) {
+    for (const incarnation of refused) key.add(7, node, incarnation);
   }
-  if (world.clockRead && !world.rules.clockStands) key.add(6, world.nowNs, 0);
+  const part = new Digest();
+  for (const node of world.nodes) {
+    if (node?.up !== true) continue;
+    part.clear();
+    chainNode(world, node, part);
+    key.include(16 + node.id, part);
+  }
+  for (const pair of world.pairs) {
+    part.clear();
+    if (chainPair(world, pair, part)) key.include(3, part);
+  }
+  if (world.timing === 'bounded') addOrder(world, key);
+  if (world.clockRead) key.add(6, world.rules.clockStands ? 0 : world.nowNs, 0);
   if (world.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, world.earlyTimersLeft, 0);
   return key;
+}
+
+/** What a node remembers, and its programs in the order in which they would take turns. */
+function chainNode(world: World, node: WorldNode, into: Digest): void {
+  const { shared } = node;
+  into.chain(shared.a, shared.b);
+  chainValue(into, mailboxState(node.hub.inside));
+  for (const task of node.tasks) {
+    const { state, learned } = task;
+    into.chain(state.a, state.b);
+    into.chain(learned.a, learned.b);
+    into.chain(task.number, flagsOf(task));
+    for (const [to, pair] of task.pairs) {
+      if (pair.broken || pair.targetIncarnation !== world.incarnations[to]) into.chain(to, 12);
+    }
+  }
+}
+
+function flagsOf(task: Task): number {
+  // Else a state in which all spin could not be told from the one before, and no search would see it.
+  const spins = task.blocked && (task.held || !task.daemon);
+  const flags = [task.effect === undefined, task.timedOut, task.fenced, task.held, spins];
+  return flags.reduce((bits, flag, i) => bits + (flag ? 1 << i : 0), 0);
+}
+
+/** False where nothing is in flight on it. */
+function chainPair(world: World, pair: Pair, into: Digest): boolean {
+  const { flights } = pair;
+  if (flights.length === 0) return false;
+  const current = flights.some(({ task }) => task.pairs.get(pair.node) === pair);
+  into.chain(pair.root, pair.node);
+  into.chain(pair.incarnation, (current ? 1 : 0) + (pair.broken ? 2 : 0));
+  for (const flight of flights) chainFlight(world, flight, into);
+  return true;
+}
+
+function chainFlight(world: World, flight: Flight, into: Digest): void {
+  const { verb, state, isForgotten, isInDoubt, task, slot } = flight;
+  into.chain(state + 4 * Number(isForgotten) + 8 * Number(isInDoubt), verb.op);
+  into.chain(task.number, slot);
+  if (state === flightState.acted) {
+    if (!isForgotten) into.chain(answerOf(flight), 1);
+    return;
+  }
+  if (world.memory.isMailbox(flight.node, flight.from)) {
+    chainMessage(world, flight, into);
+    return;
+  }
+  into.chain(flight.from, flight.to);
+  into.chain(flight.node, verb.fenced ? 1 : 0);
+  into.chain(flight.part, flight.deadlineNs | 0);
+  for (const word of flight.swallowed ?? []) into.chain(word, 2);
+  if (flight.isAtomic || verb.buffer === undefined) {
+    into.chain(lowHalf(verb.operand), highHalf(verb.operand));
+    into.chain(lowHalf(verb.compare), highHalf(verb.compare));
+  } else if (verb.op !== verbOp.read || state === flightState.partly) {
+    for (let i = 0; i <= flight.to - flight.from; i++) {
+      if (verb.op === verbOp.read && !flight.isFirst(i)) continue;
+      into.chain(loadHalf(verb.buffer, 8 * i), loadHalf(verb.buffer, 8 * i + 4));
+    }
+  }
+  if (verb.op === verbOp.read && verb.buffer === undefined && state === flightState.partly) {
+    into.chain(verb.low, verb.high);
+  }
+}
+
+/** A message is what it will mean to its receiver; its body, which comes before, is nothing by itself. */
+function chainMessage(world: World, { verb, node }: Flight, into: Digest): void {
+  const { operand, address } = verb;
+  const hub = world.nodes[node]?.hub;
+  into.chain(node, 5);
+  if (hub === undefined) return;
+  chainValue(into, incoming(hub.inside, address, lowHalf(operand), highHalf(operand)));
+}
+
+/**
+ * In bounded timing a program that sleeps for the bound of a verb wakes only when those are over that were
+ * in flight when it fell asleep.
+ */
+function addOrder(world: World, key: Digest): void {
+  for (const task of world.tasks) {
+    if (task.dueNs === Number.POSITIVE_INFINITY) continue;
+    if (task.effect?.kind === effectKind.sleep && task.effect.isRest) continue;
+    if (task.dueNs - world.nowNs < world.verbBoundNs) continue;
+    for (const { flights } of world.pairs) {
+      for (const flight of flights) {
+        if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;
+        key.add(10, task.number, flight.task.number * 1024 + flight.slot);
+      }
+    }
+  }
 }

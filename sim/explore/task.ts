@@ -1,5 +1,6 @@
 import { Counters } from '../../src/core/counters.ts';
 import { type Effect, effectKind, type Program, verbStatus } from '../../src/core/effect.ts';
+import { Digest } from './digest.ts';
 import type { Pair } from './flight.ts';
 import type { WorldNode } from './node.ts';
 import { SpinLog } from './spin.ts';
@@ -35,6 +36,12 @@ export class Task {
   /** Its effect has not been performed yet. */
   held = false;
   ended = false;
+  /** The parts of what its node remembers that it looks at; undefined: all. */
+  looksAt: readonly string[] | undefined = undefined;
+  /** What it remembers by itself: all that it was told since it was at rest, and saw of its node then. */
+  readonly state = new Digest();
+  /** How verbs ended since it last went on. */
+  readonly learned = new Digest();
   /** Verbs posted, and programs spawned, so far. */
   serial = 0;
   spawned = 0;
@@ -55,6 +62,7 @@ export class Task {
     this.daemon = daemon;
     this.pairs = parent?.pairs ?? new Map<number, Pair>();
     this.root = parent?.root ?? number;
+    this.looksAt = parent?.looksAt;
   }
 
   /** It can go on; a timer that could fire is another matter. */

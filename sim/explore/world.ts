@@ -9,7 +9,7 @@ import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
 import { noEvents } from './events.ts';
 import { dropOverdue, emptyRings, type FaultMenuEntry, performFault } from './faults.ts';
-import { Flight, flightState, Pair } from './flight.ts';
+import { Flight, flightState, freeSlot, Pair } from './flight.ts';
 import { Footprint, senderAt } from './footprint.ts';
 import type { WorldMemory } from './memory.ts';
 import { sendSurely, takeMessage } from './messages.ts';
@@ -18,6 +18,7 @@ import type { WorldObserver } from './observer.ts';
 import type { WorldOptions } from './options.ts';
 import { resume, takeFence, takeTurns } from './resume.ts';
 import type { Sharing } from './sharing.ts';
+import { inherit, restAt } from './standing.ts';
 import { keyOf } from './state-key.ts';
 import { Task } from './task.ts';
 
@@ -40,8 +41,6 @@ export class World implements NodeHost {
   readonly pairs: Pair[] = [];
   readonly menu: FaultMenuEntry[] = [];
   readonly events = noEvents();
-  /** Verbs that acted, by who posted them and with what answer. */
-  readonly acted = new Digest();
   /** What was seen from outside: beginnings, and what had ended before. */
   readonly history = new Digest();
   readonly faults = new Digest();
@@ -63,6 +62,8 @@ export class World implements NodeHost {
   earlyTimersLeft: number;
   /** A timer could fire now, and is not among the choices because none may be early any more. */
   holdsTimers = false;
+  /** Whether digests say where programs stand: for searches, which have keys of states. */
+  tracks = false;
   onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
@@ -127,6 +128,7 @@ export class World implements NodeHost {
   ): Task {
     const number = this.names.numberOf(name);
     const task = new Task(number, name, node, program, daemon, parent);
+    if (this.tracks && parent !== undefined) inherit(task, parent);
     this.tasks.push(task);
     node.tasks.push(task);
     if (!daemon) this.foreground++;
@@ -168,6 +170,12 @@ export class World implements NodeHost {
     if (this.rules.grain === 'turns') takeTurns(this);
   }
 
+  /** From here on digests say where programs stand; or they would, were they looked at. */
+  track(tracks: boolean): void {
+    this.tracks = tracks;
+    for (const task of this.tasks) if (task.effect !== undefined) restAt(task, task.effect);
+  }
+
   /** The hash of the whole state, into two numbers. */
   key(): Digest {
     return keyOf(this);
@@ -185,7 +193,7 @@ export class World implements NodeHost {
     const serial = serialOf(choice);
     for (const pair of this.pairs) {
       for (const flight of pair.flights) {
-        if (flight.task.number === number && flight.serial === serial) return flight;
+        if (flight.task.number === number && flight.slot === serial) return flight;
       }
     }
     throw new Error(`verb ${serial} of ${this.names.nameOf(number)} is not in flight`);
@@ -193,13 +201,14 @@ export class World implements NodeHost {
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
     let isRefused = false;
+    let slot = this.rules.everyOption ? freeSlot(this.pairs, task) : task.serial;
     for (const verb of verbs) {
       const serial = task.serial++;
       this.memory.check(verb.address, verb.lengthBytes);
       const pair = this.#pairOf(task, nodeOf(verb.address));
       verb.status = verbStatus.posted;
       const deadlineNs = this.nowNs + this.verbBoundNs;
-      const flight = new Flight(verb, task, serial, pair, deadlineNs, this.steps);
+      const flight = new Flight(verb, task, serial, pair, deadlineNs, this.steps, slot++);
       this.observer?.posted(flight);
       const refusal = this.#refusal(pair);
       if (refusal !== undefined) {
@@ -256,16 +265,12 @@ export class World implements NodeHost {
       flight.part = option;
       actFirstPart(this.memory, flight);
       flight.state = flightState.partly;
-      this.acted.add(flight.task.number, flight.serial, ~option);
       this.events.tornVerbs++;
       if (flight.isOrphan) this.events.landedInPart++;
       this.observer?.acted(flight);
       return;
     }
     const isPure = actWhole(this.memory, flight);
-    if (flight.state === flightState.partly) {
-      this.acted.remove(task.number, flight.serial, ~flight.part);
-    }
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
     if (flight.isOrphan) this.events.landedAfterCrash++;
@@ -286,7 +291,6 @@ export class World implements NodeHost {
         if (pair === flight.pair || !other.isWrite || !other.overlaps(flight)) continue;
         if (other.state === flightState.acted) continue;
         (other.swallowed ??= new Set()).add(flight.from);
-        this.acted.add(other.task.number, other.serial, flight.from);
         this.events.writesSwallowed++;
       }
     }
@@ -303,7 +307,9 @@ export class World implements NodeHost {
   finish(flight: Flight, status: 2 | 3 | 4): void {
     flight.verb.status = status;
     flight.answer = answerOf(flight);
-    this.acted.add(flight.task.number, flight.serial, flight.answer);
+    if (this.tracks && !flight.isForgotten) {
+      flight.task.learned.add(flight.slot, status, flight.answer);
+    }
     this.observer?.completed(flight);
   }
 
@@ -337,7 +343,11 @@ export class World implements NodeHost {
   readClock(node: WorldNode): number {
     this.clockRead = true;
     this.footprint.clock = !this.rules.clockStands;
-    node.order.chain(this.nowNs, 7);
+    if (this.tracks && this.nowNs !== 0) {
+      node.order.chain(this.nowNs, 7);
+      node.current?.state.chain(this.nowNs, 7);
+      node.touched();
+    }
     return this.nowNs;
   }
 
@@ -381,8 +391,8 @@ export class World implements NodeHost {
     this.history.add(hashText(which), before, 1);
   }
 
-  ended(which: string): void {
+  ended(which: string, answer: string): void {
     this.footprint.ended = true;
-    this.history.add(hashText(which), 0, 2);
+    this.history.add(hashText(which), hashText(answer), 2);
   }
 }

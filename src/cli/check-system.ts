@@ -41,8 +41,10 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   },
   schedules: { kind: small(1e9), text: 'schedules of random, pct and slow (default: 20k)' },
   'early-timers': {
-    kind: { type: 'count', minimum: 0, maximum: 64 },
-    text: 'exhaustive: timers that fire while anything else could happen, a schedule (default: 0)',
+    kind: { type: 'text' },
+    text:
+      'exhaustive: timers that fire while anything else could happen, a schedule: a number, or ' +
+      'any (default: 0)',
   },
   states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
   script: {
@@ -202,9 +204,20 @@ function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFla
     recoverers: count('recoverers') ?? 1,
     linearizable: given.linearizable === true,
     grain: read('grain') as Scenario['grain'] | undefined,
-    earlyTimers: count('early-timers'),
+    earlyTimers: earlyTimersIn(read('early-timers')),
     seed: count('seed') ?? 1,
   };
+}
+
+/** Infinity: any number. */
+function earlyTimersIn(text: unknown): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'any') return Number.POSITIVE_INFINITY;
+  if (/^\d{1,2}$/.test(String(text))) return Number(text);
+  throw new FarsideError(
+    'FARSIDE_USAGE',
+    `--early-timers ${String(text)}: expected a number from 0 to 99, or any`,
+  );
 }
 
 function settingsOf(sets: readonly string[], system: string): Record<string, ParameterValue> {

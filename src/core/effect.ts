@@ -20,6 +20,7 @@ export { LocalAccess, type LocalOp, local, localOp } from './effect/local.ts';
 export { Fence, fence, Reconnect, reconnect, Sleep, Spawn, sleep, spawn } from './effect/node.ts';
 export { Batch, batch, gather, Post, post, settle, Wait, wait } from './effect/posting.ts';
 export { Receive, receive } from './effect/receive.ts';
+export { atRest } from './effect/rest.ts';
 export {
   atomicWrite,
   cas,

@@ -20,6 +20,7 @@ import {
   PeerState,
   ringBytes,
 } from './mailbox-peer.ts';
+import { creditsIn, type MailboxInside, type MailboxMemory } from './mailbox-state.ts';
 import {
   type Caller,
   type Message,
@@ -40,15 +41,7 @@ export {
   ringShape,
 } from './mailbox-peer.ts';
 
-/** Reads the node's own mailbox region; given by the fabric. Loads of a word are acquiring. */
-export interface MailboxMemory {
-  /** Low half of the word at `address`. */
-  loadLow(address: Address): number;
-  /** High half of the word at `address`. */
-  loadHigh(address: Address): number;
-  /** Copies `into.length` bytes out. */
-  copyOut(address: Address, into: Uint8Array): void;
-}
+export type { MailboxMemory } from './mailbox-state.ts';
 
 const sendRetryNs = 200;
 const sendRetriesMax = 50_000_000;
@@ -136,6 +129,11 @@ export class MailboxHub {
     this.#byNode.set(node, fresh);
     this.#peers[this.#peers.indexOf(state)] = fresh;
     this.#owed = this.#owed.filter((owed) => owed !== state);
+  }
+
+  /** What a node remembers of its mailboxes, for whoever compares states (mailbox-state.ts). */
+  get inside(): MailboxInside {
+    return { memory: this.#memory, peers: this.#peers, ports: this.#ports };
   }
 
   /** Ports are numbered in the order they are opened, so that both sides can agree on them. */
@@ -336,8 +334,7 @@ export class MailboxHub {
    * was ever sent, and is not believed.
    */
   #learnFromCreditWord(state: PeerState): void {
-    const low = this.#memory.loadLow(state.peer.inbound);
-    const consumed = low + this.#memory.loadHigh(state.peer.inbound) * twoTo32;
+    const consumed = creditsIn(this.#memory, state);
     if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
   }
 

@@ -1,5 +1,5 @@
 import type { NodeContext } from './context.ts';
-import { type Program, receive } from './effect.ts';
+import { atRest, type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import type { Message, Port } from './message.ts';
 
@@ -96,6 +96,11 @@ export class RpcCaller {
     }
   }
 
+  /** Where its calls stand, while none is under way. */
+  remembers(): unknown {
+    return [this.#replies.id, this.#request];
+  }
+
   /** Who answered the last call: of one that was sent to several nodes, any of them may. */
   get answeredBy(): number | undefined {
     return this.#last?.from;
@@ -115,7 +120,7 @@ export class RpcCaller {
  * copied before the next request, or nothing, and then none is sent; nor to a caller that is lost, whose
  * ring may be full for ever, so that the server goes on for the others. `afterReply` runs once the reply is
  * on its way: it is where to spawn work that the caller need not wait for, and to release a request of
- * which nothing is kept.
+ * which nothing is kept. Between two requests the program is at rest: what `handle` keeps is the node's.
  */
 export function* serve(
   context: NodeContext,
@@ -124,7 +129,7 @@ export function* serve(
   afterReply?: (request: Message) => Program<void> | undefined,
 ): Program<never> {
   for (;;) {
-    const request = yield* receive(port);
+    const request = yield* atRest(receive(port));
     if (request === undefined) continue;
     context.charge('rpcReceive');
     const body = yield* handle(request);

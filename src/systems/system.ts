@@ -124,6 +124,9 @@ export interface Site {
   readonly shape: StoreShape;
 }
 
+/** What a node remembers, by names. */
+export type Parts = Readonly<Record<string, unknown>>;
+
 /** One compute node: what its clients share (caches, free lists) and what runs in its background. */
 export interface SystemNode {
   /** A client serves one operation at a time; a node has one for each program with one in flight. */
@@ -138,6 +141,22 @@ export interface SystemNode {
   recover?(fault: Fault): Program<RecoveryReport>;
   /** Buffers or slots in this node's own free lists and queues; for `audit`. */
   held?(): Iterable<Address>;
+  /**
+   * For `farside check --scheduler exhaustive`: everything that its programs and clients remember in common,
+   * beside memory and mailboxes, as lists of plain values. Where two states of a node are equal, and its
+   * programs stand at the same places, it must go on alike; then schedules that differ in how they came
+   * there are searched once. Counters for reports are left out. Absent, or undefined where it cannot tell
+   * now: all that ever happened on the node counts.
+   */
+  remembers?(): Parts | undefined;
+  /**
+   * Of those parts, the ones that clients, and the i-th background program, look at, with the programs that
+   * they spawn; undefined: all. Changing one without looking is no look.
+   */
+  readonly looksAt?: {
+    readonly clients?: readonly string[];
+    readonly background?: readonly (readonly string[] | undefined)[];
+  };
 }
 
 export interface SystemServer {
@@ -145,6 +164,8 @@ export interface SystemServer {
   /** Told of a fault of others: a lost compute node's leases, a lost memory node. */
   recover?(fault: Fault): Program<RecoveryReport>;
   held?(): Iterable<Address>;
+  /** As `SystemNode.remembers`. */
+  remembers?(): Parts | undefined;
   readonly statistics: SystemStatistics;
 }
 

@@ -4,6 +4,8 @@ export class Sleep extends EffectBase<void> {
   readonly kind = effectKind.sleep;
   protected override yielded = false;
   readonly durationNs: number;
+  /** See `atRest`. */
+  isRest = false;
 
   constructor(durationNs: number) {
     super();

@@ -7,6 +7,8 @@ export class Receive extends EffectBase<Message | undefined> {
   protected override yielded = false;
   readonly port: Port;
   readonly timeoutNs: number;
+  /** See `atRest`. */
+  isRest = false;
   /** Interpreter: the message. */
   message: Message | undefined = undefined;
 

@@ -43,6 +43,7 @@ export interface ScenarioDraft {
   readonly recoverers: number;
   readonly linearizable: boolean;
   readonly grain: Grain | undefined;
+  /** Infinity: any number. */
   readonly earlyTimers: number | undefined;
   readonly seed: number;
 }
@@ -76,12 +77,17 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     recoverers: draft.recoverers,
     linearizable: draft.linearizable,
     grain: draft.grain ?? (isExhaustive ? 'turns' : 'effects'),
-    ...(isExhaustive ? { earlyTimers: draft.earlyTimers ?? earlyTimers } : {}),
+    ...(isExhaustive ? bounded(draft.earlyTimers ?? earlyTimers) : {}),
     seed: draft.seed,
   };
   return draft.timing === undefined
     ? { ...scenario, timing: timingOf(system, scenario) }
     : scenario;
+}
+
+/** Any number, infinity, is what a scenario has that says nothing. */
+function bounded(earlyTimers: number): Pick<Scenario, 'earlyTimers'> {
+  return earlyTimers === Number.POSITIVE_INFINITY ? {} : { earlyTimers };
 }
 
 /** A node of its own repairs what others left: on one that has a client, the two would take turns. */

@@ -30,13 +30,14 @@ export function describeScenario(scenario: Scenario): string[] {
 
 /** What an exhaustive search is all of. */
 function scopeText({ grain, earlyTimers }: Scenario): string {
-  const timers = earlyTimers === undefined ? '' : `timers: up to ${earlyTimers} early; `;
+  const timers =
+    earlyTimers === undefined ? 'timers at any time; ' : `timers: up to ${earlyTimers} early; `;
   const programs = {
     effects: '',
     waits: 'programs of a node overtake where they wait; ',
     turns: 'programs of a node take turns; ',
   };
-  return programs[grain] + timers;
+  return programs[grain] + (grain === 'effects' ? '' : timers);
 }
 
 export function describeVerdict(judgement: Judgement): string {
@@ -52,9 +53,11 @@ export function describeResult({ findings, failure, partial }: CheckResult): str
   return `${describeVerdict({ kind: 'kept' })}${isWhole ? '' : ' so far'}`;
 }
 
-function faultsText({ faults }: Scenario): string {
+function faultsText({ faults, grain }: Scenario): string {
   const texts = faults.map(({ kind, count, node }) => {
-    const whose = node === undefined ? '' : ` of ${node}`;
+    // As Session offers them.
+    const some = kind === 'crash' && grain !== 'effects' ? ' of a node with a client' : '';
+    const whose = node === undefined ? some : ` of ${node}`;
     return `${kind}${whose} up to ${count}`;
   });
   return texts.join(', ') || 'none';

@@ -1,14 +1,21 @@
 import {
   type ChoiceRules,
+  choiceKind,
+  choiceOf,
   type ExhaustiveCounts,
   type ExhaustiveEnd,
   ExhaustiveSearch,
+  kindOf,
+  type MergeCheck,
+  optionOf,
   PctScheduler,
   RandomScheduler,
   type Scheduler,
   Sharing,
   SlowScheduler,
+  serialOf,
   type Together,
+  taskOf,
 } from '../../../sim/explore/index.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { DiceName } from './draft.ts';
@@ -106,6 +113,8 @@ export interface ExhaustiveOptions {
   /** What it knows of who touches what; it learns. */
   readonly sharing?: Sharing;
   readonly together?: Together | undefined;
+  /** Holds the keys of states to what they say. */
+  readonly mergeCheck?: MergeCheck;
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
@@ -116,7 +125,7 @@ export function searchAll(
   options: ExhaustiveOptions = {},
 ): Findings {
   const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
-  const { sharing = new Sharing() } = options;
+  const { sharing = new Sharing(), mergeCheck } = options;
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -133,7 +142,7 @@ export function searchAll(
         addEvents(events, seen);
         if (session.unrepaired > 0) unrepaired++;
         if (judgement.kind === 'kept' || failure !== undefined) return false;
-        failure = { judgement, choices: choiceTexts(stage, schedule) };
+        failure = { judgement, choices: choiceTexts(stage, numbered(stage, schedule)) };
         // Whoever wants to see every schedule gets every one.
         return onEnd === undefined;
       },
@@ -142,7 +151,7 @@ export function searchAll(
         return states > statesMax || hooks.stopped();
       },
     },
-    { sharing: reduced ? sharing : undefined, sleeps, together },
+    { sharing: reduced ? sharing : undefined, sleeps, together, mergeCheck },
   );
   const end = search.search(prefix);
   const { counts } = search;
@@ -154,6 +163,20 @@ export function searchAll(
     unrepaired,
     exhaustive: { ...counts, end },
   };
+}
+
+/**
+ * A search numbers verbs by what is in flight, so that what is the same has the same name; a replay file, by
+ * how many their program has posted before.
+ */
+function numbered(stage: Stage, schedule: readonly number[]): number[] {
+  const { world } = new Session(stage, everyRules(stage));
+  return schedule.map((choice) => {
+    const isAct = kindOf(choice) === choiceKind.act;
+    const serial = isAct ? world.flightOf(choice).serial : serialOf(choice);
+    world.take(choice);
+    return choiceOf(kindOf(choice), taskOf(choice), serial, optionOf(choice));
+  });
 }
 
 function addEvents(sum: Record<string, number>, more: Readonly<Record<string, number>>): void {

@@ -2,6 +2,7 @@ import {
   boundaryNs,
   type ChoiceRules,
   choiceKind,
+  type FaultKind,
   kindOf,
   longestAsleep,
   usualChoice,
@@ -9,7 +10,7 @@ import {
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
 import { absent, type HistoryRecorder, operationAt, torn } from '../../check/history.ts';
-import { type Program, sleep, VerbError } from '../../core/effect.ts';
+import { atRest, type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { Fault } from '../../systems/recovery.ts';
@@ -73,6 +74,9 @@ export class Session {
     this.#openServers();
     this.#openNodes();
     this.#load();
+    // A search of all schedules begins with nodes at rest: what loading left to do is not its scope.
+    if (scenario.grain !== 'effects') this.#comeToRest();
+    this.world.earlyTimersLeft = rules.earlyTimersMax;
     this.#offerFaults();
     this.world.onFault = (entry) => tellOfFault(this, entry);
     observer?.opened(this.world);
@@ -139,6 +143,21 @@ export class Session {
     this.runQuietly(() => true);
   }
 
+  /** As `settle`, until timers find nothing to do. */
+  #comeToRest(): void {
+    for (let round = 0; round < settleRounds; round++) {
+      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
+      let isIdle = true;
+      for (const wake of wakes) {
+        if (!this.world.choices().includes(wake)) continue;
+        this.world.take(wake);
+        isIdle &&= usualChoice(this.world) === undefined;
+        this.runQuietly(() => true);
+      }
+      if (isIdle) return;
+    }
+  }
+
   /** Compute nodes that live, by their ids. */
   get survivors(): number[] {
     return this.stage.cluster
@@ -168,6 +187,7 @@ export class Session {
 
   startServer(id: number, server: SystemServer): void {
     this.servers[id] = server;
+    this.world.node(id).describe = () => server.remembers?.();
     const label = this.label(id, 'server');
     for (const [i, program] of server.programs.entries()) {
       this.world.start(id, `${label}-${i}`, program, true);
@@ -187,8 +207,10 @@ export class Session {
       this.world.openNode(id);
       const opened = system.openNode(this.siteOf(id), config);
       this.systemNodes[id] = opened;
+      this.world.node(id).describe = () => opened.remembers?.();
       for (const [i, program] of opened.background.entries()) {
-        this.world.start(id, `background${i}`, program, true);
+        const task = this.world.start(id, `background${i}`, program, true);
+        task.looksAt = opened.looksAt?.background?.[i];
       }
     }
   }
@@ -232,18 +254,30 @@ export class Session {
   #offerFaults(): void {
     for (const { kind, count, node } of this.stage.scenario.faults) {
       const budget = { left: count };
-      const victims = kind === 'pause' ? [-1] : victimsOf(this.stage.cluster, kind, node);
+      const victims = kind === 'pause' ? [-1] : this.#victims(kind, node);
       const durationNs = kind === 'pause' ? pauseNs : 0;
       for (const victim of victims)
         this.world.menu.push({ kind, node: victim, durationNs, budget });
     }
   }
 
+  /**
+   * In a search of all schedules, a crash or a cut that names no node is of one with a client: another one
+   * has done nothing yet, and is there to repair.
+   */
+  #victims(kind: Exclude<FaultKind, 'pause'>, node: string | undefined): number[] {
+    const { cluster, scenario } = this.stage;
+    const victims = victimsOf(cluster, kind, node);
+    if (node !== undefined || scenario.grain === 'effects') return victims;
+    return victims.filter((id) => cluster.node(id).role !== 'compute' || this.hasClient(id));
+  }
+
   #startClient(index: number, operations: readonly ClientOperation[], first = 0): void {
     const nodes = this.stage.cluster.withRole('compute');
     const id = (nodes[index % nodes.length] as { id: number }).id;
     const label = first === 0 ? `client${index}` : `client${index}from${first}`;
-    this.world.start(id, label, this.#perform(this.clientOn(id), index, operations, first));
+    const program = this.#perform(this.clientOn(id), index, operations, first);
+    this.world.start(id, label, program).looksAt = this.systemNodes[id]?.looksAt?.clients;
   }
 
   /**
@@ -258,7 +292,7 @@ export class Session {
   ): Program<void> {
     for (let i = first; i < operations.length; i++) {
       const { operation, key } = operations[i] as ClientOperation;
-      yield* sleep(boundaryNs);
+      yield* atRest(sleep(boundaryNs));
       try {
         yield* this.operate(client, index, operation, key, writtenValue(index, i));
       } catch (error) {
@@ -313,7 +347,7 @@ export class Session {
       this.endedAtStep[row] = world.steps;
       if (world.observer !== undefined) this.#note(client, `${what} ${this.#resultOf(row)}`);
       this.#endedOperations += 1 + process * 97 + (number % 256) * 8191;
-      world.ended(`${process}/${number}`);
+      world.ended(`${process}/${number}`, this.#resultOf(row));
     }
   }
 

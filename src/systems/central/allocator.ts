@@ -35,6 +35,10 @@ export class BufferAllocator {
     this.#closed = new Uint8Array(regions.length);
   }
 
+  remembers(): unknown {
+    return [this.#pools, this.#turn, this.#closed];
+  }
+
   close(node: number): void {
     this.#closed[this.#indexOf(node)] = 1;
   }

@@ -52,6 +52,10 @@ export class Calls {
     return verdict.serve;
   }
 
+  *remembers(): Generator<unknown> {
+    for (const [key, { request, reply }] of this.#newest) yield [key, request, reply];
+  }
+
   #remember(key: number, known: Call | undefined, request: number): void {
     if (known === undefined) this.#newest.set(key, { request, reply: undefined });
     else {

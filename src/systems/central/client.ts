@@ -43,6 +43,10 @@ export class CoordinatorAddress {
     return this.#nodes[(this.#index + offset) % this.#nodes.length] as number;
   }
 
+  remembers(): unknown {
+    return [this.#index, this.term, this.version];
+  }
+
   answeredBy(node: number, term: number): void {
     if (term !== this.term || node !== this.nodeAt(0)) this.moveTo(node);
     this.term = term;
@@ -87,6 +91,10 @@ export class CentralClient implements StoreClient {
     this.#coordinator = coordinator;
     this.#shape = shape;
     this.#random = context.random(`central client ${index} handler`);
+  }
+
+  remembers(): unknown {
+    return this.#caller;
   }
 
   insert(key: Key, value: Uint8Array): Program<boolean> {
@@ -203,7 +211,8 @@ export class CentralClient implements StoreClient {
   *#send(node: number, body: Uint8Array, timeoutNs: number, isAgain: boolean): Program<Uint8Array> {
     // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
     if (isAgain) yield* reconnect(node);
-    const port = this.#random.below(this.#coordinator.handlers);
+    const { handlers } = this.#coordinator;
+    const port = handlers === 1 ? 0 : this.#random.below(handlers);
     const reply = isAgain
       ? yield* this.#caller.callAgain(node, port, body, timeoutNs)
       : yield* this.#caller.call(node, port, body, timeoutNs);

@@ -2,7 +2,7 @@ import { type Address, nodeOf } from '../../core/address.ts';
 import { compute, type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
-import type { Site, SystemStatistics } from '../system.ts';
+import type { Parts, Site, SystemStatistics } from '../system.ts';
 import { BufferAllocator } from './allocator.ts';
 import type { Calls } from './calls.ts';
 import { chunkHeadBytes } from './chunk.ts';
@@ -192,6 +192,14 @@ export class Coordinator {
     } finally {
       table.unpin(entry);
     }
+  }
+
+  /** As long as no memory node has failed: debts, relocation and their programs are not told of. */
+  remembers(): Parts | undefined {
+    const { table, locks, map, allocator, copies, inserting, calls, nodes, term } = this;
+    if (!nodes.isUntouched || copies.owed.length > 0) return undefined;
+    const { retiring } = copies;
+    return { entries: [term, table, locks, map, inserting, calls], space: [allocator, retiring] };
   }
 
   get statistics(): SystemStatistics {

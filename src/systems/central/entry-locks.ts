@@ -3,6 +3,8 @@ import { FarsideError } from '../../core/errors.ts';
 
 interface Waiter {
   readonly writes: boolean;
+  /** How many had queued before, anywhere. */
+  readonly number: number;
   granted: boolean;
 }
 
@@ -47,11 +49,22 @@ export class EntryLocks {
 
   /** After `tryRead` has failed: queues until the lock is held. */
   awaitRead(entry: number): Program<void> {
-    return this.#await(entry, { writes: false, granted: false });
+    return this.#await(entry, false);
   }
 
   awaitWrite(entry: number): Program<void> {
-    return this.#await(entry, { writes: true, granted: false });
+    return this.#await(entry, true);
+  }
+
+  remembers(): unknown {
+    return [this.#holders, this.waits, this.#queued()];
+  }
+
+  *#queued(): Generator<number> {
+    for (const [entry, queue] of this.#queues) {
+      yield entry;
+      for (const { number, writes } of queue) yield writes ? number : -1 - number;
+    }
   }
 
   unlockRead(entry: number): void {
@@ -64,8 +77,8 @@ export class EntryLocks {
     if (this.#queues.size > 0) this.#grant(entry);
   }
 
-  *#await(entry: number, waiter: Waiter): Program<void> {
-    this.waits++;
+  *#await(entry: number, writes: boolean): Program<void> {
+    const waiter: Waiter = { writes, number: this.waits++, granted: false };
     const queue = this.#queues.get(entry);
     if (queue === undefined) this.#queues.set(entry, [waiter]);
     else queue.push(waiter);

@@ -56,6 +56,12 @@ export class EntryTable {
     this.#next = new Int32Array(capacity);
   }
 
+  remembers(): unknown {
+    const { live, sequence, recordBytes, moves, unsettled, stale } = this;
+    const columns = [live, sequence, recordBytes, moves, unsettled, stale];
+    return [columns, this.#addresses, this.#pins, this.#keys.slice(), this.#free, this.#fresh];
+  }
+
   /** The entry whose key is `bytes[start, start + length)`, or -1. */
   find(hash: number, bytes: Uint8Array, start: number, length: number): number {
     let link = this.#heads[hash & (this.#heads.length - 1)] as number;

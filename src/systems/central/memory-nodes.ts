@@ -41,6 +41,14 @@ export class MemoryNodes {
     }
   }
 
+  /** No node has been down, started anew, or taken another's place. */
+  get isUntouched(): boolean {
+    const { memoryNodes } = this.#site.shape;
+    const isAsBefore = (id: number, index: number): boolean =>
+      this.status(id) === (index < memoryNodes ? 'serving' : 'spare');
+    return this.restarts.length === 0 && this.ids.every(isAsBefore);
+  }
+
   status(node: number): NodeStatus {
     return this.#status.get(node) as NodeStatus;
   }

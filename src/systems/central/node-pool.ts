@@ -48,6 +48,13 @@ export class NodePool {
     this.#chunkCount = Math.floor(sizeBytes / chunkBytes);
   }
 
+  *remembers(): Generator<unknown> {
+    for (const { number, classIndex, labelled, carved, place, free } of this.openChunks()) {
+      yield [number, classIndex, labelled, carved, place, free];
+    }
+    yield [this.#idle, this.#fresh];
+  }
+
   /** A buffer's address, or -1 where the node has none of this class and no chunk for it. */
   take(classIndex: number): Address {
     const roomy = this.#roomy[classIndex] as Chunk[];

@@ -1,17 +1,21 @@
 import type { Program } from '../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { Site, SystemNode } from '../system.ts';
-import { CoordinatorAddress } from './client.ts';
+import { type CentralClient, CoordinatorAddress } from './client.ts';
 import type { CentralParts } from './parts.ts';
 import { type CentralConfig, coordinatorNodes } from './settings.ts';
 
 /** One compute node: its clients share what they know of who coordinates, and nothing else. */
 export function openNode(site: Site, config: CentralConfig, parts: CentralParts): SystemNode {
   const coordinator = new CoordinatorAddress(coordinatorNodes(site.cluster), config.handlers);
-  let clients = 0;
+  const clients: CentralClient[] = [];
   return {
-    openClient: () =>
-      new parts.CentralClient(site.context, coordinator, config, site.shape, clients++),
+    openClient() {
+      const { length } = clients;
+      clients.push(new parts.CentralClient(site.context, coordinator, config, site.shape, length));
+      return clients[length] as CentralClient;
+    },
+    remembers: () => ({ coordinator, clients }),
     background: [],
     statistics: {
       get events() {

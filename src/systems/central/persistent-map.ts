@@ -39,6 +39,10 @@ export class PersistentMap {
     this.#current = new Uint8Array(slots);
   }
 
+  remembers(): unknown {
+    return [this.#current, this.#sequence, this.#durableLimit, this.#extending];
+  }
+
   /**
    * The next sequence number of this coordinator. One counter serves all keys, so a key that is
    * deleted and inserted again continues above every record it ever had; and because its limit is

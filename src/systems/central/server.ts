@@ -4,7 +4,7 @@ import { fence, type Program, sleep } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Port } from '../../core/message.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
-import type { Site, SystemServer, SystemStatistics } from '../system.ts';
+import type { Parts, Site, SystemServer, SystemStatistics } from '../system.ts';
 import { Coordinator } from './coordinator.ts';
 import { Handler } from './handler.ts';
 import type { CentralParts } from './parts.ts';
@@ -81,6 +81,7 @@ export class CentralServer implements SystemServer {
       programs: [],
       statistics: known.statistics,
       recover: (other) => known.recover(other),
+      remembers: () => known.remembers(),
       held: () => known.held(),
     };
   }
@@ -131,6 +132,10 @@ export class CentralServer implements SystemServer {
       case 'memoryMoved':
         return yield* relocation.evacuate(fault.node, fault.to);
     }
+  }
+
+  remembers(): Parts | undefined {
+    return this.state === 'serving' ? this.coordinator.remembers() : undefined;
   }
 
   *held(): Iterable<Address> {

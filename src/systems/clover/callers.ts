@@ -10,6 +10,10 @@ export class CallerPool {
     this.#context = context;
   }
 
+  remembers(): unknown {
+    return this.#idle;
+  }
+
   take(): RpcCaller {
     return this.#idle.pop() ?? new RpcCaller(this.#context);
   }

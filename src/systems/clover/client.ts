@@ -70,6 +70,8 @@ export class CloverClient implements StoreClient {
     this.#reads = new GetReads(this.#walker.scratch);
   }
 
+  readonly remembers = (): unknown => [this.serial, this.#caller, this.#walker];
+
   get isBusy(): boolean {
     return this.serial % 2 === 1;
   }

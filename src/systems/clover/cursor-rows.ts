@@ -45,6 +45,12 @@ export class CursorRows {
     this.#ints = new Int32Array(doubles.buffer);
   }
 
+  /** A row, but for the sequence of its last shortcut: that is its retire queue's. */
+  remembers(row: number): readonly unknown[] {
+    const ints = this.#ints.subarray(row * rowInts, row * rowInts + at.shortcutSequence);
+    return [ints, this.#doubles.subarray(row * rowDoubles + 2, (row + 1) * rowDoubles)];
+  }
+
   /** Copies a row of other rows. */
   take(row: number, from: CursorRows, fromRow: number): void {
     const start = fromRow * rowDoubles;

@@ -27,6 +27,19 @@ export class CursorTable {
     this.#touches = max > 0 && evictBy === 'lru';
   }
 
+  /** Of a table without a limit: with one, which was found last matters as well. */
+  *remembers(): Generator<unknown> {
+    for (const [row, cursor] of this.#cursors.entries()) {
+      if (cursor !== undefined) yield [cursor.key.text, ...this.rows.remembers(row)];
+    }
+    yield this.#freeRows;
+  }
+
+  /** Sequences of the shortcuts that were written last, by row. */
+  get shortcutSequences(): readonly number[] {
+    return this.#cursors.map((cursor) => cursor?.shortcutSequence ?? 0);
+  }
+
   get size(): number {
     return this.#index.size;
   }

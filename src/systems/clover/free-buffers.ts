@@ -133,6 +133,13 @@ export class FreeBuffers {
     for (const list of own) list.free.length = 0;
   }
 
+  *remembers(): Generator<unknown> {
+    yield this.#turn;
+    for (const [i, { free, asked }] of this.#lists.entries()) {
+      if (asked || free.length > 0) yield [i, asked, free];
+    }
+  }
+
   /** All of them. */
   *held(): Generator<Reference> {
     for (const list of this.#lists) yield* list.free;

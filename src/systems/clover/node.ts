@@ -4,7 +4,7 @@ import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
-import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
+import type { Parts, Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
 import type { CloverConfig } from './config.ts';
@@ -61,6 +61,11 @@ export class CloverNode implements SystemNode {
   readonly loads: LoadMeter | undefined;
   readonly events = new CloverEvents();
   readonly background: readonly Program<unknown>[];
+  /** A client adds to the retire queue without looking at it, which does not look at cursors. */
+  readonly looksAt = {
+    clients: ['clients', 'common'],
+    background: [undefined, ['retire', 'common']],
+  };
   readonly statistics: SystemStatistics;
   /** READs that take as long are repeated. */
   readonly reuseDelayNs: number;
@@ -141,6 +146,25 @@ export class CloverNode implements SystemNode {
 
   *held(): Generator<Address> {
     for (const target of this.heldBuffers()) yield this.layout.addressOf(target);
+  }
+
+  /**
+   * As long as no pause and no lost verb has left anything behind; nor with settings by which READs go on
+   * behind an operation, or loads and the order of finding cursors matter.
+   */
+  remembers(): Parts | undefined {
+    const { cursors, free, retire, gate, unfinished, doubts, loads, config } = this;
+    if (gate.closings > 0 || gate.isClosed || !unfinished.isUntouched) return undefined;
+    if (doubts.size + this.lostMemory.size + this.restarts.length > 0) return undefined;
+    if (loads !== undefined || config.readWait !== 'both' || config.cursorsMax > 0)
+      return undefined;
+    const { callers, servers, recovery, epochs } = this;
+    return {
+      clients: [cursors, free, this.#clients, epochs, unfinished.claims],
+      retire: [retire, cursors.shortcutSequences, callers],
+      common: [servers, recovery],
+      work: gate.working,
+    };
   }
 
   get clients(): readonly CloverClient[] {

@@ -1,6 +1,7 @@
 import { nodeOf } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
 import {
+  atRest,
   batch,
   flush,
   type Program,
@@ -107,6 +108,17 @@ export class RetireQueue {
     return this.#drain(lane, this.#config.retireBatch);
   }
 
+  *remembers(): Generator<unknown> {
+    for (const { draining, links } of this.#lanes) {
+      yield draining;
+      for (const { cursor, old, refs, sequence, isInDoubt } of links) {
+        const { chain, shortcutSequence } = cursor;
+        yield [chain, shortcutSequence, old, refs, sequence, isInDoubt];
+      }
+      yield links.length;
+    }
+  }
+
   /** Links that the servers have not been told of. */
   get waiting(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.links.length, 0);
@@ -116,7 +128,7 @@ export class RetireQueue {
   *sendLeftovers(restarts: readonly number[]): Program<never> {
     const renewal = new Renewal(restarts);
     for (;;) {
-      yield* sleep(this.#config.retireIntervalNs);
+      yield* atRest(sleep(this.#config.retireIntervalNs));
       yield* renewal.run();
       for (const lane of this.#lanes) {
         if (lane.draining || lane.links.length === 0) continue;

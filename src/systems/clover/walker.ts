@@ -95,6 +95,11 @@ export class Walker {
     this.scratch = scratch;
   }
 
+  /** What one walk leaves to the next. */
+  remembers(): unknown {
+    return [this.#heldAt, this.#heldSinceNs];
+  }
+
   /** Stands at the cursor's version. */
   start(cursor: Cursor): void {
     this.cursor = cursor;

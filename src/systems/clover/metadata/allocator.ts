@@ -110,6 +110,12 @@ export class Allocator {
     return freed;
   }
 
+  remembers(): unknown {
+    const lists = this.#lists.map(({ returned, nextIndex }) => [nextIndex, returned]);
+    const delayed = [this.#delayed, this.#delayedUntil, this.#overflow, this.#overflowEpochs];
+    return [this.epoch, this.#roundsBegun, this.#lastRound, lists, delayed, this.#leases];
+  }
+
   /** Buffers that have turned out not to be part of a chain stay with who has them. */
   lease(refs: readonly Reference[], incarnation: number): void {
     for (const target of refs) this.#leases.set(target, incarnation);

@@ -6,6 +6,10 @@ const pollNs = 1000;
 export class Exclusive {
   #busy = false;
 
+  remembers(): unknown {
+    return this.#busy;
+  }
+
   *run<T>(program: () => Program<T>): Program<T> {
     while (this.#busy) yield* sleep(pollNs);
     this.#busy = true;

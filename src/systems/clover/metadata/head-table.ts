@@ -93,6 +93,11 @@ export class HeadTable {
     return { name: headRegion, medium: shape.medium, sizeBytes };
   }
 
+  remembers(): unknown {
+    const mirrors = this.#mirrors.keys();
+    return [mirrors, this.#dirty.keys(), this.#which, this.#rounds, this.#writing];
+  }
+
   /** A standby is lost: nobody needs its table any more. */
   dropMirror(node: number): void {
     this.#mirrors.delete(node);

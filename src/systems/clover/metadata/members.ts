@@ -19,6 +19,10 @@ export class Members {
     for (const node of computeNodes) this.#incarnations.set(node, node);
   }
 
+  remembers(): unknown {
+    return [this.#incarnations, this.#lost];
+  }
+
   /** Nodes whose consent an epoch needs. */
   get nodes(): readonly number[] {
     return [...this.#incarnations.keys()];

@@ -54,6 +54,11 @@ export class MemoryFaults {
     this.#exclusive = exclusive;
   }
 
+  /** None has ever been told of. */
+  get isUntouched(): boolean {
+    return this.#underWay.size === 0 && this.#decided.size === 0;
+  }
+
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind !== 'memoryLost') return;

@@ -29,6 +29,17 @@ export class Chain {
     this.refs = refs;
     this.sequence = sequence;
   }
+
+  remembers(): unknown {
+    const { text, number, refs, sequence, pending, tombstone, isOver } = this;
+    return [text, number, refs, sequence, tombstone, isOver, linksIn(pending)];
+  }
+}
+
+function* linksIn(pending: Map<Reference, PendingLink> | undefined): Generator<unknown> {
+  for (const [old, { refs, sequence, isInDoubt }] of pending ?? []) {
+    yield [old, refs, sequence, isInDoubt];
+  }
 }
 
 /** Shortcut slots of one memory node that this server may give out. */
@@ -53,6 +64,12 @@ export class Namer {
     this.#layout = layout;
     this.#server = server;
     this.#slots = Array.from({ length: layout.buckets }, () => ({ next: 0, returned: [] }));
+  }
+
+  remembers(): unknown {
+    const named = [...this.#byKey.values()].map(({ number }) => number);
+    const slots = this.#slots.map(({ next, returned }) => [next, returned]);
+    return [[...this.#byNumber.values()], named, slots, this.#generations];
   }
 
   get keys(): number {

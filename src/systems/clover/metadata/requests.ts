@@ -39,6 +39,10 @@ export class Requests {
     this.#state = state;
   }
 
+  remembers(): unknown {
+    return this.#opening;
+  }
+
   /** Throws at once where the request makes no sense: no generator between the handler and the work. */
   perform(request: Message): Program<Uint8Array> {
     const { body } = request;

@@ -5,7 +5,7 @@ import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import { Renewal } from '../../renewal.ts';
-import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
+import type { Parts, Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import {
@@ -350,6 +350,15 @@ export class MetadataServer implements SystemServer {
       queue.splice(queue.indexOf(request), 1);
       this.state.context.hub.release(request);
     }
+  }
+
+  /** As long as nothing but losses of compute nodes has happened. */
+  remembers(): Parts | undefined {
+    const tables = this.state.remembers();
+    const { config } = this.state;
+    if (tables === undefined || !this.#isReady || !this.#memoryFaults.isUntouched) return undefined;
+    if (config.loadBalance === 'load' || config.reuse === 'epochs') return undefined;
+    return { tables, requests: this.#requests, recovered: [this.#exclusive, this.#recovered] };
   }
 
   *held(): Generator<Address> {

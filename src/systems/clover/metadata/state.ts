@@ -88,6 +88,14 @@ export class MetadataState {
     return new Allocator(this.layout, this.index, restNs(this.context, this.config));
   }
 
+  /** As long as no memory node has failed, and nothing was rebuilt. */
+  remembers(): unknown {
+    if (this.isRebuilding || this.placementVersion > 0) return undefined;
+    if (this.lostMemory.size + this.restarts.length > 0) return undefined;
+    const { members, heads, servers, namer, allocator } = this;
+    return [members, heads, servers, namer, allocator, this.#ending];
+  }
+
   get context(): NodeContext {
     return this.site.context;
   }

@@ -18,6 +18,9 @@ export class Gate {
   #closedSinceNs = 0;
   closedNs = 0;
 
+  /** How often it has been closed. */
+  closings = 0;
+
   get isClosed(): boolean {
     return this.#closedBy.size > 0 || this.#forEver !== undefined;
   }
@@ -33,6 +36,7 @@ export class Gate {
 
   close(server: number, nowNs: number): void {
     if (!this.isClosed) this.#closedSinceNs = nowNs;
+    this.closings++;
     this.#closedBy.add(server);
   }
 

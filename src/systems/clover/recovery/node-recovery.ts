@@ -33,6 +33,10 @@ export class NodeRecovery implements Repairer {
     return this.#node.site.context.durability;
   }
 
+  remembers(): unknown {
+    return this.lost.map(({ incarnation }) => incarnation);
+  }
+
   isLost(owner: number): boolean {
     return this.#lostOwners.has(owner);
   }

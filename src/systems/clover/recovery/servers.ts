@@ -76,6 +76,10 @@ export class Servers {
     return this.#nodes.length;
   }
 
+  remembers(): unknown {
+    return [this.#nodes, this.#moves, this.#isLost, this.#incarnations];
+  }
+
   node(server: number): number {
     return this.#nodes[server] as number;
   }

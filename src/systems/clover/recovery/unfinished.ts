@@ -76,6 +76,15 @@ export class UnfinishedPuts {
     this.#node = node;
   }
 
+  /** No put has lost a verb. */
+  get isUntouched(): boolean {
+    return this.#left.length === 0 && this.setAside.length === 0 && !this.#isRunning;
+  }
+
+  get claims(): number {
+    return this.#claims;
+  }
+
   /** A number that no claim in doubt has. */
   nextClaim(): number {
     assert(

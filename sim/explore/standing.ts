@@ -1,0 +1,89 @@
+import { type Effect, effectKind } from '../../src/core/effect.ts';
+import type { Digest } from './digest.ts';
+import type { Digests } from './spin.ts';
+import type { Task } from './task.ts';
+import type { World } from './world.ts';
+
+/**
+ * Where programs stand, as hashes. A program is deterministic, so its state is decided by where it was
+ * at rest, what it was told since, and what it saw of its node (`WorldNode.shared`) whenever it went on.
+ */
+
+/** It is about to go on, with that answer: what it will remember of it and of its node. */
+export function chainAnswer(task: Task, answer: number): void {
+  const { node, state, learned } = task;
+  const seen = node.seenBy(task.looksAt);
+  state.chain(answer, task.number);
+  state.chain(seen.a, seen.b);
+  node.order.chain(task.number, answer);
+  if (learned.a !== 0 || learned.b !== 0) {
+    state.chain(learned.a, learned.b);
+    node.order.chain(learned.a, learned.b);
+    learned.clear();
+  }
+  node.touched();
+}
+
+/** As a program that another one has just begun, and which may know all that that one knows. */
+export function inherit(child: Task, parent: Task): void {
+  const seen = parent.node.seenBy(parent.looksAt);
+  child.state.copy(parent.state);
+  child.state.chain(seen.a, seen.b);
+}
+
+/** Where it yields an effect at rest, it forgets; and how what it has posted ends is nothing to it. */
+export function restAt(task: Task, effect: Effect): void {
+  if (effect.kind !== effectKind.sleep && effect.kind !== effectKind.receive) return;
+  if (!effect.isRest) return;
+  const at = effect.kind === effectKind.sleep ? effect.durationNs : effect.port.id;
+  task.state.clear();
+  task.state.chain(at | 0, effect.kind);
+  task.learned.clear();
+  for (const pair of task.pairs.values()) {
+    for (const flight of pair.flights) if (flight.task === task) flight.isForgotten = true;
+  }
+}
+
+export function digestsOf({ state, node }: Task): Digests {
+  return { order: node.order.clone(), state: state.clone() };
+}
+
+/** It stands where it stood then: nothing that it did since has changed anything. */
+export function goBack({ state, node }: Task, digests: Digests): void {
+  node.order.copy(digests.order);
+  state.copy(digests.state);
+  node.touched();
+}
+
+/** The program, and all that it can know: equal texts, equal next steps. */
+export function whereIs({ number, state, node, looksAt }: Task): string {
+  const seen = node.seenBy(looksAt);
+  return `${number} ${state.a} ${state.b} ${seen.a} ${seen.b}`;
+}
+
+/** All digests of programs and nodes, in the order of both. */
+export type Standing = readonly number[];
+
+export function standingOf(world: World): Standing {
+  const all: number[] = [];
+  for (const digest of digestsIn(world)) all.push(digest.a, digest.b);
+  return all;
+}
+
+/** The same state has been reached again without looking where programs stand. */
+export function standAt(world: World, standing: Standing): void {
+  let i = 0;
+  for (const digest of digestsIn(world)) {
+    digest.a = standing[i++] as number;
+    digest.b = standing[i++] as number;
+  }
+  for (const node of world.nodes) node?.touched();
+}
+
+function* digestsIn({ nodes, tasks }: World): Generator<Digest> {
+  for (const node of nodes) if (node !== undefined) yield node.order;
+  for (const { state, learned } of tasks) {
+    yield state;
+    yield learned;
+  }
+}
