@@ -56,7 +56,8 @@ export class MemoryFaults {
 
   /** None has ever been told of. */
   get isUntouched(): boolean {
-    return this.#underWay.size === 0 && this.#decided.size === 0;
+    const { size } = this.#underWay;
+    return size + this.#failed.size + this.#unfinished.size + this.#spares.size === 0;
   }
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
