@@ -50,7 +50,11 @@ function chainNumber(digest: Digest, value: number): void {
 
 function chainObject(digest: Digest, value: object | null): void {
   if (value === null) digest.chain(1, 3);
-  else if (isStateful(value)) chainValue(digest, value.remembers());
+  // Lists and typed arrays by index: they are most of it, and their iterators cost more than the rest.
+  else if (isList(value)) {
+    for (let i = 0; i < value.length; i++) chainValue(digest, value[i]);
+    digest.chain(value.length, 6);
+  } else if (isStateful(value)) chainValue(digest, value.remembers());
   else if (isIterable(value)) {
     let length = 0;
     for (const each of value) {
@@ -59,6 +63,10 @@ function chainObject(digest: Digest, value: object | null): void {
     }
     digest.chain(length, 6);
   } else throw new TypeError(`an object of ${value.constructor.name} is no plain state`);
+}
+
+function isList(value: object): value is ArrayLike<unknown> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }
 
 function isStateful(value: object): value is Stateful {

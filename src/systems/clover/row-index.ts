@@ -10,7 +10,7 @@ const none = -1;
 export class RowIndex {
   size = 0;
   #mask = 15;
-  #pairs = new Int32Array(32).fill(none);
+  #pairs = new Int32Array(16).fill(none);
   /** By row. */
   #keys: (Key | undefined)[] = [];
 
