@@ -462,6 +462,13 @@ size_t openIds() {
   return manager().ids.size();
 }
 
+void removeDevice() {
+  std::lock_guard<std::mutex> guard(manager().lock);
+  for (FakeId* id : manager().ids) {
+    if (id->peer != nullptr || id->wire != 0) send(id, RDMA_CM_EVENT_DEVICE_REMOVAL);
+  }
+}
+
 void fillConnectionManager(Library* t) {
   t->createEventChannel = createEventChannel;
   t->destroyEventChannel = destroyEventChannel;

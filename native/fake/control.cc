@@ -1,5 +1,5 @@
 // What tests tell the fake device: fakeConfigure, fakeFault, fakeHold, fakeRelease, fakeLose,
-// fakePowerLoss, fakeCounters.
+// fakeRemoveDevice, fakePowerLoss, fakeCounters.
 #include <random>
 
 #include "../errors.h"
@@ -90,6 +90,11 @@ Napi::Value FakeLose(const Napi::CallbackInfo& info) {
 // Each word of a persistent region that differs from what was flushed keeps its new value or gets
 // its old one back, by the toss of a seeded coin; gives how many words differed and how many were
 // lost.
+Napi::Value FakeRemoveDevice(const Napi::CallbackInfo& info) {
+  removeDevice();
+  return info.Env().Undefined();
+}
+
 Napi::Value FakePowerLoss(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const double rkey = takeInteger(info, 0, "fakePowerLoss", "rkey", 0, 4294967295.0);
@@ -141,6 +146,7 @@ void exportFake(Napi::Env env, Napi::Object exports) {
   exports.Set("fakeHold", Napi::Function::New(env, FakeHold));
   exports.Set("fakeRelease", Napi::Function::New(env, FakeRelease));
   exports.Set("fakeLose", Napi::Function::New(env, FakeLose));
+  exports.Set("fakeRemoveDevice", Napi::Function::New(env, FakeRemoveDevice));
   exports.Set("fakePowerLoss", Napi::Function::New(env, FakePowerLoss));
   exports.Set("fakeCounters", Napi::Function::New(env, FakeCounters));
 }

@@ -26,6 +26,8 @@ const Library& library();
 bool isDefault();
 void fillConnectionManager(Library* library);
 size_t openIds();
+// Tells every connection that its device is gone.
+void removeDevice();
 void exportFake(Napi::Env env, Napi::Object exports);
 
 }  // namespace farside::fake

@@ -164,6 +164,26 @@ describeOnFake('a queue pair that breaks', () => {
     expect(made).toHaveLength(2);
   });
 
+  test('a device that is removed ends what is outstanding unknown, and says so afterwards', async () => {
+    const [statuses, message] = await run(function* () {
+      yield* writeWord(at(0), 5n);
+      native.fakeHold(made[0] as Qp);
+      const verbs = [readWord(at(0)), writeWord(at(8), 1n)];
+      const tickets = yield* post(...verbs);
+      native.fakeRemoveDevice();
+      yield* wait(tickets);
+      let said = '';
+      try {
+        yield* readWord(at(0));
+      } catch (error) {
+        said = (error as Error).message;
+      }
+      return [verbs.map(({ status }) => status), said] as const;
+    });
+    expect(statuses).toEqual([unknown, unknown]);
+    expect(message).toMatch(/^READ of 8 B at 0:0x0: failed \(the RDMA device was removed/);
+  });
+
   test('root programs share as many queue pairs as were asked for', async () => {
     const writers = (queuePairs: number | undefined): Promise<number> => {
       made = [];

@@ -148,7 +148,7 @@ describeOnFake('connections', () => {
     const [a, b] = [ring.addQp(victim.qp), ring.addQp(other.qp)];
     ring.setRemote(0, { ...victim.welcome.directory });
     let told = 0;
-    victim.onDisconnect(() => told++);
+    victim.onEnd(() => told++);
     await fenceAt(hub, to(), 1);
     expect(server.connections).toBe(1);
     submitWord(ring, ringOp.read, 0, { queue: a });
@@ -202,7 +202,7 @@ describeOnFake('connections', () => {
     expect(connected.welcome.incarnation).toBe(5);
     expect(native.queryQp(accepted as Qp).state).toBe('rts');
     let told = 0;
-    connected.onDisconnect(() => told++);
+    connected.onEnd(() => told++);
     own.close(); // with the ids of its connections
     while (told === 0) await new Promise((resolve) => setImmediate(resolve));
   });

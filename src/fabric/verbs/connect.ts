@@ -43,8 +43,11 @@ export interface Connected {
   readonly welcome: Welcome;
   /** Closes the queue pair, then tells the other side. */
   close(): void;
-  /** Called once, when the other side ends the connection; verbs then end by themselves. */
-  onDisconnect(callback: () => void): void;
+  /**
+   * Called when the connection is at its end, in a few words why: the other side ended it, after which verbs
+   * end by themselves, or the device is gone, after which they do not.
+   */
+  onEnd(callback: (why: string) => void): void;
 }
 
 export interface ConnectRequest extends Destination, ConnectionOptions {
@@ -100,6 +103,12 @@ interface AttemptEnds {
 const whereOf = ({ host, port }: Destination): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
+/** Events by which an established connection ends. */
+const connectionEnds: Readonly<Record<string, string>> = {
+  DISCONNECTED: 'the node ended the connection',
+  DEVICE_REMOVAL: 'the RDMA device was removed',
+};
+
 /** RoCE's way to say that nobody listens there: "invalid service id". */
 const noSuchService = 8;
 
@@ -128,7 +137,7 @@ class Attempt {
   #qp: Qp | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
-  #onDisconnect: () => void = () => {};
+  #onEnd: (why: string) => void = () => {};
 
   constructor(hub: CmHub, to: Destination & ConnectionOptions, hello: Hello, ends: AttemptEnds) {
     this.#hub = hub;
@@ -155,7 +164,8 @@ class Attempt {
   #hear(event: CmEvent): void {
     const id = this.#id as CmId;
     if (this.#ended) {
-      if (event.event === 'DISCONNECTED') this.#onDisconnect();
+      const why = connectionEnds[event.event];
+      if (why !== undefined) this.#onEnd(why);
       return;
     }
     switch (event.event) {
@@ -217,8 +227,8 @@ class Attempt {
         this.#native.close(qp);
         this.#hub.drop(id);
       },
-      onDisconnect: (callback) => {
-        this.#onDisconnect = callback;
+      onEnd: (callback) => {
+        this.#onEnd = callback;
       },
     });
   }

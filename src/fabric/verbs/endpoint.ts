@@ -122,7 +122,7 @@ export class Connector {
     const to = destinations[endpoint.node] as Destination;
     const connected = await this.#attempts(to, targets.isMemory(endpoint.node));
     endpoint.connected = connected;
-    connected.onDisconnect(() => this.break(endpoint, 'the node ended the connection'));
+    connected.onEnd((why) => this.break(endpoint, why));
     endpoint.queue = ring.addQp(connected.qp, { inlineBytesMax });
     const { welcome } = connected;
     if (targets.knows(endpoint.node, welcome.incarnation)) return;

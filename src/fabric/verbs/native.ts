@@ -236,6 +236,8 @@ export interface FakeControls {
   fakeHold(qp: Qp): void;
   fakeRelease(qp: Qp, count?: number): number;
   fakeLose(qp: Qp): void;
+  /** Every connection of the device hears that it is gone. */
+  fakeRemoveDevice(): void;
   fakePowerLoss(rkey: number, seed: number): { unflushedWords: number; lostWords: number };
   fakeCounters(): {
     posts: number;
