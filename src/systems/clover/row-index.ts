@@ -1,6 +1,8 @@
 import type { Key } from '../../core/key.ts';
 
 const none = -1;
+/** 64 bytes of pairs: V8 puts a larger array outside its heap, where it is an allocation of its own. */
+const placesFirst = 8;
 
 /**
  * Rows by key: open addressing with linear probing over pairs (hash, row), in one typed array. A look-up
@@ -9,8 +11,8 @@ const none = -1;
  */
 export class RowIndex {
   size = 0;
-  #mask = 15;
-  #pairs = new Int32Array(16).fill(none);
+  #mask = placesFirst - 1;
+  #pairs = new Int32Array(2 * placesFirst).fill(none);
   /** By row. */
   #keys: (Key | undefined)[] = [];
 
