@@ -1,8 +1,9 @@
 import { FarsideError } from './errors.ts';
 
 /**
- * The value of a JSON text. FARSIDE_INPUT, in one line, names `source` and the line of it where the text stops
- * being JSON, where the engine says so; `firstLine` is that on which `text` begins. `expected` ends the message.
+ * The value of a JSON text. FARSIDE_INPUT, in one line, names `source` and the line of it where the text
+ * stops being JSON, where the engine says so. `firstLine`: that on which `text` begins; `expected` ends the
+ * message.
  */
 export function parseJson(text: string, source: string, firstLine = 1, expected = ''): unknown {
   try {
