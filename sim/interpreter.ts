@@ -72,8 +72,10 @@ export class Interpreter implements Completions {
     this.scheduler = new Scheduler(kernel, (task) => this.#step(task));
   }
 
-  allComplete(task: Task, atPs: number): void {
-    this.#kernel.schedule(Math.max(atPs, this.#kernel.nowPs), eventKind.ready, task.index);
+  allComplete(task: Task): void {
+    const { readyPs } = task;
+    const { nowPs } = this.#kernel;
+    this.#kernel.schedule(readyPs > nowPs ? readyPs : nowPs, eventKind.ready, task.index);
   }
 
   /** A posted verb completes now: whoever waits for it among others may go on. */
@@ -101,8 +103,7 @@ export class Interpreter implements Completions {
   /** One step of a program: from its resumption until it waits or computes for long. */
   #step(task: Task): void {
     const { scheduler } = this;
-    const startPs = this.#kernel.nowPs;
-    scheduler.localPs = startPs;
+    scheduler.begin();
     const node = this.nodes[task.root.node] as SimNode;
     node.current = task.counters;
     this.#running = task;
@@ -127,8 +128,8 @@ export class Interpreter implements Completions {
       effect = this.#orEnd(task, resume(task));
     }
     if (effect === undefined) outcome = next.wait;
-    if (outcome === next.compute) scheduler.keep(task, startPs);
-    else scheduler.leave(task.core, startPs);
+    if (outcome === next.compute) scheduler.keep(task);
+    else scheduler.leave(task.core);
   }
 
   /** Ends a program that has yielded nothing more. */

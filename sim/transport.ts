@@ -1,4 +1,4 @@
-import { nodeOf, offsetOf } from '../src/core/address.ts';
+import { nodeSpaceBytes } from '../src/core/address.ts';
 import { type Verb, verbOp, verbStatus } from '../src/core/effect.ts';
 import { FarsideError } from '../src/core/errors.ts';
 import { type Costs, wholePs } from './costs.ts';
@@ -13,10 +13,13 @@ import type { Root, Task } from './task.ts';
 import type { TraceSink } from './trace.ts';
 import { Tracer } from './tracer.ts';
 
+const spaceBytes = nodeSpaceBytes;
+const spacesPerByte = 1 / nodeSpaceBytes;
+
 /** What the transport asks of whoever runs the programs. */
 export interface Completions {
-  /** All verbs that the program awaits have a completion time; the latest is `atPs`. */
-  allComplete(task: Task, atPs: number): void;
+  /** All verbs that the program awaits have a completion time; the latest is its `readyPs`. */
+  allComplete(task: Task): void;
   /** A verb that was posted without waiting has completed now. */
   oneComplete(flight: Flight): void;
 }
@@ -64,9 +67,14 @@ export class Transport {
   /** Throws the program's address errors, before anything is posted. Gives the verb's node. */
   check(verb: Verb<unknown>): number {
     const { address } = verb;
-    const node = nodeOf(address);
+    // As `nodeOf` and `offsetOf` without their divisions: exact, since by a power of two.
+    const node = Math.floor(address * spacesPerByte);
     const machine = this.machines[node];
-    checkVerb(verb, offsetOf(address), machine === undefined ? -1 : machine.node.spaceBytes);
+    checkVerb(
+      verb,
+      address - node * spaceBytes,
+      machine === undefined ? -1 : machine.node.spaceBytes,
+    );
     if (verb.status !== verbStatus.idle) throw postedTwice(node);
     return node;
   }
@@ -81,7 +89,7 @@ export class Transport {
     flight.target = target;
     flight.op = verb.op;
     flight.address = verb.address;
-    flight.offset = offsetOf(verb.address);
+    flight.offset = verb.address - node * spaceBytes;
     flight.lengthBytes = verb.lengthBytes;
     flight.buffer = verb.buffer;
     flight.awaitedBy = awaited ? task : undefined;
@@ -92,7 +100,8 @@ export class Transport {
     verb.flight = flight;
     if (this.tracer !== undefined) this.tracer.posted(flight, task);
     if (queuePair.broken) {
-      this.finish(flight, verbStatus.failed, atPs, 'its queue pair is broken');
+      flight.completePs = atPs;
+      this.finish(flight, verbStatus.failed, 'its queue pair is broken');
       return;
     }
     const { waiting } = queuePair;
@@ -131,8 +140,10 @@ export class Transport {
       const flight = waiting[0] as Flight;
       if (!queuePair.mayLaunch(flight, isReadLike(flight.op), nowPs)) break;
       waiting.shift();
-      if (queuePair.broken) this.finish(flight, verbStatus.unknown, nowPs, 'its queue pair broke');
-      else this.#launch(flight, Math.max(nowPs, flight.postPs));
+      if (queuePair.broken) {
+        flight.completePs = nowPs;
+        this.finish(flight, verbStatus.unknown, 'its queue pair broke');
+      } else this.#launch(flight, Math.max(nowPs, flight.postPs));
     }
     this.schedulePump(queuePair);
   }
@@ -170,10 +181,10 @@ export class Transport {
         atPs = source.pcieRead.book(nowPs, atPs, fetchPs) + costs.fetchPs;
       }
     }
-    const wirePs = costs.wirePs(payload);
     // A packet without payload slips in between those of others: only payloads queue for a port.
-    if (payload === 0) atPs += wirePs + costs.propagationPs;
+    if (payload === 0) atPs += costs.emptyWirePs + costs.propagationPs;
     else {
+      const wirePs = costs.wirePs(payload);
       atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
       atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
     }
@@ -208,12 +219,15 @@ export class Transport {
     });
   }
 
-  /** The outcome is known, and is seen by the requester at `atPs`, in post order of its queue pair. */
-  finish(flight: Flight, status: 2 | 3 | 4, atPs: number, reason = ''): void {
+  /**
+   * The outcome is known, and the requester sees it at `flight.completePs`, or later: in post order of its
+   * queue pair. The time is handed on in the flight, since V8 allocates a double that crosses a call.
+   */
+  finish(flight: Flight, status: 2 | 3 | 4, reason = ''): void {
     const { queuePair, verb } = flight;
-    const completePs = Math.max(atPs, queuePair.completionPs);
+    if (flight.completePs < queuePair.completionPs) flight.completePs = queuePair.completionPs;
+    const { completePs } = flight;
     queuePair.completionPs = completePs;
-    flight.completePs = completePs;
     flight.status = status;
     if (reason !== '') verb.reason = reason;
     const task = flight.awaitedBy;
@@ -222,7 +236,7 @@ export class Transport {
       return;
     }
     if (completePs > task.readyPs) task.readyPs = completePs;
-    if (--task.pending === 0) this.#completions.allComplete(task, task.readyPs);
+    if (--task.pending === 0) this.#completions.allComplete(task);
   }
 
   /** The requester sees the outcome, now: the verb object gets it, and the record is free again. */
