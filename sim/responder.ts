@@ -10,6 +10,11 @@ import type { Transit } from './path.ts';
 import { isReadLike, type Transport } from './transport.ts';
 import { kill } from './windows.ts';
 
+// Under names of this module they are constants to V8; an import is loaded at each use.
+const op = verbOp;
+const state = verbStatus;
+const { arrive, hop: hopEvent } = eventKind;
+
 /**
  * The responder's side of a verb: what it does to the target's memory when it arrives, and what its
  * answer's way back costs.
@@ -68,7 +73,7 @@ export class Responder {
     const hops = this.#transport.hopsOf(flight);
     const hop = hops?.[flight.hop++];
     if (hop === undefined || hops === undefined) {
-      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      kernel.schedule(kernel.nowPs, arrive, index);
       return;
     }
     const { source, target } = flight.queuePair;
@@ -90,7 +95,7 @@ export class Responder {
       flight.verb.high = verdict.high;
       flight.answered = true;
       flight.unusual = true;
-      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      kernel.schedule(kernel.nowPs, arrive, index);
       return;
     }
     if (verdict.loseCompletion === true) {
@@ -99,7 +104,7 @@ export class Responder {
     }
     rewrite(flight, transit);
     const atPs = kernel.nowPs + Math.round(verdict.delayNs * 1000);
-    kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
+    kernel.schedule(atPs, flight.hop < hops.length ? hopEvent : arrive, index);
   }
 
   /** False where it has to wait for its turn; it arrives again then. */
@@ -110,7 +115,7 @@ export class Responder {
     if (flight.dropped) return true;
     if (flight.lost !== '') {
       flight.completePs = nowPs;
-      this.#end(flight, verbStatus.unknown, flight.lost);
+      this.#end(flight, state.unknown, flight.lost);
       return true;
     }
     if (flight.answered) {
@@ -129,14 +134,14 @@ export class Responder {
     }
     target.memory.windows.landWrites(nowPs);
     switch (flight.op) {
-      case verbOp.read:
+      case op.read:
         this.#read(flight, atPs);
         return true;
-      case verbOp.write:
-      case verbOp.atomicWrite:
+      case op.write:
+      case op.atomicWrite:
         this.#write(flight, atPs);
         return true;
-      case verbOp.flush:
+      case op.flush:
         return this.#flush(flight, atPs);
       default:
         return this.#atomic(flight, atPs);
@@ -235,7 +240,7 @@ export class Responder {
       flight.admitted = true;
       flight.unusual = true;
       // What an earlier READ of the queue pair brings must be covered.
-      this.#kernel.schedule(readEndPs, eventKind.arrive, flight.index);
+      this.#kernel.schedule(readEndPs, arrive, flight.index);
       return false;
     }
     memory.persist(offset, lengthBytes, this.#kernel.nowPs);
@@ -257,7 +262,7 @@ export class Responder {
       flight.unusual = true;
       const actPs = atomics.admit(queuePair, offset, kernel.nowPs);
       if (actPs > kernel.nowPs) {
-        kernel.schedule(actPs, eventKind.arrive, flight.index);
+        kernel.schedule(actPs, arrive, flight.index);
         return false;
       }
     }
@@ -289,7 +294,7 @@ export class Responder {
       return;
     }
     if (flight.windowEndPs > flight.completePs) flight.completePs = flight.windowEndPs;
-    this.#end(flight, verbStatus.ok, '');
+    this.#end(flight, state.ok, '');
   }
 
   #end(flight: Flight, status: 2 | 3 | 4, reason: string): void {
@@ -305,7 +310,7 @@ export class Responder {
     const costs = this.#costs;
     const backPs = costs.responderPs + costs.propagationPs + costs.completionPs;
     flight.completePs = this.#kernel.nowPs + backPs;
-    this.#end(flight, verbStatus.failed, reason);
+    this.#end(flight, state.failed, reason);
   }
 
   /** Nobody answers: the requester gives up after its retransmissions. */
@@ -314,7 +319,7 @@ export class Responder {
     const timeoutPs = costs.retransmitPs * (1 + costs.retransmitsMax);
     const duePs = this.#kernel.nowPs + timeoutPs;
     flight.completePs = Math.max(duePs, flight.windowEndPs);
-    this.#end(flight, verbStatus.unknown, reason);
+    this.#end(flight, state.unknown, reason);
   }
 
   /** Gives up a request that the path has lost too often; what is behind it may go on. */

@@ -13,6 +13,10 @@ import type { Root, Task } from './task.ts';
 import type { TraceSink } from './trace.ts';
 import { Tracer } from './tracer.ts';
 
+// Under names of this module they are constants to V8; an import is loaded at each use.
+const verbOps = verbOp;
+const state = verbStatus;
+const event = eventKind;
 const spaceBytes = nodeSpaceBytes;
 const spacesPerByte = 1 / nodeSpaceBytes;
 
@@ -75,7 +79,7 @@ export class Transport {
       address - node * spaceBytes,
       machine === undefined ? -1 : machine.node.spaceBytes,
     );
-    if (verb.status !== verbStatus.idle) throw postedTwice(node);
+    if (verb.status !== state.idle) throw postedTwice(node);
     return node;
   }
 
@@ -95,13 +99,13 @@ export class Transport {
     flight.awaitedBy = awaited ? task : undefined;
     flight.seed = (this.#seedBase + Math.imul(++this.#seed, 0x85ebca6b)) | 0;
     flight.postPs = atPs;
-    flight.status = verbStatus.posted;
-    verb.status = verbStatus.posted;
+    flight.status = state.posted;
+    verb.status = state.posted;
     verb.flight = flight;
     if (this.tracer !== undefined) this.tracer.posted(flight, task);
     if (queuePair.broken) {
       flight.completePs = atPs;
-      this.finish(flight, verbStatus.failed, 'its queue pair is broken');
+      this.finish(flight, state.failed, 'its queue pair is broken');
       return;
     }
     const { waiting } = queuePair;
@@ -142,7 +146,7 @@ export class Transport {
       waiting.shift();
       if (queuePair.broken) {
         flight.completePs = nowPs;
-        this.finish(flight, verbStatus.unknown, 'its queue pair broke');
+        this.finish(flight, state.unknown, 'its queue pair broke');
       } else this.#launch(flight, Math.max(nowPs, flight.postPs));
     }
     this.schedulePump(queuePair);
@@ -153,7 +157,7 @@ export class Transport {
     const atPs = queuePair.nextCompletionPs;
     if (atPs >= queuePair.pumpPs) return;
     queuePair.pumpPs = Math.max(atPs, this.#kernel.nowPs);
-    this.#kernel.schedule(queuePair.pumpPs, eventKind.pump, queuePair.index);
+    this.#kernel.schedule(queuePair.pumpPs, event.pump, queuePair.index);
   }
 
   #launch(flight: Flight, atPs: number): void {
@@ -173,8 +177,8 @@ export class Transport {
     const { source, target } = queuePair;
     let atPs = source.requester.book(nowPs, issuePs, costs.requesterGapPs) + costs.requestPs;
     // An atomic carries its operand; READ and FLUSH carry an address only.
-    let payload = op === verbOp.read || op === verbOp.flush ? 0 : 8;
-    if (op === verbOp.write) {
+    let payload = op === verbOps.read || op === verbOps.flush ? 0 : 8;
+    if (op === verbOps.write) {
       payload = flight.lengthBytes;
       if (payload > costs.inlineBytesMax) {
         const fetchPs = wholePs(payload * costs.pcieReadBytePs);
@@ -198,7 +202,7 @@ export class Transport {
       flight.sends++;
       flight.hop = 0;
     }
-    const kind = hops ? eventKind.hop : eventKind.arrive;
+    const kind = hops ? event.hop : event.arrive;
     this.#kernel.schedule(atPs, kind, flight.index);
   }
 
@@ -232,7 +236,7 @@ export class Transport {
     if (reason !== '') verb.reason = reason;
     const task = flight.awaitedBy;
     if (task === undefined) {
-      this.#kernel.schedule(completePs, eventKind.complete, flight.index);
+      this.#kernel.schedule(completePs, event.complete, flight.index);
       return;
     }
     if (completePs > task.readyPs) task.readyPs = completePs;
@@ -245,11 +249,11 @@ export class Transport {
     target.memory.windows.advance(this.#kernel.nowPs);
     if (queuePair.openWrite === flight) queuePair.openWrite = undefined;
     if (queuePair.openRead === flight) queuePair.openRead = undefined;
-    if (flight.status === verbStatus.ok && target.crashes !== flight.crashesAtAct) {
-      flight.status = verbStatus.unknown;
+    if (flight.status === state.ok && target.crashes !== flight.crashesAtAct) {
+      flight.status = state.unknown;
       verb.reason = 'the node crashed before it could confirm';
     }
-    if (flight.status === verbStatus.unknown) queuePair.broken = true;
+    if (flight.status === state.unknown) queuePair.broken = true;
     if (flight.completePs - flight.postPs > this.#costs.verbBoundPs) this.overdue++;
     if (this.tracer !== undefined) this.tracer.completed(flight);
     verb.status = flight.status;
@@ -268,5 +272,5 @@ function postedTwice(node: number): FarsideError {
 
 /** Verbs that bring something back, of which only so many may be outstanding. */
 export function isReadLike(op: Flight['op']): boolean {
-  return op !== verbOp.write && op !== verbOp.atomicWrite;
+  return op !== verbOps.write && op !== verbOps.atomicWrite;
 }

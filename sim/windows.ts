@@ -67,8 +67,8 @@ export class Windows {
   }
 
   /**
-   * Ends every window that is over; at the latest when a verb completes, since its record is used again. READs
-   * may stay until then: whoever looks for open ones looks at the end of their windows.
+   * Ends every window that is over; at the latest when a verb completes, since its record is used again.
+   * READs may stay until then: whoever looks for open ones looks at the end of their windows.
    */
   advance(nowPs: number): void {
     this.landWrites(nowPs);
