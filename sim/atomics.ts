@@ -50,6 +50,11 @@ export class AtomicUnit {
     this.#heldUntilPs[this.#heldCount++] = nowPs + this.#costs.atomicWordPs;
   }
 
+  /** Whether any word may still be held. */
+  get mayHold(): boolean {
+    return this.#heldCount > 0;
+  }
+
   /** Calls `visit` for every word of the range that a successful atomic still holds. */
   eachHeld(
     offset: number,

@@ -3,11 +3,12 @@ import { bytePs, gapPs, type Profile, toPs } from './profile.ts';
 
 /** Latency and cost per byte of one medium, in picoseconds. */
 export interface MediumCosts {
-  readonly readPs: number;
   readonly readBytePs: number;
   readonly writeBytePs: number;
   readonly writeBufferPs: number;
   readonly flushPs: number;
+  /** From the end of the transfer of what was read to the port, through PCIe and NIC. */
+  readonly answerPs: number;
 }
 
 /** A profile as the simulator computes with it: integer picoseconds, and picoseconds per byte. */
@@ -38,6 +39,8 @@ export class Costs {
   readonly queuePairGapPs: number;
   readonly wireBytePs: number;
   readonly propagationPs: number;
+  /** Time on the wire of a packet without payload. */
+  readonly emptyWirePs: number;
   readonly packetHeaderBytes: number;
   readonly packetPayloadBytes: number;
   readonly pcieReadPs: number;
@@ -84,6 +87,7 @@ export class Costs {
     this.propagationPs = toPs(link.propagationNs);
     this.packetHeaderBytes = link.packetHeaderBytes;
     this.packetPayloadBytes = link.packetPayloadBytes;
+    this.emptyWirePs = this.wirePs(0);
     this.pcieReadPs = toPs(pcie.readLatencyNs);
     this.pcieWritePs = toPs(pcie.writeLatencyNs);
     this.pcieReadBytePs = bytePs(pcie.readBandwidth);
@@ -93,8 +97,8 @@ export class Costs {
     this.atomicSameQueuePairPs = toPs(atomics.wordSameQueuePairNs);
     this.atomicQueuePairGapPs = gapPs(atomics.queuePairRate);
     this.atomicNodeGapPs = gapPs(atomics.nodeRate);
-    this.dram = mediumCosts(numbers.dram);
-    this.pm = mediumCosts(numbers.pm);
+    this.dram = this.#medium(numbers.dram);
+    this.pm = this.#medium(numbers.pm);
     this.tearWindowPs = toPs(faults.tearWindowNs);
     this.retransmitPs = toPs(faults.retransmitNs);
     this.retransmitsMax = faults.retransmitsMax;
@@ -106,6 +110,16 @@ export class Costs {
     const index = computeIndex(kind);
     const fixedPs = this.#fixedPs[index] as number;
     return fixedPs + wholePs((this.#unitPs[index] as number) * units);
+  }
+
+  #medium(medium: Profile['numbers']['dram']): MediumCosts {
+    return {
+      readBytePs: bytePs(medium.readBandwidth),
+      writeBytePs: bytePs(medium.writeBandwidth),
+      writeBufferPs: Math.round(medium.writeBufferBytes * bytePs(medium.writeBandwidth)),
+      flushPs: toPs(medium.flushNs),
+      answerPs: this.pcieReadPs + toPs(medium.readLatencyNs) + this.responsePs,
+    };
   }
 
   /** Time on the wire of a payload with the headers of its packets. */
@@ -121,14 +135,4 @@ export class Costs {
 /** To the nearest picosecond. `Math.round` is not one instruction, and a READ rounds five times. */
 export function wholePs(ps: number): number {
   return Math.floor(ps + 0.5);
-}
-
-function mediumCosts(medium: Profile['numbers']['dram']): MediumCosts {
-  return {
-    readPs: toPs(medium.readLatencyNs),
-    readBytePs: bytePs(medium.readBandwidth),
-    writeBytePs: bytePs(medium.writeBandwidth),
-    writeBufferPs: Math.round(medium.writeBufferBytes * bytePs(medium.writeBandwidth)),
-    flushPs: toPs(medium.flushNs),
-  };
 }

@@ -41,6 +41,7 @@ export class EventQueue {
   /** When the heap's first is due. In an array: a double that a function returns is allocated. */
   readonly #farPs = new Float64Array(1).fill(Number.POSITIVE_INFINITY);
   #horizonPs = wheelPs;
+  readonly #basePs = new Float64Array(1);
   /** The bucket that pops come from, modulo the wheel. */
   #base = 0;
   readonly #first = new Int32Array(bucketCount).fill(none);
@@ -141,14 +142,15 @@ export class EventQueue {
     if (this.size === 0) return false;
     if (this.#near > 0) {
       const bucket = this.#nextUsed();
-      const firstPs = this.#times[this.#first[bucket] as number] as number;
-      this.#moveTo(firstPs);
-    } else this.#moveTo(this.#far.nextPs);
+      this.#basePs[0] = this.#times[this.#first[bucket] as number] as number;
+    } else this.#basePs[0] = this.#far.nextPs;
+    this.#moveBase();
     return true;
   }
 
-  #moveTo(timePs: number): void {
-    const bucket = Math.floor(timePs * bucketsPerPs);
+  /** To the bucket of `basePs`. */
+  #moveBase(): void {
+    const bucket = Math.floor((this.#basePs[0] as number) * bucketsPerPs);
     this.#base = bucket & bucketMask;
     this.#horizonPs = bucket * bucketPs + wheelPs;
     if ((this.#farPs[0] as number) < this.#horizonPs) this.#bringNear();

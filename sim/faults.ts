@@ -52,6 +52,7 @@ function cutOff(queuePair: QueuePair, dice: RandomStream, mode: Landing): void {
 /** Power is lost: nothing is answered until a restart, which finds what the media kept. */
 export function losePower(machine: Machine, nowPs: number, keeping: Keeping = 'random'): void {
   machine.up = false;
+  machine.condition++;
   machine.crashes++;
   machine.memory.losePower(nowPs, keeping);
 }
@@ -59,5 +60,6 @@ export function losePower(machine: Machine, nowPs: number, keeping: Keeping = 'r
 /** The node is there again, with new incarnations of its regions. */
 export function restart(machine: Machine): void {
   machine.up = true;
+  machine.condition++;
   machine.incarnation++;
 }

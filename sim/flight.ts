@@ -30,6 +30,7 @@ export class Flight {
   sends = 0;
   postPs = 0;
   actPs = 0;
+  /** When the requester sees the outcome; before that, how far the verb's answer is on its way back. */
   completePs = 0;
   status: VerbStatus = 0;
   /** The target's crashes when it acted: a crash before completion makes the outcome unknown. */

@@ -23,6 +23,12 @@ import { Scheduler } from './scheduler.ts';
 import type { Task } from './task.ts';
 import type { Completions, Transport } from './transport.ts';
 
+// Under names of this module they are constants to V8; an import is loaded at each use.
+const kinds = effectKind;
+const verbOps = verbOp;
+const state = verbStatus;
+const event = eventKind;
+
 /**
  * How far a program may run ahead of the event clock within one step. The CPU time of a step (polling,
  * posting, small computations) is added to the program's own clock; beyond this bound it leaves the
@@ -72,8 +78,10 @@ export class Interpreter implements Completions {
     this.scheduler = new Scheduler(kernel, (task) => this.#step(task));
   }
 
-  allComplete(task: Task, atPs: number): void {
-    this.#kernel.schedule(Math.max(atPs, this.#kernel.nowPs), eventKind.ready, task.index);
+  allComplete(task: Task): void {
+    const { readyPs } = task;
+    const { nowPs } = this.#kernel;
+    this.#kernel.schedule(readyPs > nowPs ? readyPs : nowPs, event.ready, task.index);
   }
 
   /** A posted verb completes now: whoever waits for it among others may go on. */
@@ -90,7 +98,7 @@ export class Interpreter implements Completions {
     const task = this.scheduler.expire(index);
     if (task === undefined) return;
     const { effect } = task;
-    if (effect?.kind === effectKind.receive) {
+    if (effect?.kind === kinds.receive) {
       const waiting = this.#receivers.get(effect.port) as Task[];
       waiting.splice(waiting.indexOf(task), 1);
     }
@@ -101,8 +109,7 @@ export class Interpreter implements Completions {
   /** One step of a program: from its resumption until it waits or computes for long. */
   #step(task: Task): void {
     const { scheduler } = this;
-    const startPs = this.#kernel.nowPs;
-    scheduler.localPs = startPs;
+    scheduler.begin();
     const node = this.nodes[task.root.node] as SimNode;
     node.current = task.counters;
     this.#running = task;
@@ -127,8 +134,8 @@ export class Interpreter implements Completions {
       effect = this.#orEnd(task, resume(task));
     }
     if (effect === undefined) outcome = next.wait;
-    if (outcome === next.compute) scheduler.keep(task, startPs);
-    else scheduler.leave(task.core, startPs);
+    if (outcome === next.compute) scheduler.keep(task);
+    else scheduler.leave(task.core);
   }
 
   /** Ends a program that has yielded nothing more. */
@@ -146,12 +153,12 @@ export class Interpreter implements Completions {
     const { counters } = task;
     task.effect = undefined;
     switch (effect.kind) {
-      case effectKind.verb:
+      case kinds.verb:
         this.transport.retire(effect.flight as Flight);
         counters.roundTrips = Math.max(counters.roundTrips, effect.depth + 1);
         this.scheduler.localPs += this.#costs.pollPs;
         break;
-      case effectKind.batch: {
+      case kinds.batch: {
         const { verbs } = effect;
         for (let i = 0; i < verbs.length; i++) {
           this.transport.retire((verbs[i] as Verb<unknown>).flight as Flight);
@@ -160,10 +167,10 @@ export class Interpreter implements Completions {
         this.scheduler.localPs += verbs.length * this.#costs.pollPs;
         break;
       }
-      case effectKind.wait:
+      case kinds.wait:
         this.#awaited(task, effect);
         break;
-      case effectKind.receive:
+      case kinds.receive:
         if (effect.message !== undefined) this.#accept(task, effect);
         break;
       default:
@@ -173,7 +180,7 @@ export class Interpreter implements Completions {
 
   #perform(task: Task, effect: Effect): Next {
     const { scheduler } = this;
-    if (effect.kind === effectKind.compute) {
+    if (effect.kind === kinds.compute) {
       this.charge(effect.work, effect.units);
       if (scheduler.localPs - this.#kernel.nowPs <= aheadMaxPs) return next.go;
       task.deferred = true;
@@ -186,7 +193,7 @@ export class Interpreter implements Completions {
       return next.compute;
     }
     switch (effect.kind) {
-      case effectKind.verb: {
+      case kinds.verb: {
         task.effect = effect;
         const node = this.transport.check(effect);
         task.pending = 1;
@@ -196,32 +203,32 @@ export class Interpreter implements Completions {
         this.#postOne(task, effect, node, true);
         return next.wait;
       }
-      case effectKind.batch:
+      case kinds.batch:
         if (effect.verbs.length === 0) return next.go;
         task.effect = effect;
         this.#post(task, effect.verbs, true);
         return next.wait;
-      case effectKind.post:
+      case kinds.post:
         this.#post(task, effect.verbs, false);
         return next.go;
-      case effectKind.wait:
+      case kinds.wait:
         return this.#wait(task, effect);
-      case effectKind.receive:
+      case kinds.receive:
         return this.#receive(task, effect);
-      case effectKind.local:
+      case kinds.local:
         this.#local(task, effect);
         return next.go;
-      case effectKind.sleep:
+      case kinds.sleep:
         task.effect = effect;
         task.wait++;
         scheduler.timer(task, scheduler.localPs + effect.durationNs * 1000);
         return next.wait;
-      case effectKind.spawn:
+      case kinds.spawn:
         (this.nodes[task.root.node] as SimNode).spawn(task, effect.program, effect.label);
         return next.go;
-      case effectKind.fence:
+      case kinds.fence:
         return this.#fence(task, effect);
-      case effectKind.reconnect:
+      case kinds.reconnect:
         return this.#reconnect(task, effect);
       default:
         return unreachable(effect);
@@ -260,15 +267,15 @@ export class Interpreter implements Completions {
     const { op } = verb;
     verb.depth = counters.roundTrips;
     counters.verbs++;
-    if (op === verbOp.read) counters.bytesIn += verb.lengthBytes;
-    else if (op !== verbOp.flush) counters.bytesOut += verb.lengthBytes;
-    if (op === verbOp.cas || op === verbOp.faa) counters.bytesIn += 8;
+    if (op === verbOps.read) counters.bytesIn += verb.lengthBytes;
+    else if (op !== verbOps.flush) counters.bytesOut += verb.lengthBytes;
+    if (op === verbOps.cas || op === verbOps.faa) counters.bytesIn += 8;
     this.transport.post(verb, node, task, awaited, this.scheduler.localPs);
   }
 
   #wait(task: Task, effect: Wait): Next {
     let done = 0;
-    for (const ticket of effect.tickets) if (ticket.status >= verbStatus.ok) done++;
+    for (const ticket of effect.tickets) if (ticket.status >= state.ok) done++;
     if (done >= effect.count || effect.timeoutNs <= 0) {
       this.#awaited(task, effect);
       return next.go;
@@ -277,7 +284,7 @@ export class Interpreter implements Completions {
     task.wait++;
     task.needed = effect.count - done;
     for (const ticket of effect.tickets) {
-      if (ticket.status !== verbStatus.posted) continue;
+      if (ticket.status !== state.posted) continue;
       const flight = ticket.flight as Flight;
       flight.waiters ??= [];
       flight.unusual = true;
@@ -293,7 +300,7 @@ export class Interpreter implements Completions {
     const { counters } = task;
     task.wait++;
     for (const ticket of effect.tickets) {
-      if (ticket.status < verbStatus.ok) continue;
+      if (ticket.status < state.ok) continue;
       counters.roundTrips = Math.max(counters.roundTrips, ticket.depth + 1);
       this.scheduler.localPs += this.#costs.pollPs;
     }
@@ -356,7 +363,7 @@ export class Interpreter implements Completions {
     task.effect = effect;
     task.root.queuePairs[effect.node] = undefined;
     const atPs = this.scheduler.localPs + this.#costs.controlPs;
-    this.#kernel.schedule(atPs, eventKind.ready, task.index);
+    this.#kernel.schedule(atPs, event.ready, task.index);
     return next.wait;
   }
 
@@ -370,7 +377,7 @@ export class Interpreter implements Completions {
     this.#kernel.call(atPs + halfPs, () => {
       machine.fence(effect.incarnation, this.#kernel.nowPs);
     });
-    this.#kernel.schedule(atPs + 2 * halfPs, eventKind.ready, task.index);
+    this.#kernel.schedule(atPs + 2 * halfPs, event.ready, task.index);
     return next.wait;
   }
 }

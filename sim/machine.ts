@@ -37,6 +37,11 @@ export class Machine {
   computeIncarnation: number;
   /** Incarnations of compute nodes that may do nothing here any more. */
   readonly fenced = new Set<number>();
+  /**
+   * Changes with every fence, loss of power and restart: so whether this node serves a queue pair is asked
+   * once, and again after each of them.
+   */
+  condition = 0;
   /** WRITEs of 8 bytes into this range are told to `onMessage`. */
   mailboxFrom = Number.POSITIVE_INFINITY;
   mailboxTo = 0;
@@ -52,6 +57,7 @@ export class Machine {
   /** Control path: nothing of that incarnation takes effect here from now on. */
   fence(incarnation: number, nowPs: number): void {
     this.fenced.add(incarnation);
+    this.condition++;
     this.memory.windows.advance(nowPs);
     this.memory.windows.closeWhere((flight) => flight.queuePair.sourceIncarnation === incarnation);
   }

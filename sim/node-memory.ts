@@ -34,7 +34,8 @@ export class NodeMemory {
   readonly #node: ClusterNode;
   readonly #dice: RandomStream;
   readonly #media: readonly { readonly endOffset: number; readonly costs: MediumCosts }[];
-  readonly #allDram: boolean;
+  /** Of all regions, where they agree. */
+  readonly #only: MediumCosts | undefined;
   readonly #dram: MediumCosts;
 
   constructor(node: ClusterNode, costs: Costs, durability: Durability, dice: RandomStream) {
@@ -43,11 +44,12 @@ export class NodeMemory {
     this.windows = new Windows(this.visible, costs.tearWindowPs);
     this.#durable = durability === 'flush' ? new SparseBytes() : undefined;
     this.#dram = costs.dram;
-    this.#allDram = node.regions.every((region) => region.medium === 'dram');
     this.#media = node.regions.map((region) => ({
       endOffset: this.#offsetOf(region) + region.sizeBytes,
       costs: region.medium === 'pm' ? costs.pm : costs.dram,
     }));
+    const used = new Set(this.#media.map((medium) => medium.costs));
+    this.#only = used.size > 1 ? undefined : (this.#media[0]?.costs ?? costs.dram);
   }
 
   get touchedBytes(): number {
@@ -56,7 +58,7 @@ export class NodeMemory {
 
   /** Costs of the medium that `offset` lies on. */
   medium(offset: number): MediumCosts {
-    if (this.#allDram) return this.#dram;
+    if (this.#only !== undefined) return this.#only;
     const media = this.#media;
     for (let i = 0; i < media.length; i++) {
       const medium = media[i] as { endOffset: number; costs: MediumCosts };

@@ -16,6 +16,8 @@ export class QueuePair {
   readonly targetIncarnation: number;
   /** Set when a verb's outcome became unknown: nothing is sent any more. */
   broken = false;
+  /** The `condition` of the target in which it was last found to serve this queue pair. */
+  served = -1;
   /** Verbs launched that have not acted yet, in post order. */
   head: Flight | undefined = undefined;
   tail: Flight | undefined = undefined;
@@ -34,6 +36,8 @@ export class QueuePair {
   #unknown = 0;
   readonly #known = new TimeRing();
   readonly #outstandingMax: number;
+  /** From so many on it is worth looking which READs have completed. */
+  readonly #lookFrom: number;
 
   constructor(
     index: number,
@@ -48,6 +52,7 @@ export class QueuePair {
     this.sourceIncarnation = sourceIncarnation;
     this.targetIncarnation = target.incarnation;
     this.#outstandingMax = outstandingMax;
+    this.#lookFrom = Math.min(outstandingMax, 16);
   }
 
   /** Whether a verb may be launched at that time. */
@@ -55,6 +60,8 @@ export class QueuePair {
     const { fenced } = flight.verb;
     if (!isRead && !fenced) return true;
     const known = this.#known;
+    // The ring also has READs that have completed since it was last looked at: not more than all.
+    if (!fenced && this.#unknown + known.count < this.#lookFrom) return true;
     known.dropUntil(nowPs);
     const outstanding = this.#unknown + known.count;
     if (fenced && outstanding > 0) return false;
@@ -65,9 +72,10 @@ export class QueuePair {
     this.#unknown++;
   }
 
-  readCompletes(atPs: number): void {
+  /** The completion time of a READ launched is known now. */
+  readCompletes({ completePs }: Flight): void {
     this.#unknown--;
-    this.#known.push(atPs);
+    this.#known.push(completePs);
   }
 
   /** The next time at which `mayLaunch` could change; infinity where that is not known yet. */

@@ -10,6 +10,11 @@ import type { Transit } from './path.ts';
 import { isReadLike, type Transport } from './transport.ts';
 import { kill } from './windows.ts';
 
+// Under names of this module they are constants to V8; an import is loaded at each use.
+const op = verbOp;
+const state = verbStatus;
+const { arrive, hop: hopEvent } = eventKind;
+
 /**
  * The responder's side of a verb: what it does to the target's memory when it arrives, and what its
  * answer's way back costs.
@@ -68,7 +73,7 @@ export class Responder {
     const hops = this.#transport.hopsOf(flight);
     const hop = hops?.[flight.hop++];
     if (hop === undefined || hops === undefined) {
-      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      kernel.schedule(kernel.nowPs, arrive, index);
       return;
     }
     const { source, target } = flight.queuePair;
@@ -90,7 +95,7 @@ export class Responder {
       flight.verb.high = verdict.high;
       flight.answered = true;
       flight.unusual = true;
-      kernel.schedule(kernel.nowPs, eventKind.arrive, index);
+      kernel.schedule(kernel.nowPs, arrive, index);
       return;
     }
     if (verdict.loseCompletion === true) {
@@ -99,7 +104,7 @@ export class Responder {
     }
     rewrite(flight, transit);
     const atPs = kernel.nowPs + Math.round(verdict.delayNs * 1000);
-    kernel.schedule(atPs, flight.hop < hops.length ? eventKind.hop : eventKind.arrive, index);
+    kernel.schedule(atPs, flight.hop < hops.length ? hopEvent : arrive, index);
   }
 
   /** False where it has to wait for its turn; it arrives again then. */
@@ -109,47 +114,57 @@ export class Responder {
     // Cut off by its node's crash: nobody waits for it.
     if (flight.dropped) return true;
     if (flight.lost !== '') {
-      this.#end(flight, verbStatus.unknown, nowPs, flight.lost);
+      flight.completePs = nowPs;
+      this.#end(flight, state.unknown, flight.lost);
       return true;
     }
     if (flight.answered) {
       flight.actPs = nowPs;
       flight.crashesAtAct = target.crashes;
-      this.#respond(flight, nowPs, flight.lengthBytes);
+      flight.completePs = nowPs + this.#costs.responsePs;
+      this.#respond(flight, flight.lengthBytes);
       return true;
     }
-    if (!target.up) {
-      this.#outcomeLost(flight, 'the node is down');
-      return true;
-    }
-    if (target.fenced.size > 0 && target.fenced.has(queuePair.sourceIncarnation)) {
-      this.#refuse(flight, fencedReason);
-      return true;
-    }
-    if (target.incarnation !== queuePair.targetIncarnation) {
-      this.#refuse(flight, 'the node has started anew since');
-      return true;
-    }
+    if (queuePair.served !== target.condition && !this.#serves(flight)) return true;
     flight.crashesAtAct = target.crashes;
     let atPs = nowPs;
     if (!flight.admitted) {
       atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
       target.counts.verbsIn++;
     }
-    target.memory.windows.advance(nowPs);
+    target.memory.windows.landWrites(nowPs);
     switch (flight.op) {
-      case verbOp.read:
+      case op.read:
         this.#read(flight, atPs);
         return true;
-      case verbOp.write:
-      case verbOp.atomicWrite:
+      case op.write:
+      case op.atomicWrite:
         this.#write(flight, atPs);
         return true;
-      case verbOp.flush:
+      case op.flush:
         return this.#flush(flight, atPs);
       default:
         return this.#atomic(flight, atPs);
     }
+  }
+
+  /** Whether the target, as it is now, serves the queue pair; the verb ends where it does not. */
+  #serves(flight: Flight): boolean {
+    const { queuePair, target } = flight;
+    if (!target.up) {
+      this.#outcomeLost(flight, 'the node is down');
+      return false;
+    }
+    if (target.fenced.has(queuePair.sourceIncarnation)) {
+      this.#refuse(flight, fencedReason);
+      return false;
+    }
+    if (target.incarnation !== queuePair.targetIncarnation) {
+      this.#refuse(flight, 'the node has started anew since');
+      return false;
+    }
+    queuePair.served = target.condition;
+    return true;
   }
 
   #read(flight: Flight, startPs: number): void {
@@ -165,22 +180,23 @@ export class Responder {
     const dataPs = target.pcieRead.book(nowPs, readyPs, pciePs);
     const mediaPs = wholePs(lengthBytes * medium.readBytePs);
     const readPs = target.mediaRead.overlap(nowPs, dataPs, mediaPs);
-    this.#respond(flight, readPs + costs.pcieReadPs + medium.readPs, lengthBytes);
+    flight.completePs = readPs + medium.answerPs;
+    this.#respond(flight, lengthBytes);
   }
 
-  /** The way back of an answer with a payload. */
-  #respond(flight: Flight, atPs: number, payloadBytes: number): void {
+  /** The way back of an answer with a payload: until here `completePs` is when it is ready for the port. */
+  #respond(flight: Flight, payloadBytes: number): void {
     const costs = this.#costs;
     const { nowPs } = this.#kernel;
     const { source, target } = flight.queuePair;
     const wirePs = costs.wirePs(payloadBytes);
-    let backPs = target.linkOut.book(nowPs, atPs + costs.responsePs, wirePs) + costs.propagationPs;
+    let backPs = target.linkOut.book(nowPs, flight.completePs, wirePs) + costs.propagationPs;
     backPs = source.linkIn.overlap(nowPs, backPs, wirePs);
     const pciePs = wholePs(payloadBytes * costs.pcieWriteBytePs);
-    backPs = source.pcieWrite.book(nowPs, backPs, pciePs) + costs.completionPs;
+    flight.completePs = source.pcieWrite.book(nowPs, backPs, pciePs) + costs.completionPs;
     target.counts.bytesOut += payloadBytes;
     source.counts.bytesIn += payloadBytes;
-    this.#finish(flight, backPs);
+    this.#finish(flight);
   }
 
   #write(flight: Flight, startPs: number): void {
@@ -192,9 +208,11 @@ export class Responder {
     this.#transport.tracer?.acts(flight);
     target.memory.windows.beginWrite(flight, nowPs);
     queuePair.openWrite = flight;
-    target.atomics.eachHeld(offset, lengthBytes, nowPs, (at) => {
-      if ((this.#dice.next32() & 1) === 0) kill(flight, at);
-    });
+    if (target.atomics.mayHold) {
+      target.atomics.eachHeld(offset, lengthBytes, nowPs, (at) => {
+        if ((this.#dice.next32() & 1) === 0) kill(flight, at);
+      });
+    }
     const medium = target.memory.medium(offset);
     const readyPs = startPs + costs.responderPs;
     const pciePs = wholePs(lengthBytes * costs.pcieWriteBytePs);
@@ -208,7 +226,8 @@ export class Responder {
       this.#onMessage(target, flight.address, landedPs + costs.mailboxPollPs);
     }
     // The acknowledgement is small and waits for nobody: responses queue among themselves only.
-    this.#finish(flight, storedPs + costs.propagationPs + costs.completionPs);
+    flight.completePs = storedPs + costs.propagationPs + costs.completionPs;
+    this.#finish(flight);
   }
 
   #flush(flight: Flight, startPs: number): boolean {
@@ -221,14 +240,15 @@ export class Responder {
       flight.admitted = true;
       flight.unusual = true;
       // What an earlier READ of the queue pair brings must be covered.
-      this.#kernel.schedule(readEndPs, eventKind.arrive, flight.index);
+      this.#kernel.schedule(readEndPs, arrive, flight.index);
       return false;
     }
     memory.persist(offset, lengthBytes, this.#kernel.nowPs);
     flight.actPs = this.#kernel.nowPs;
     flight.windowEndPs = flight.actPs;
-    const atPs = startPs + costs.responderPs + costs.pcieReadPs + memory.medium(offset).flushPs;
-    this.#respond(flight, atPs, 0);
+    const flushPs = costs.pcieReadPs + memory.medium(offset).flushPs + costs.responsePs;
+    flight.completePs = startPs + costs.responderPs + flushPs;
+    this.#respond(flight, 0);
     return true;
   }
 
@@ -242,7 +262,7 @@ export class Responder {
       flight.unusual = true;
       const actPs = atomics.admit(queuePair, offset, kernel.nowPs);
       if (actPs > kernel.nowPs) {
-        kernel.schedule(actPs, eventKind.arrive, flight.index);
+        kernel.schedule(actPs, arrive, flight.index);
         return false;
       }
     }
@@ -254,9 +274,9 @@ export class Responder {
     flight.windowEndPs = kernel.nowPs;
     tracer?.acted(flight);
     const medium = memory.medium(offset);
-    const readPs = costs.responderPs + costs.pcieReadPs + medium.readPs + costs.atomicPs;
     target.counts.bytesIn += 8;
-    this.#respond(flight, startPs + readPs, 8);
+    flight.completePs = startPs + costs.responderPs + costs.atomicPs + medium.answerPs;
+    this.#respond(flight, 8);
     return true;
   }
 
@@ -268,19 +288,20 @@ export class Responder {
     queuePair.openWrite = undefined;
   }
 
-  #finish(flight: Flight, backPs: number): void {
+  #finish(flight: Flight): void {
     if (flight.unusual && flight.unheard) {
       this.#outcomeLost(flight, 'its completion was lost');
       return;
     }
-    this.#end(flight, verbStatus.ok, Math.max(backPs, flight.windowEndPs), '');
+    if (flight.windowEndPs > flight.completePs) flight.completePs = flight.windowEndPs;
+    this.#end(flight, state.ok, '');
   }
 
-  #end(flight: Flight, status: 2 | 3 | 4, atPs: number, reason: string): void {
+  #end(flight: Flight, status: 2 | 3 | 4, reason: string): void {
     const { queuePair } = flight;
-    this.#transport.finish(flight, status, atPs, reason);
+    this.#transport.finish(flight, status, reason);
     if (!isReadLike(flight.op)) return;
-    queuePair.readCompletes(flight.completePs);
+    queuePair.readCompletes(flight);
     if (queuePair.waiting.length > 0) this.#transport.schedulePump(queuePair);
   }
 
@@ -288,7 +309,8 @@ export class Responder {
   #refuse(flight: Flight, reason: string): void {
     const costs = this.#costs;
     const backPs = costs.responderPs + costs.propagationPs + costs.completionPs;
-    this.#end(flight, verbStatus.failed, this.#kernel.nowPs + backPs, reason);
+    flight.completePs = this.#kernel.nowPs + backPs;
+    this.#end(flight, state.failed, reason);
   }
 
   /** Nobody answers: the requester gives up after its retransmissions. */
@@ -296,7 +318,8 @@ export class Responder {
     const costs = this.#costs;
     const timeoutPs = costs.retransmitPs * (1 + costs.retransmitsMax);
     const duePs = this.#kernel.nowPs + timeoutPs;
-    this.#end(flight, verbStatus.unknown, Math.max(duePs, flight.windowEndPs), reason);
+    flight.completePs = Math.max(duePs, flight.windowEndPs);
+    this.#end(flight, state.unknown, reason);
   }
 
   /** Gives up a request that the path has lost too often; what is behind it may go on. */

@@ -2,6 +2,8 @@ import type { Core } from './cpu.ts';
 import { eventKind, type Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 
+const { dispatch, resume } = eventKind;
+
 /**
  * Which program runs next. A program that waits holds no core. When what it waits for has happened it
  * queues for its core; it keeps the core through one step, however long that computes.
@@ -13,6 +15,8 @@ export class Scheduler {
   foreground = 0;
   /** The running program's own clock, ahead of the kernel's by the CPU time of its step. */
   localPs = 0;
+  /** When its step began. */
+  #startPs = 0;
   readonly #freeTasks: number[] = [];
   readonly #timers: { task: Task; wait: number }[] = [];
   readonly #freeTimers: number[] = [];
@@ -35,7 +39,7 @@ export class Scheduler {
     this.tasks[task.index] = task;
     if (!task.daemon) this.foreground++;
     task.core.enqueue(task);
-    if (task.core.holder === undefined) this.#dispatchAt(task.core, task.core.freePs);
+    if (task.core.holder === undefined) this.#dispatchWhenFree(task.core);
   }
 
   end(task: Task): void {
@@ -62,7 +66,7 @@ export class Scheduler {
       return;
     }
     core.enqueue(task);
-    if (core.holder === undefined) this.#dispatchAt(core, core.freePs);
+    if (core.holder === undefined) this.#dispatchWhenFree(core);
   }
 
   readyAt(index: number): void {
@@ -92,25 +96,34 @@ export class Scheduler {
     this.#running = false;
   }
 
+  /** A step begins, now. */
+  begin(): void {
+    const { nowPs } = this.#kernel;
+    this.#startPs = nowPs;
+    this.localPs = nowPs;
+  }
+
   /** The step is over at `localPs`, and the program leaves its core. */
-  leave(core: Core, startPs: number): void {
+  leave(core: Core): void {
     core.holder = undefined;
-    core.usefulPs += this.localPs - startPs;
+    core.usefulPs += this.localPs - this.#startPs;
     core.freePs = this.localPs;
-    if (core.queued > 0) this.#dispatchAt(core, core.freePs);
+    if (core.queued > 0) this.#dispatchWhenFree(core);
   }
 
   /** The program keeps its core until `localPs`, and goes on then. */
-  keep(task: Task, startPs: number): void {
-    task.core.usefulPs += this.localPs - startPs;
+  keep(task: Task): void {
+    task.core.usefulPs += this.localPs - this.#startPs;
     task.core.freePs = this.localPs;
-    this.#kernel.schedule(this.localPs, eventKind.resume, task.index);
+    this.#kernel.schedule(this.localPs, resume, task.index);
   }
 
-  #dispatchAt(core: Core, atPs: number): void {
+  #dispatchWhenFree(core: Core): void {
     if (core.dispatchDue) return;
     core.dispatchDue = true;
-    this.#kernel.schedule(Math.max(atPs, this.#kernel.nowPs), eventKind.dispatch, core.index);
+    const { freePs } = core;
+    const { nowPs } = this.#kernel;
+    this.#kernel.schedule(freePs > nowPs ? freePs : nowPs, dispatch, core.index);
   }
 
   /** Resumes the program at that time, unless its present wait has ended before. */

@@ -1,4 +1,4 @@
-import { nodeOf, offsetOf } from '../src/core/address.ts';
+import { nodeSpaceBytes } from '../src/core/address.ts';
 import { type Verb, verbOp, verbStatus } from '../src/core/effect.ts';
 import { FarsideError } from '../src/core/errors.ts';
 import { type Costs, wholePs } from './costs.ts';
@@ -13,10 +13,17 @@ import type { Root, Task } from './task.ts';
 import type { TraceSink } from './trace.ts';
 import { Tracer } from './tracer.ts';
 
+// Under names of this module they are constants to V8; an import is loaded at each use.
+const verbOps = verbOp;
+const state = verbStatus;
+const event = eventKind;
+const spaceBytes = nodeSpaceBytes;
+const spacesPerByte = 1 / nodeSpaceBytes;
+
 /** What the transport asks of whoever runs the programs. */
 export interface Completions {
-  /** All verbs that the program awaits have a completion time; the latest is `atPs`. */
-  allComplete(task: Task, atPs: number): void;
+  /** All verbs that the program awaits have a completion time; the latest is its `readyPs`. */
+  allComplete(task: Task): void;
   /** A verb that was posted without waiting has completed now. */
   oneComplete(flight: Flight): void;
 }
@@ -64,10 +71,15 @@ export class Transport {
   /** Throws the program's address errors, before anything is posted. Gives the verb's node. */
   check(verb: Verb<unknown>): number {
     const { address } = verb;
-    const node = nodeOf(address);
+    // As `nodeOf` and `offsetOf` without their divisions: exact, since by a power of two.
+    const node = Math.floor(address * spacesPerByte);
     const machine = this.machines[node];
-    checkVerb(verb, offsetOf(address), machine === undefined ? -1 : machine.node.spaceBytes);
-    if (verb.status !== verbStatus.idle) throw postedTwice(node);
+    checkVerb(
+      verb,
+      address - node * spaceBytes,
+      machine === undefined ? -1 : machine.node.spaceBytes,
+    );
+    if (verb.status !== state.idle) throw postedTwice(node);
     return node;
   }
 
@@ -81,18 +93,19 @@ export class Transport {
     flight.target = target;
     flight.op = verb.op;
     flight.address = verb.address;
-    flight.offset = offsetOf(verb.address);
+    flight.offset = verb.address - node * spaceBytes;
     flight.lengthBytes = verb.lengthBytes;
     flight.buffer = verb.buffer;
     flight.awaitedBy = awaited ? task : undefined;
     flight.seed = (this.#seedBase + Math.imul(++this.#seed, 0x85ebca6b)) | 0;
     flight.postPs = atPs;
-    flight.status = verbStatus.posted;
-    verb.status = verbStatus.posted;
+    flight.status = state.posted;
+    verb.status = state.posted;
     verb.flight = flight;
     if (this.tracer !== undefined) this.tracer.posted(flight, task);
     if (queuePair.broken) {
-      this.finish(flight, verbStatus.failed, atPs, 'its queue pair is broken');
+      flight.completePs = atPs;
+      this.finish(flight, state.failed, 'its queue pair is broken');
       return;
     }
     const { waiting } = queuePair;
@@ -131,8 +144,10 @@ export class Transport {
       const flight = waiting[0] as Flight;
       if (!queuePair.mayLaunch(flight, isReadLike(flight.op), nowPs)) break;
       waiting.shift();
-      if (queuePair.broken) this.finish(flight, verbStatus.unknown, nowPs, 'its queue pair broke');
-      else this.#launch(flight, Math.max(nowPs, flight.postPs));
+      if (queuePair.broken) {
+        flight.completePs = nowPs;
+        this.finish(flight, state.unknown, 'its queue pair broke');
+      } else this.#launch(flight, Math.max(nowPs, flight.postPs));
     }
     this.schedulePump(queuePair);
   }
@@ -142,7 +157,7 @@ export class Transport {
     const atPs = queuePair.nextCompletionPs;
     if (atPs >= queuePair.pumpPs) return;
     queuePair.pumpPs = Math.max(atPs, this.#kernel.nowPs);
-    this.#kernel.schedule(queuePair.pumpPs, eventKind.pump, queuePair.index);
+    this.#kernel.schedule(queuePair.pumpPs, event.pump, queuePair.index);
   }
 
   #launch(flight: Flight, atPs: number): void {
@@ -162,18 +177,18 @@ export class Transport {
     const { source, target } = queuePair;
     let atPs = source.requester.book(nowPs, issuePs, costs.requesterGapPs) + costs.requestPs;
     // An atomic carries its operand; READ and FLUSH carry an address only.
-    let payload = op === verbOp.read || op === verbOp.flush ? 0 : 8;
-    if (op === verbOp.write) {
+    let payload = op === verbOps.read || op === verbOps.flush ? 0 : 8;
+    if (op === verbOps.write) {
       payload = flight.lengthBytes;
       if (payload > costs.inlineBytesMax) {
         const fetchPs = wholePs(payload * costs.pcieReadBytePs);
         atPs = source.pcieRead.book(nowPs, atPs, fetchPs) + costs.fetchPs;
       }
     }
-    const wirePs = costs.wirePs(payload);
     // A packet without payload slips in between those of others: only payloads queue for a port.
-    if (payload === 0) atPs += wirePs + costs.propagationPs;
+    if (payload === 0) atPs += costs.emptyWirePs + costs.propagationPs;
     else {
+      const wirePs = costs.wirePs(payload);
       atPs = source.linkOut.book(nowPs, atPs, wirePs) + costs.propagationPs;
       atPs = target.linkIn.overlap(nowPs, atPs, wirePs);
     }
@@ -187,7 +202,7 @@ export class Transport {
       flight.sends++;
       flight.hop = 0;
     }
-    const kind = hops ? eventKind.hop : eventKind.arrive;
+    const kind = hops ? event.hop : event.arrive;
     this.#kernel.schedule(atPs, kind, flight.index);
   }
 
@@ -208,21 +223,24 @@ export class Transport {
     });
   }
 
-  /** The outcome is known, and is seen by the requester at `atPs`, in post order of its queue pair. */
-  finish(flight: Flight, status: 2 | 3 | 4, atPs: number, reason = ''): void {
+  /**
+   * The outcome is known, and the requester sees it at `flight.completePs`, or later: in post order of its
+   * queue pair. The time is handed on in the flight, since V8 allocates a double that crosses a call.
+   */
+  finish(flight: Flight, status: 2 | 3 | 4, reason = ''): void {
     const { queuePair, verb } = flight;
-    const completePs = Math.max(atPs, queuePair.completionPs);
+    if (flight.completePs < queuePair.completionPs) flight.completePs = queuePair.completionPs;
+    const { completePs } = flight;
     queuePair.completionPs = completePs;
-    flight.completePs = completePs;
     flight.status = status;
     if (reason !== '') verb.reason = reason;
     const task = flight.awaitedBy;
     if (task === undefined) {
-      this.#kernel.schedule(completePs, eventKind.complete, flight.index);
+      this.#kernel.schedule(completePs, event.complete, flight.index);
       return;
     }
     if (completePs > task.readyPs) task.readyPs = completePs;
-    if (--task.pending === 0) this.#completions.allComplete(task, task.readyPs);
+    if (--task.pending === 0) this.#completions.allComplete(task);
   }
 
   /** The requester sees the outcome, now: the verb object gets it, and the record is free again. */
@@ -231,11 +249,11 @@ export class Transport {
     target.memory.windows.advance(this.#kernel.nowPs);
     if (queuePair.openWrite === flight) queuePair.openWrite = undefined;
     if (queuePair.openRead === flight) queuePair.openRead = undefined;
-    if (flight.status === verbStatus.ok && target.crashes !== flight.crashesAtAct) {
-      flight.status = verbStatus.unknown;
+    if (flight.status === state.ok && target.crashes !== flight.crashesAtAct) {
+      flight.status = state.unknown;
       verb.reason = 'the node crashed before it could confirm';
     }
-    if (flight.status === verbStatus.unknown) queuePair.broken = true;
+    if (flight.status === state.unknown) queuePair.broken = true;
     if (flight.completePs - flight.postPs > this.#costs.verbBoundPs) this.overdue++;
     if (this.tracer !== undefined) this.tracer.completed(flight);
     verb.status = flight.status;
@@ -254,5 +272,5 @@ function postedTwice(node: number): FarsideError {
 
 /** Verbs that bring something back, of which only so many may be outstanding. */
 export function isReadLike(op: Flight['op']): boolean {
-  return op !== verbOp.write && op !== verbOp.atomicWrite;
+  return op !== verbOps.write && op !== verbOps.atomicWrite;
 }

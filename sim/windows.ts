@@ -60,13 +60,18 @@ export class Windows {
     this.#windowPs = windowPs;
   }
 
-  /** Ends every window that is over. Cheap when there is none. */
-  advance(nowPs: number): void {
+  /** Lands every WRITE whose window is over: before a verb acts. */
+  landWrites(nowPs: number): void {
     const writes = this.#writes;
-    while (writes.count > 0 && writes.at(0).windowEndPs <= nowPs) {
-      const flight = writes.shift();
-      if (flight.open) this.#apply(flight);
-    }
+    while (writes.count > 0 && writes.at(0).windowEndPs <= nowPs) this.closeWrite(writes.shift());
+  }
+
+  /**
+   * Ends every window that is over; at the latest when a verb completes, since its record is used again.
+   * READs may stay until then: whoever looks for open ones looks at the end of their windows.
+   */
+  advance(nowPs: number): void {
+    this.landWrites(nowPs);
     const reads = this.#reads;
     while (reads.count > 0 && reads.at(0).windowEndPs <= nowPs) reads.shift().open = false;
   }
@@ -98,6 +103,7 @@ export class Windows {
     this.#writes.push(flight);
     for (let i = 0; i < reads.count; i++) {
       const read = reads.at(i);
+      if (read.windowEndPs <= nowPs) continue;
       if (read.open && overlaps(read, flight.offset, flight.lengthBytes)) {
         this.#reveal(flight, read);
       }
@@ -151,7 +157,7 @@ export class Windows {
     const landPs = this.#momentPs(flight, offset);
     for (let i = 0; i < reads.count; i++) {
       const read = reads.at(i);
-      if (!read.open || !overlaps(read, offset, 8)) continue;
+      if (read.windowEndPs <= flight.actPs || !read.open || !overlaps(read, offset, 8)) continue;
       if (this.#momentPs(read, offset) < landPs) continue;
       setSample(read, offset, this.#visible.low(offset), this.#visible.high(offset));
     }
