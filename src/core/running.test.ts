@@ -139,7 +139,7 @@ class Nap implements Steps<string> {
     return handBack as IteratorReturnResult<string>;
   }
 
-  throw(error: unknown): never {
+  throw(error: unknown): IteratorResult<Effect, string> {
     throw error;
   }
 
