@@ -79,9 +79,11 @@ export function layRecord(
   f.keyBytes.set(bytes, at, keyBytes);
   f.flags.set(bytes, at, flags);
   f.version.set(bytes, at, 0);
-  bytes.set(key.bytes, at + recordHead.sizeBytes);
-  bytes.set(value, at + recordHead.sizeBytes + keyBytes);
-  bytes.fill(0, at + end, at + length);
+  // Byte by byte: what is short is copied before V8 has found out how to copy it.
+  const keyAt = at + recordHead.sizeBytes;
+  for (let i = 0; i < keyBytes; i++) bytes[keyAt + i] = key.bytes[i] as number;
+  bytes.set(value, keyAt + keyBytes);
+  for (let i = end; i < length; i++) bytes[at + i] = 0;
   return length;
 }
 

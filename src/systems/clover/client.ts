@@ -106,8 +106,15 @@ export class CloverClient implements StoreClient {
     try {
       if (this.#renewal.isDue) yield* this.#renewal.run();
       const epoch = node.epochs[server] as number;
-      const startedFrom = node.cursors.find(key)?.primary ?? noReference;
-      linked = yield* writer.append(key, value, isTombstone, epoch);
+      node.site.context.charge('lookup');
+      const known = node.findCursor(key);
+      const startedFrom = (known ?? node.cursors.find(key))?.primary ?? noReference;
+      if (known !== undefined && writer.isPlain) {
+        yield* writer.lay(key, value, isTombstone, known);
+        yield* writer.link(known);
+        linked = writer.linked(known);
+        linked ??= yield* writer.append(key, value, isTombstone, epoch, known, true);
+      } else linked = yield* writer.append(key, value, isTombstone, epoch, known);
       if (linked === undefined) {
         node.free.giveBack(server, sizeClass, refs);
         return false;
