@@ -97,7 +97,7 @@ export class CloverClient implements StoreClient {
     const writer = this.#writer;
     const { refs } = writer;
     const server = node.serverOf(key);
-    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.text.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
     const taking = this.#take(server, sizeClass);
     if (taking !== undefined) yield* taking;
@@ -183,7 +183,7 @@ export class CloverClient implements StoreClient {
     const server = node.serverOf(key);
     if (yield* this.#isKnown(key)) return false;
     const { refs } = this.#writer;
-    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.text.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
     const taking = this.#take(server, sizeClass);
     if (taking !== undefined) yield* taking;

@@ -16,6 +16,7 @@ export class GetReads {
   /** The cursor's row and where it stood, and the epoch and the time at which that was looked up. */
   row = 0;
   primary: Reference = noReference;
+  chain = 0;
   version = 0;
   epoch = 0;
   startNs = 0;
@@ -35,6 +36,7 @@ export class GetReads {
   at(rows: CursorRows, row: number, epochs: readonly number[], nowNs: number): Batch {
     this.row = row;
     this.primary = rows.primary(row);
+    this.chain = rows.chain(row);
     this.version = rows.version(row);
     this.epoch = epochs[rows.server(row)] as number;
     this.startNs = nowNs;

@@ -109,7 +109,7 @@ export class Get implements Steps<number | undefined> {
       return this.#goOn(failed(error));
     }
     const tookNs = node.site.context.nowNs() - reads.startNs;
-    const seen = this.#walker.judge(key, reads.bytes, reads.version, tookNs);
+    const seen = this.#walker.judge(key, reads.chain, reads.bytes, reads.version, tookNs);
     if (seen !== verdict.current) return this.#goOn(this.#getOn(seen, key, this.#into));
     node.cursors.validate(reads.row, key, reads.primary, reads.epoch);
     this.#client.serial++;
@@ -223,7 +223,7 @@ export class Get implements Steps<number | undefined> {
     }
     yield* wait([data]);
     data.finish();
-    const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
+    const seen = walker.judge(key, cursor.chain, bytes, version, context.nowNs() - startNs);
     if (seen !== verdict.current || !this.#node.config.verifyReads) return seen;
     yield* compute(this.#node.config.checksumBy, bytes.length);
     return walker.isIntact(bytes, version) ? seen : verdict.unsure;

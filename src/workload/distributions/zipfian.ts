@@ -4,11 +4,12 @@ import type { Distribution } from './distribution.ts';
 
 /**
  * So many parts of [0, 1) are looked up before anything is computed, once a thousand draws have been made
- * of one count: a few popular ranks take most draws, and two logarithms are what a draw costs.
+ * of one count: a few popular ranks take most draws, and two logarithms are what a draw costs. No more than
+ * 4 KiB: a look-up that misses the CPU's first cache costs as much as it saves.
  */
-const buckets = 2 ** 13;
+const buckets = 2 ** 12;
 const drawsUntilRanks = 1000;
-const rankMax = 2 ** 16 - 1;
+const rankMax = 2 ** 8 - 1;
 
 /**
  * Zipf's law, exactly, for any exponent θ >= 0: rank r (from 0) comes with probability proportional
@@ -31,7 +32,7 @@ export class Zipfian implements Distribution {
   /** Draws that lie at most this far below their rank are inside the bar: the cheap acceptance. */
   readonly #surelyInside: number;
   /** For each of `buckets` equal parts of [0, 1) 1 + the rank that all draws from it give; 0: none. */
-  #ranks: Uint16Array | undefined = undefined;
+  #ranks: Uint8Array | undefined = undefined;
   #drawsUntilRanks = drawsUntilRanks;
 
   constructor(count: number, theta: number) {
@@ -85,10 +86,10 @@ export class Zipfian implements Distribution {
    * The inverse is monotonic, to within rounding: where both ends of a bucket lie in one bar, well away
    * from its edges and from what may be rejected, so does all between them, and nothing need be computed.
    */
-  #buildRanks(): Uint16Array | undefined {
+  #buildRanks(): Uint8Array | undefined {
     const last = this.#areaLast;
     const span = this.#areaFirst - last;
-    const ranks = Uint16Array.from({ length: buckets }, (_, bucket) => {
+    const ranks = Uint8Array.from({ length: buckets }, (_, bucket) => {
       const most = this.#areaInverse(last + (bucket / buckets) * span);
       const least = this.#areaInverse(last + ((bucket + 1) / buckets) * span);
       const rank = Math.floor(least + 0.5);
