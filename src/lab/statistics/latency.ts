@@ -21,11 +21,10 @@ const exactBits = 11;
 const bucketCount = (33 - exactBits) << (exactBits - 1);
 
 /**
- * Latencies of one operation kind on one thread. Percentiles come from an HdrHistogram (the
- * WebAssembly build). Calling it for each costs 25 ns, so they are counted in buckets of the same bounds
- * and handed over when somebody looks;
- * least, mean and greatest are kept exactly beside it, since a histogram only knows them to three
- * digits.
+ * Latencies of one operation kind on one thread. Percentiles come from an HdrHistogram (the WebAssembly
+ * build). To call it costs some 15 ns, so latencies are counted here, in buckets with its bounds, and
+ * handed over when somebody looks. Least, mean and greatest are kept exactly beside it, since a histogram
+ * only knows them to three digits.
  *
  * The histogram lives in WebAssembly memory, which no garbage collector of JavaScript's frees:
  * whoever makes a recorder calls `destroy`.
