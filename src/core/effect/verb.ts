@@ -100,8 +100,8 @@ export class Verb<T = void> extends EffectBase<T> {
 
   /**
    * Makes the verb ready to be posted once more, at another address and with another buffer: spares
-   * the paths of a get and a put their allocations. Only before it was posted or after it has completed; whoever
-   * still holds it as a ticket holds the new one.
+   * the paths of a get and a put their allocations. Only before it was posted or after it has completed;
+   * whoever still holds it as a ticket holds the new one.
    */
   again(address: Address, buffer: Uint8Array | undefined = this.buffer): this {
     if (this.status === verbStatus.posted) throw stillInFlight(this as Verb<unknown>);
