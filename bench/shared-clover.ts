@@ -1,4 +1,4 @@
-import type { Program, ProgramSeries } from '../src/core/effect.ts';
+import type { Program, ProgramSeries, Steps } from '../src/core/effect.ts';
 import { type Key, keyOf } from '../src/core/key.ts';
 import { randomStream } from '../src/core/random.ts';
 import { inlineMore } from '../src/lab/tune.ts';
@@ -37,6 +37,7 @@ store.run([
 
 /** Gets one after another, as the lab's clients do them. */
 class Gets implements ProgramSeries {
+  steps: Steps | undefined = undefined;
   readonly #client: StoreClient;
   #done = -1;
 
@@ -44,10 +45,12 @@ class Gets implements ProgramSeries {
     this.#client = client;
   }
 
-  advance(length: unknown): Program<unknown> | undefined {
+  advance(length: unknown): Program<unknown> | Steps | undefined {
     if (this.#done >= 0 && length !== valueBytes) throw new Error(`a value of ${length} bytes`);
     if (++this.#done === order.length) return undefined;
-    return this.#client.get(keys[order[this.#done] as number] as Key, into);
+    const key = keys[order[this.#done] as number] as Key;
+    this.steps = this.#client.getSteps?.(key, into);
+    return this.steps ?? this.#client.get(key, into);
   }
 
   recover(error: unknown): never {

@@ -5,9 +5,12 @@ export {
   beginning,
   type Effect,
   effectKind,
+  handBack,
+  handOver,
   isSeries,
   type Program,
   type ProgramSeries,
+  type Steps,
 } from './effect/base.ts';
 export {
   Compute,

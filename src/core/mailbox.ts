@@ -144,6 +144,13 @@ export class MailboxHub {
     return port;
   }
 
+  /** As `send`, without a program of its own; undefined where the peer's ring is full. */
+  sendNow(envelope: Envelope, body: Uint8Array, counters: Counters): Post | undefined {
+    const state = this.#peer(envelope.node);
+    checkFits(state, body);
+    return isFull(state) ? undefined : this.#put(state, envelope, body, counters);
+  }
+
   /**
    * Sends `body` (copied at once): one doorbell, no waiting unless the peer's ring is full; after
    * `timeoutNs` of that, FARSIDE_TIMEOUT, and nothing was sent.
@@ -169,26 +176,31 @@ export class MailboxHub {
    * its ports and calls as the old one did, and would take this for the answer to a call of its own.
    */
   *answer(caller: Caller, from: number, body: Uint8Array, counters: Counters): Program<void> {
-    const { from: node, connection, replyPort, request } = caller;
-    for (;;) {
-      const state = this.#peer(node);
-      if (state !== connection || state.isLost) return;
-      checkFits(state, body);
-      this.#learnFromCreditWord(state);
-      if (isFull(state)) {
-        yield* sleep(sendRetryNs);
-        continue;
+    while (this.#isThere(caller)) {
+      const posted = this.answerNow(caller, from, body, counters);
+      if (posted === undefined) yield* sleep(sendRetryNs);
+      else {
+        yield* posted;
+        return;
       }
-      const envelope = {
-        node,
-        port: replyPort,
-        replyPort: from,
-        request,
-        flags: messageFlags.reply,
-      };
-      yield* this.#put(state, envelope, body, counters);
-      return;
     }
+  }
+
+  /** As `answer`, without a program of its own; undefined where the ring is full, or nobody waits. */
+  answerNow(caller: Caller, from: number, body: Uint8Array, counters: Counters): Post | undefined {
+    if (!this.#isThere(caller)) return undefined;
+    const { from: node, replyPort, request } = caller;
+    const state = this.#peer(node);
+    checkFits(state, body);
+    this.#learnFromCreditWord(state);
+    if (isFull(state)) return undefined;
+    const envelope = { node, port: replyPort, replyPort: from, request, flags: messageFlags.reply };
+    return this.#put(state, envelope, body, counters);
+  }
+
+  #isThere({ from, connection }: Caller): boolean {
+    const state = this.#peer(from);
+    return state === connection && !state.isLost;
   }
 
   /** Into the next slot of a ring that has room. */

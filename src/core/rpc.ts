@@ -45,9 +45,10 @@ export class RpcCaller {
     const request = (this.#request = (this.#request + 1) >>> 0);
     this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
+    const { hub, counters } = this.#context;
     while (!isGone()) {
       try {
-        yield* this.#context.hub.send(envelope, body, this.#context.counters, pollNs);
+        yield* hub.sendNow(envelope, body, counters) ?? hub.send(envelope, body, counters, pollNs);
         break;
       } catch (error) {
         if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
@@ -74,9 +75,11 @@ export class RpcCaller {
     const request = this.#request;
     this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
-    const { counters } = this.#context;
-    if (timeoutNs === forever) yield* this.#context.hub.send(envelope, body, counters);
-    else yield* this.#context.hub.send(envelope, body, counters, timeoutNs);
+    const { hub, counters } = this.#context;
+    const posted = hub.sendNow(envelope, body, counters);
+    if (posted !== undefined) yield* posted;
+    else if (timeoutNs === forever) yield* hub.send(envelope, body, counters);
+    else yield* hub.send(envelope, body, counters, timeoutNs);
     const dueNs = timeoutNs === forever ? forever : this.#context.nowNs() + timeoutNs;
     for (;;) {
       const leftNs = dueNs === forever ? forever : Math.max(0, dueNs - this.#context.nowNs());
@@ -120,22 +123,32 @@ export class RpcCaller {
  * copied before the next request, or nothing, and then none is sent; nor to a caller that is lost, whose
  * ring may be full for ever, so that the server goes on for the others. `afterReply` runs once the reply is
  * on its way: it is where to spawn work that the caller need not wait for, and to release a request of
- * which nothing is kept. Between two requests the program is at rest: what `handle` keeps is the node's.
+ * which nothing is kept. `survive` answers in place of a `handle` that threw; without it, that ends the
+ * program. Between two requests the program is at rest: what `handle` keeps is the node's.
  */
 export function* serve(
   context: NodeContext,
   port: Port,
   handle: (request: Message) => Program<Uint8Array | undefined>,
   afterReply?: (request: Message) => Program<void> | undefined,
+  survive?: (error: unknown) => Program<Uint8Array>,
 ): Program<never> {
   for (;;) {
     const request = yield* atRest(receive(port));
     if (request === undefined) continue;
     context.charge('rpcReceive');
-    const body = yield* handle(request);
+    let body: Uint8Array | undefined;
+    try {
+      body = yield* handle(request);
+    } catch (error) {
+      if (survive === undefined) throw error;
+      body = yield* survive(error);
+    }
     if (body !== undefined) {
       context.charge('rpcSend');
-      yield* context.hub.answer(request, port.id, body, context.counters);
+      const { hub, counters } = context;
+      const posted = hub.answerNow(request, port.id, body, counters);
+      yield* posted ?? hub.answer(request, port.id, body, counters);
     }
     const after = afterReply?.(request);
     if (after !== undefined) yield* after;

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { type Effect, type Program, type ProgramSeries, sleep } from './effect.ts';
+import {
+  type Effect,
+  handBack,
+  handOver,
+  type Program,
+  type ProgramSeries,
+  type Steps,
+  sleep,
+} from './effect.ts';
 import { firstOf, type Running, resume, seriesOf, throwInto } from './running.ts';
 
 /** Runs operations by number, and writes down how each ended. */
@@ -110,4 +118,74 @@ test('what a series itself throws is not given back to it', () => {
     },
   };
   expect(() => resume(run(broken))).toThrow('its own');
+});
+
+/** Sleeps once, without a generator. */
+class Nap implements Steps<string> {
+  readonly #ns: number;
+  #slept = false;
+
+  constructor(ns: number) {
+    this.#ns = ns;
+  }
+
+  next(): IteratorResult<Effect, string> {
+    if (!this.#slept) {
+      this.#slept = true;
+      handOver.value = sleep(this.#ns);
+      return handOver;
+    }
+    handBack.value = `napped ${this.#ns}`;
+    return handBack as IteratorReturnResult<string>;
+  }
+
+  throw(error: unknown): IteratorResult<Effect, string> {
+    throw error;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+}
+
+/** Naps and sleeps in turn. */
+class Turns implements ProgramSeries {
+  readonly log: unknown[] = [];
+  steps: Steps | undefined = undefined;
+  #turn = 0;
+
+  advance(result: unknown): Program<unknown> | Steps | undefined {
+    if (this.#turn > 0) this.log.push(result);
+    const ns = ++this.#turn;
+    this.steps = ns % 2 === 1 ? new Nap(ns) : undefined;
+    return ns > 4 ? undefined : (this.steps ?? sleeping(ns));
+  }
+
+  recover(error: unknown): Program<unknown> | Steps | undefined {
+    return this.advance((error as Error).message);
+  }
+}
+
+test('steps are programs of a series like any other, and so for who delegates to them', () => {
+  const turns = new Turns();
+  expect(durations(run(turns))).toEqual([1, 2, 3, 4]);
+  expect(turns.log).toEqual(['napped 1', 'slept 2', 'napped 3', 'slept 4']);
+  expect(
+    durations(
+      run(
+        (function* (): Program<void> {
+          expect(yield* new Nap(6)).toBe('napped 6');
+        })(),
+      ),
+    ),
+  ).toEqual([6]);
+});
+
+test('an error of the interpreter reaches the steps that run, then their series', () => {
+  const turns = new Turns();
+  const running = run(turns);
+  resume(running);
+  expect(throwInto(running, new RangeError('lost'))).toMatchObject({ durationNs: 2 });
+  expect(throwInto(running, new RangeError('again'))).toMatchObject({ durationNs: 3 });
+  expect(turns.log).toEqual(['lost', 'again']);
 });

@@ -1,4 +1,11 @@
-import { beginning, type Effect, isSeries, type Program, type ProgramSeries } from './effect.ts';
+import {
+  beginning,
+  type Effect,
+  isSeries,
+  type Program,
+  type ProgramSeries,
+  type Steps,
+} from './effect.ts';
 
 /**
  * `next` of every generator. Each generator function has a prototype of its own, so to V8 programs are
@@ -10,7 +17,7 @@ const next = Object.getPrototypeOf(beginning).prototype.next as (
 
 /** What an interpreter keeps of a program that it runs, alone or as one of a series. */
 export interface Running {
-  /** The one that runs now. */
+  /** The one that runs now, unless it is `series.steps`. */
   program: Program<unknown>;
   readonly series: ProgramSeries | undefined;
 }
@@ -40,7 +47,7 @@ export function throwInto(running: Running, error: unknown): Effect | undefined 
   }
   let result: IteratorResult<Effect, unknown>;
   try {
-    result = running.program.throw(error);
+    result = (series.steps ?? running.program).throw(error);
   } catch (thrown) {
     return goOnWith(running, series, series.recover(thrown));
   }
@@ -50,10 +57,11 @@ export function throwInto(running: Running, error: unknown): Effect | undefined 
 
 function resumeSeries(running: Running, series: ProgramSeries): Effect | undefined {
   for (;;) {
-    let following: Program<unknown> | undefined;
+    let following: Program<unknown> | Steps | undefined;
     let result: IteratorResult<Effect, unknown> | undefined;
+    const { steps } = series;
     try {
-      result = next.call(running.program);
+      result = steps === undefined ? next.call(running.program) : steps.next();
     } catch (error) {
       following = series.recover(error);
     }
@@ -62,16 +70,16 @@ function resumeSeries(running: Running, series: ProgramSeries): Effect | undefin
       following = series.advance(result.value);
     }
     if (following === undefined) return undefined;
-    running.program = following;
+    if (following !== series.steps) running.program = following as Program<unknown>;
   }
 }
 
 function goOnWith(
   running: Running,
   series: ProgramSeries,
-  following: Program<unknown> | undefined,
+  following: Program<unknown> | Steps | undefined,
 ): Effect | undefined {
   if (following === undefined) return undefined;
-  running.program = following;
+  if (following !== series.steps) running.program = following as Program<unknown>;
   return resumeSeries(running, series);
 }

@@ -1,6 +1,6 @@
 import type { Address } from '../core/address.ts';
 import type { Durability, NodeContext, Parts } from '../core/context.ts';
-import type { Program } from '../core/effect.ts';
+import type { Program, Steps } from '../core/effect.ts';
 import type { Key } from '../core/key.ts';
 import type { ClusterMap, RegionSpec, Role } from '../memory/cluster.ts';
 import type { Audit, Fault, MemoryImage, RecoveryReport } from './recovery.ts';
@@ -185,6 +185,8 @@ export interface StoreClient {
   insert(key: Key, value: Uint8Array): Program<boolean>;
   /** Fills `into` and gives the value's length in bytes; undefined where there is no such key. */
   get(key: Key, into: Uint8Array): Program<number | undefined>;
+  /** The same for a series of programs, where it is to be had without a generator. */
+  getSteps?(key: Key, into: Uint8Array): Steps<number | undefined>;
   /** False where there is no such key. */
   put(key: Key, value: Uint8Array): Program<boolean>;
   /** False where there was no such key. */

@@ -14,6 +14,8 @@ export class KeyCache {
   readonly #mask: number;
   readonly #keys: (Key | undefined)[];
   readonly #records: Float64Array;
+  /** Whether every record that was ever asked for has its place to itself: then it is not looked at. */
+  #isAlone = true;
 
   constructor(recordCount: number, build: (record: number) => Key) {
     const places = 2 ** Math.ceil(Math.log2(Math.max(2, Math.min(recordCount, keysHeldMax))));
@@ -26,8 +28,9 @@ export class KeyCache {
   /** Records are integers from 0 to 2^53 - 1. */
   at(record: number): Key {
     const place = record & this.#mask;
+    if (place !== record) this.#isAlone = false;
     const key = this.#keys[place];
-    if (key !== undefined && this.#records[place] === record) return key;
+    if (key !== undefined && (this.#isAlone || this.#records[place] === record)) return key;
     const built = this.#build(record);
     this.#keys[place] = built;
     this.#records[place] = record;

@@ -34,9 +34,21 @@ export interface ProgramSeries {
    * The next program, or undefined at the end. `result` is what the one before returned; undefined at
    * the first call.
    */
-  advance(result: unknown): Program<unknown> | undefined;
+  advance(result: unknown): Program<unknown> | Steps | undefined;
   /** As `advance`, where the program threw; throws what it cannot deal with. */
-  recover(error: unknown): Program<unknown> | undefined;
+  recover(error: unknown): Program<unknown> | Steps | undefined;
+  /** What `advance` or `recover` gave last, where it is no generator. */
+  readonly steps?: Steps | undefined;
+}
+
+/**
+ * A program written out as its steps: each call of `next` goes on to the next effect, or to the end. What a
+ * generator does too, but to make one, to enter it and to leave it again costs more than such a step does.
+ * Only for what is hot and has few steps, and behind a generator for whoever wants one: `yield* steps`.
+ */
+export interface Steps<T = unknown> extends Iterable<Effect, T, void> {
+  next(): IteratorResult<Effect, T>;
+  throw(error: unknown): IteratorResult<Effect, T>;
 }
 
 export function isSeries(program: Program<unknown> | ProgramSeries): program is ProgramSeries {

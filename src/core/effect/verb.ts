@@ -61,8 +61,8 @@ export class Verb<T = void> extends EffectBase<T> {
   lengthBytes: number;
   /** Read or filled at any moment between post and completion, as a NIC does. */
   buffer: Uint8Array | undefined;
-  readonly operand: bigint;
-  readonly compare: bigint;
+  operand: bigint;
+  compare: bigint;
   /** Waits, at its queue pair, for every earlier READ, atomic and FLUSH (IBV_SEND_FENCE). */
   fenced = false;
   status: VerbStatus = verbStatus.idle;
@@ -100,8 +100,8 @@ export class Verb<T = void> extends EffectBase<T> {
 
   /**
    * Makes the verb ready to be posted once more, at another address and with another buffer: spares
-   * the path of a get its allocations. Only before it was posted or after it has completed; whoever
-   * still holds it as a ticket holds the new one.
+   * the paths of a get and a put their allocations. Only before it was posted or after it has completed;
+   * whoever still holds it as a ticket holds the new one.
    */
   again(address: Address, buffer: Uint8Array | undefined = this.buffer): this {
     if (this.status === verbStatus.posted) throw stillInFlight(this as Verb<unknown>);
@@ -112,6 +112,13 @@ export class Verb<T = void> extends EffectBase<T> {
     this.status = verbStatus.idle;
     this.reason = '';
     return this;
+  }
+
+  /** As `again`, for a CAS. */
+  againWith(address: Address, expected: bigint, desired: bigint): this {
+    this.compare = expected;
+    this.operand = desired;
+    return this.again(address);
   }
 
   /** The same verb, not posted yet; its bytes are the same memory. */

@@ -1,5 +1,5 @@
 import type { NodeContext } from '../../core/context.ts';
-import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
+import { type Program, type ProgramSeries, type Steps, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { keyOf } from '../../core/key.ts';
 import type { StoreClient } from '../../systems/system.ts';
@@ -78,6 +78,7 @@ function* load({ store, values }: ClientSeat, { key, valueBytes }: Operation): P
  * simulation does is resuming the operations themselves.
  */
 export class ClientLoop implements ProgramSeries {
+  steps: Steps | undefined = undefined;
   readonly #seat: ClientSeat;
   readonly #source: OperationSource;
   readonly #measuring: Measuring;
@@ -99,7 +100,8 @@ export class ClientLoop implements ProgramSeries {
     this.#starts = starts;
   }
 
-  advance(result: unknown): Program<unknown> | undefined {
+  advance(result: unknown): Program<unknown> | Steps | undefined {
+    this.steps = undefined;
     if (this.#underWay) {
       this.#ended(outcomeOf(this.#operation, result, this.#seat.values));
     } else if (this.#intendedNs >= 0) {
@@ -109,13 +111,14 @@ export class ClientLoop implements ProgramSeries {
     return this.#draw();
   }
 
-  recover(error: unknown): Program<unknown> | undefined {
+  recover(error: unknown): Program<unknown> | Steps | undefined {
     if (!this.#underWay) throw error;
+    this.steps = undefined;
     this.#ended(failedUnlessFatal(error));
     return this.#draw();
   }
 
-  #draw(): Program<unknown> | undefined {
+  #draw(): Program<unknown> | Steps | undefined {
     const { window } = this.#measuring;
     if (!window.wanted || !this.#source.next(this.#operation)) return undefined;
     if (this.#starts === undefined) return this.#begin();
@@ -123,13 +126,18 @@ export class ClientLoop implements ProgramSeries {
     return sleepUntil(this.#seat.context, this.#intendedNs, window);
   }
 
-  #begin(): Program<unknown> {
+  #begin(): Program<unknown> | Steps {
     const { context, store, values } = this.#seat;
     context.charge('request');
     context.counters.reset(this.#measuring.nextOperation());
     this.#underWay = true;
     this.#startNs = context.nowNs();
-    return perform(store, this.#operation, values);
+    const { kind, key } = this.#operation;
+    if (kind !== 'read' || store.getSteps === undefined) {
+      return perform(store, this.#operation, values);
+    }
+    this.steps = store.getSteps(key, values.into);
+    return this.steps;
   }
 
   #ended(outcome: Outcome): void {

@@ -16,8 +16,7 @@ export class Values {
   /** `stamp` starts this program's write stamps; with integrity they make every write different. */
   constructor(valueBytesMax: number, integrity: boolean, stamp: number) {
     this.into = new Uint8Array(valueBytesMax);
-    this.#from = new Uint8Array(valueBytesMax);
-    plainValue(this.#from);
+    this.#from = integrity ? new Uint8Array(valueBytesMax) : plainBytes(valueBytesMax);
     this.#last = this.#from;
     this.#integrity = integrity;
     this.#stamp = stamp;
@@ -33,4 +32,15 @@ export class Values {
     if (!this.#integrity) return 'ok';
     return checkValue(key, this.into.subarray(0, lengthBytes)) ? 'ok' : 'corrupt';
   }
+}
+
+let plain = new Uint8Array(0);
+
+/** Written once, and the same for all programs of a thread: so they stay in the CPU's cache. */
+function plainBytes(atLeast: number): Uint8Array {
+  if (plain.length < atLeast) {
+    plain = new Uint8Array(atLeast);
+    plainValue(plain);
+  }
+  return plain;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Program, type ProgramSeries, sleep } from '../../core/effect.ts';
+import { type Program, type ProgramSeries, type Steps, sleep } from '../../core/effect.ts';
 import type { NodeRuntime } from '../../fabric/fabric.ts';
 import { type JobEnd, type JobSite, meetingPollNs } from '../../fabric/job.ts';
 import { loadAddon } from '../../fabric/verbs/index.ts';
@@ -300,7 +300,11 @@ class Followed implements ProgramSeries {
     this.#makeRest = makeRest;
   }
 
-  advance(result: unknown): Program<unknown> | undefined {
+  get steps(): Steps | undefined {
+    return this.#rest?.steps;
+  }
+
+  advance(result: unknown): Program<unknown> | Steps | undefined {
     if (this.#rest !== undefined) return this.#rest.advance(result);
     if (this.#begun) {
       this.#rest = this.#makeRest();
@@ -310,7 +314,7 @@ class Followed implements ProgramSeries {
     return this.#first;
   }
 
-  recover(error: unknown): Program<unknown> | undefined {
+  recover(error: unknown): Program<unknown> | Steps | undefined {
     if (this.#rest === undefined) throw error;
     return this.#rest.recover(error);
   }

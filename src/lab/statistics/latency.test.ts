@@ -6,6 +6,7 @@ import {
   LatencyRecorder,
   latencyNsMax,
   mergeLatencies,
+  withHistogram,
 } from './latency.ts';
 
 const recorders: LatencyRecorder[] = [];
@@ -49,6 +50,22 @@ describe('a latency recorder', () => {
     expect(result.min).toBe(0);
     expect(result.max).toBe(123_456_789_012);
     expect(result.p50).toBe(1);
+  });
+
+  test('puts each latency where the histogram itself would', () => {
+    const values: number[] = [];
+    for (let power = 0; power < 41; power++) {
+      for (const near of [-1, 0, 1, 2 ** power / 3]) values.push(Math.floor(2 ** power + near));
+    }
+    for (const value of values.filter((ns) => ns >= 0)) {
+      const result = recorderOf([value]).toResult();
+      withHistogram(result, (histogram) => {
+        const [least, most] = [histogram.minNonZeroValue, histogram.maxValue];
+        expect([histogram.totalCount, most >= value], String(value)).toEqual([1, true]);
+        if (value > 0) expect(least, String(value)).toBeLessThanOrEqual(value);
+        expect(most - value, String(value)).toBeLessThanOrEqual(value / 1000);
+      });
+    }
   });
 
   test('counts what is longer than its range as its longest, and keeps the maximum', () => {

@@ -1,23 +1,11 @@
 import { nodeOf } from '../../core/address.ts';
-import {
-  compute,
-  type Program,
-  post,
-  read,
-  reconnect,
-  spawn,
-  VerbError,
-  verbStatus,
-  wait,
-} from '../../core/effect.ts';
+import { type Program, reconnect, type Steps, spawn, VerbError } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import { recordHead } from '../../core/record.ts';
 import { RpcCaller } from '../../core/rpc.ts';
 import { Renewal } from '../renewal.ts';
 import type { StoreClient } from '../system.ts';
-import type { Cursor } from './cursor.ts';
-import { GetReads } from './get-reads.ts';
+import { Get } from './get.ts';
 import {
   newKeyRequest,
   operations,
@@ -34,7 +22,7 @@ import { givenUp, LostError, reserved, unavailable } from './recovery/servers.ts
 import type { Unfinished } from './recovery/unfinished.ts';
 import { Scratch } from './scratch.ts';
 import { checkKey, checkSizes } from './sizes.ts';
-import { type Verdict, verdict, Walker } from './walker.ts';
+import { Walker } from './walker.ts';
 import { type Linked, Writer } from './writer.ts';
 
 /** Sequence of a chain's first version. */
@@ -50,24 +38,22 @@ export class CloverClient implements StoreClient {
   readonly #caller: RpcCaller;
   readonly #walker: Walker;
   readonly #writer: Writer;
-  readonly #classMax: number;
-  readonly #scratches: Scratch[] = [];
   readonly #renewal: Renewal;
   readonly #renew = (): Program<void> => this.#renewal.run();
-  /** The READs of the usual get, used again and again, always with the first scratch. */
-  readonly #reads: GetReads;
+  readonly #get: Get;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
     this.#node = node;
     this.#renewal = new Renewal(node.restarts);
     this.#caller = new RpcCaller(context);
-    this.#classMax = sizeClassFor(
+    const classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
     );
-    this.#walker = new Walker(node, this.#caller, this.#newScratch());
-    this.#writer = new Writer(node, this.#walker, this.#classMax);
-    this.#reads = new GetReads(this.#walker.scratch);
+    const scratch = new Scratch(classMax, node.layout.replicas);
+    this.#walker = new Walker(node, this.#caller, scratch);
+    this.#writer = new Writer(node, this.#walker, classMax);
+    this.#get = new Get(this, node, this.#walker, this.#renewal, classMax);
   }
 
   readonly remembers = (): unknown => [this.serial, this.#caller, this.#walker];
@@ -76,139 +62,12 @@ export class CloverClient implements StoreClient {
     return this.serial % 2 === 1;
   }
 
-  /**
-   * READ of the buffer at the cursor and of the shortcut, together: 1 round trip where the cursor is at
-   * the newest version. The value's copy into the caller's buffer is not charged: on real hardware the
-   * READ would scatter it there.
-   *
-   * This is the hottest path there is, so the usual case stays in this one generator, with few locals.
-   */
   *get(key: Key, into: Uint8Array): Program<number | undefined> {
-    const node = this.#node;
-    this.serial++;
-    try {
-      const { context } = node.site;
-      context.charge('lookup');
-      const row = node.findRow(key);
-      if (row < 0 || !node.isPlain) return yield* this.#getWith(row, key, into);
-      const reads = this.#reads;
-      yield* reads.at(node.cursors.rows, row, node.epochs, context.nowNs());
-      const tookNs = context.nowNs() - reads.startNs;
-      const seen = this.#walker.judge(key, reads.bytes, reads.version, tookNs);
-      if (seen !== verdict.current) return yield* this.#getOn(seen, key, into);
-      node.cursors.validate(row, key, reads.primary, reads.epoch);
-      return this.#copyOut(reads.bytes, into);
-    } catch (error) {
-      if (error instanceof VerbError) yield* reconnect(nodeOf(error.address));
-      throw error;
-    } finally {
-      this.serial++;
-    }
+    return yield* this.#get.begin(key, into);
   }
 
-  /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
-  *#getWith(known: number, key: Key, into: Uint8Array): Program<number | undefined> {
-    const node = this.#node;
-    let row = known;
-    if (node.gate.isClosed) {
-      // Holding nothing, it is not waited for; what it knew before the pause is of no use after it.
-      this.serial++;
-      try {
-        yield* node.gate.pass();
-      } finally {
-        this.serial++;
-      }
-      row = node.findRow(key);
-    }
-    if (this.#renewal.isDue) {
-      yield* this.#renewal.run();
-      row = node.findRow(key);
-    }
-    const epoch = node.epochs[node.serverOf(key)] as number;
-    const cursor = row < 0 ? yield* node.query(key, epoch, this.#caller) : node.cursors.at(row);
-    if (cursor === undefined) return undefined;
-    this.#walker.start(cursor);
-    const seen =
-      node.config.readWait === 'first'
-        ? yield* this.#readFirst(key, cursor)
-        : yield* this.#walker.visit(key, true, false);
-    return yield* this.#walkOn(seen, key, epoch, into);
-  }
-
-  /** The usual get where the cursor does not point at the newest version. */
-  *#getOn(seen: Verdict, key: Key, into: Uint8Array): Program<number | undefined> {
-    const node = this.#node;
-    const { primary, epoch, shortcut } = this.#reads;
-    const cursor = node.cursors.find(key);
-    // Another program has moved or dropped the cursor since: what was read says nothing of it.
-    if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
-    this.#walker.start(cursor);
-    this.#walker.takeShortcut(shortcut);
-    return yield* this.#walkOn(seen, key, epoch, into);
-  }
-
-  *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
-    const walker = this.#walker;
-    if (!(yield* walker.walk(key, seen, epoch, false))) return undefined;
-    const { startedFrom, refs, sequence } = walker;
-    walker.cursor?.advance(startedFrom, refs, sequence, epoch, this.#node.layout);
-    return this.#copyOut(walker.scratch.bytes, into);
-  }
-
-  #copyOut(bytes: Uint8Array, into: Uint8Array): number {
-    const at = 8 * this.#node.layout.replicas;
-    const f = recordHead.field;
-    const end = at + recordHead.sizeBytes + f.keyBytes.get(bytes, at) + f.valueBytes.get(bytes, at);
-    assert(
-      end <= bytes.length,
-      () => `a record of ${end} B in a buffer of ${bytes.length} B`,
-      'FARSIDE_CORRUPT',
-    );
-    return this.#walker.scratch.copyValue(bytes, at, into);
-  }
-
-  /**
-   * As published: goes on as soon as one of the two READs has completed. A buffer that is the newest
-   * version is the answer; a shortcut that is ahead of the cursor is followed at once. The other READ
-   * may land later, in a scratch that is not used again before.
-   */
-  *#readFirst(key: Key, cursor: Cursor): Program<Verdict> {
-    const walker = this.#walker;
-    const { context } = this.#node.site;
-    walker.scratch = this.#freeScratch();
-    const bytes = walker.scratch.views[cursor.sizeClass] as Uint8Array;
-    const { version } = cursor;
-    const data = read(cursor.address, bytes);
-    const shortcut = walker.readShortcut(cursor.shortcut);
-    const tickets = [data, shortcut];
-    walker.scratch.leave(data, shortcut);
-    const startNs = context.nowNs();
-    yield* post(data, shortcut);
-    yield* wait(tickets, { count: 1 });
-    if (shortcut.status >= verbStatus.ok) {
-      shortcut.finish();
-      walker.takeShortcut(shortcut);
-      if (data.status < verbStatus.ok && walker.jumpAhead()) {
-        walker.scratch = this.#freeScratch();
-        return yield* walker.visit(key, false, false);
-      }
-    }
-    yield* wait([data]);
-    data.finish();
-    const seen = walker.judge(key, bytes, version, context.nowNs() - startNs);
-    if (seen !== verdict.current || !this.#node.config.verifyReads) return seen;
-    yield* compute(this.#node.config.checksumBy, bytes.length);
-    return walker.isIntact(bytes, version) ? seen : verdict.unsure;
-  }
-
-  #freeScratch(): Scratch {
-    return this.#scratches.find((scratch) => scratch.isFree) ?? this.#newScratch();
-  }
-
-  #newScratch(): Scratch {
-    const scratch = new Scratch(this.#classMax, this.#node.layout.replicas);
-    this.#scratches.push(scratch);
-    return scratch;
+  getSteps(key: Key, into: Uint8Array): Steps<number | undefined> {
+    return this.#get.begin(key, into);
   }
 
   put(key: Key, value: Uint8Array): Program<boolean> {
@@ -238,7 +97,7 @@ export class CloverClient implements StoreClient {
     const writer = this.#writer;
     const { refs } = writer;
     const server = node.serverOf(key);
-    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.text.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
     const taking = this.#take(server, sizeClass);
     if (taking !== undefined) yield* taking;
@@ -247,8 +106,15 @@ export class CloverClient implements StoreClient {
     try {
       if (this.#renewal.isDue) yield* this.#renewal.run();
       const epoch = node.epochs[server] as number;
-      const startedFrom = node.cursors.find(key)?.primary ?? noReference;
-      linked = yield* writer.append(key, value, isTombstone, epoch);
+      node.site.context.charge('lookup');
+      const known = node.findCursor(key);
+      const startedFrom = (known ?? node.cursors.find(key))?.primary ?? noReference;
+      if (known !== undefined && writer.isPlain) {
+        yield* writer.lay(key, value, isTombstone, known);
+        yield* writer.link(known);
+        linked = writer.linked(known);
+        linked ??= yield* writer.append(key, value, isTombstone, epoch, known, true);
+      } else linked = yield* writer.append(key, value, isTombstone, epoch, known);
       if (linked === undefined) {
         node.free.giveBack(server, sizeClass, refs);
         return false;
@@ -317,7 +183,7 @@ export class CloverClient implements StoreClient {
     const server = node.serverOf(key);
     if (yield* this.#isKnown(key)) return false;
     const { refs } = this.#writer;
-    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
+    const sizeClass = sizeClassFor(bufferBytes(refs.length, key.text.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
     const taking = this.#take(server, sizeClass);
     if (taking !== undefined) yield* taking;

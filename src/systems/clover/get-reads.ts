@@ -13,8 +13,10 @@ export class GetReads {
   readonly shortcut: Verb<unknown>;
   /** Where the buffer goes: a view as long as its class. */
   bytes: Uint8Array;
-  /** Where the cursor stood, and the epoch and the time at which that was looked up. */
+  /** The cursor's row and where it stood, and the epoch and the time at which that was looked up. */
+  row = 0;
   primary: Reference = noReference;
+  chain = 0;
   version = 0;
   epoch = 0;
   startNs = 0;
@@ -32,7 +34,9 @@ export class GetReads {
 
   /** Of the version that a cursor stands at. */
   at(rows: CursorRows, row: number, epochs: readonly number[], nowNs: number): Batch {
+    this.row = row;
     this.primary = rows.primary(row);
+    this.chain = rows.chain(row);
     this.version = rows.version(row);
     this.epoch = epochs[rows.server(row)] as number;
     this.startNs = nowNs;
@@ -40,5 +44,10 @@ export class GetReads {
     this.#data.again(rows.address(row), this.bytes);
     this.shortcut.again(rows.shortcut(row));
     return this.#batch.again();
+  }
+
+  /** Throws where one of them did not end ok. */
+  finish(): void {
+    this.#batch.finish();
   }
 }

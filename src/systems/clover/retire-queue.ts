@@ -2,7 +2,7 @@ import { nodeOf } from '../../core/address.ts';
 import type { NodeContext } from '../../core/context.ts';
 import {
   atRest,
-  batch,
+  Batch,
   flush,
   type Program,
   reconnect,
@@ -48,9 +48,21 @@ class Lane {
   readonly server: number;
   readonly links: Link[] = [];
   draining = false;
+  /** By how many links it tells of: the bytes of a request. A lane sends one at a time. */
+  readonly #requests: Uint8Array[] = [];
 
   constructor(server: number) {
     this.server = server;
+  }
+
+  /** A request of that length, with whatever records it had before. */
+  request(links: number, recordBytes: number, incarnation: number): Uint8Array {
+    const known = this.#requests[links];
+    if (known !== undefined) return known;
+    const request = newRequest(operations.retire, links * recordBytes, incarnation);
+    requestHead.field.count.set(request, 0, links);
+    this.#requests[links] = request;
+    return request;
   }
 }
 
@@ -129,7 +141,7 @@ export class RetireQueue {
     const renewal = new Renewal(restarts);
     for (;;) {
       yield* atRest(sleep(this.#config.retireIntervalNs));
-      yield* renewal.run();
+      if (renewal.isDue) yield* renewal.run();
       for (const lane of this.#lanes) {
         if (lane.draining || lane.links.length === 0) continue;
         lane.draining = true;
@@ -146,15 +158,26 @@ export class RetireQueue {
   /** Works on a lane until it holds fewer than `least` links. */
   *#drain(lane: Lane, least: number): Program<void> {
     const caller = this.#callers.take();
+    const gate = this.#gate;
     try {
       while (lane.links.length >= least) {
-        const sent = yield* ignoreLoss(this.#gate.work(() => this.#send(lane, caller)));
-        if (sent !== true) return;
+        if (gate.isClosed && (yield* ignoreLoss(this.#pass())) === undefined) return;
+        gate.working++;
+        try {
+          if (!(yield* this.#send(lane, caller))) return;
+        } finally {
+          gate.working--;
+        }
       }
     } finally {
       lane.draining = false;
       this.#callers.giveBack(caller);
     }
+  }
+
+  *#pass(): Program<true> {
+    yield* this.#gate.pass();
+    return true;
   }
 
   /**
@@ -165,14 +188,19 @@ export class RetireQueue {
     const links = lane.links.splice(0, this.#config.retireBatch);
     // Forgotten while the gate was closed.
     if (links.length === 0) return false;
+    const newest = newestOf(links);
+    const verbs = this.#shortcutWrites(newest);
+    this.shortcutWrites += newest.length;
     try {
-      yield* this.#writeShortcuts(links);
-      const request = retireRequest(links, this.#context.incarnation);
+      if (verbs.length > 0) yield* new Batch(verbs, true);
+      for (const { cursor, sequence } of newest) cursor.shortcutSequence = sequence;
+      const request = retireRequest(lane, links, this.#context.incarnation);
       yield* this.#servers.call(lane.server, request, caller);
       caller.release();
       this.linksRetired += links.length;
       return true;
     } catch (error) {
+      for (const node of inDoubt(verbs)) this.#doubts.add(node);
       lane.links.unshift(...links);
       if (error instanceof VerbError) {
         yield* reconnect(nodeOf(error.address));
@@ -183,48 +211,52 @@ export class RetireQueue {
     }
   }
 
-  /**
-   * One WRITE a chain, of its newest version in the batch. Programs of this node finish in any order,
-   * so newest is decided by sequence: neither the first nor the last in the queue.
-   */
-  *#writeShortcuts(links: readonly Link[]): Program<void> {
-    const newest = new Map<number, Link>();
-    for (const link of links) {
-      const other = newest.get(link.cursor.chain);
-      const since = other?.sequence ?? link.cursor.shortcutSequence;
-      if (sequenceDistance(since, link.sequence) > 0) newest.set(link.cursor.chain, link);
-    }
+  #shortcutWrites(newest: readonly Link[]): Verb<unknown>[] {
+    const isFlushed = this.#context.durability === 'flush';
     const verbs: Verb<unknown>[] = [];
-    for (const { cursor, refs, sequence } of newest.values()) {
-      for (const [r, copy] of refs.entries()) {
+    for (const { cursor, refs, sequence } of newest) {
+      const { shortcut } = cursor;
+      for (let r = 0; r < refs.length; r++) {
+        const copy = refs[r] as Reference;
         const word = packWord(highHalfFor(handleOf(copy)), entryLow(copy, sequence));
-        verbs.push(writeWord(cursor.shortcut + 8 * r, word));
+        verbs.push(writeWord(shortcut + 8 * r, word));
       }
-      if (this.#context.durability === 'flush') {
-        verbs.push(flush(cursor.shortcut, 8 * refs.length));
-      }
+      if (isFlushed) verbs.push(flush(shortcut, 8 * refs.length));
     }
-    this.shortcutWrites += newest.size;
-    try {
-      if (verbs.length > 0) yield* batch(...verbs);
-      for (const { cursor, sequence } of newest.values()) cursor.shortcutSequence = sequence;
-    } finally {
-      for (const node of inDoubt(verbs)) this.#doubts.add(node);
-    }
+    return verbs;
   }
 }
 
-function retireRequest(links: readonly Link[], incarnation: number): Uint8Array {
+/**
+ * Of each chain its newest version in the batch, where that is later than its shortcut: the one to be
+ * WRITTEN there. Programs of this node finish in any order, so newest is decided by sequence: neither the
+ * first nor the last in the queue. In the order in which the batch comes to the chains.
+ */
+function newestOf(links: readonly Link[]): readonly Link[] {
+  const newest: Link[] = [];
+  for (const link of links) {
+    const { cursor, sequence } = link;
+    const at = newest.findIndex((other) => other.cursor.chain === cursor.chain);
+    const since = at < 0 ? cursor.shortcutSequence : (newest[at] as Link).sequence;
+    if (sequenceDistance(since, sequence) <= 0) continue;
+    if (at < 0) newest.push(link);
+    else newest[at] = link;
+  }
+  return newest;
+}
+
+function retireRequest(lane: Lane, links: readonly Link[], incarnation: number): Uint8Array {
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
-  const request = newRequest(operations.retire, links.length * recordBytes, incarnation);
-  requestHead.field.count.set(request, 0, links.length);
-  for (const [i, { cursor, old, refs, sequence, isInDoubt }] of links.entries()) {
-    const at = requestHead.sizeBytes + i * recordBytes;
+  const request = lane.request(links.length, recordBytes, incarnation);
+  let at = requestHead.sizeBytes;
+  for (const { cursor, old, refs, sequence, isInDoubt } of links) {
     retireHead.field.chain.set(request, at, cursor.chain);
     storeEntry(request, at + retireHead.field.old.offsetBytes, old, isInDoubt ? inDoubtMark : 0);
-    for (const [r, copy] of refs.entries()) {
-      storeEntry(request, at + retireHead.sizeBytes + 8 * r, copy, sequence);
+    for (let r = 0; r < refs.length; r++) {
+      const copyAt = at + retireHead.sizeBytes + 8 * r;
+      storeEntry(request, copyAt, refs[r] as Reference, sequence);
     }
+    at += recordBytes;
   }
   return request;
 }

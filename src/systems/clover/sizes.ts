@@ -4,8 +4,8 @@ import type { StoreShape } from '../system.ts';
 
 export function checkKey({ keyBytesMax }: StoreShape, key: Key): void {
   assert(
-    key.bytes.length <= keyBytesMax,
-    () => `a key of ${key.bytes.length} bytes: this store takes at most ${keyBytesMax}`,
+    key.text.length <= keyBytesMax,
+    () => `a key of ${key.text.length} bytes: this store takes at most ${keyBytesMax}`,
     'FARSIDE_KEY',
   );
 }

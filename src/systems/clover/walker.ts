@@ -113,16 +113,20 @@ export class Walker {
     this.#linkAddress = 0;
   }
 
-  /** What the bytes read say. `version` is that of the copy read; `replicas` words come first. */
-  judge(key: Key, bytes: Uint8Array, version: number, tookNs: number): Verdict {
+  /**
+   * What the bytes read say. `version` is that of the copy read, `chain` the one that is walked; `replicas`
+   * words come first.
+   */
+  judge(key: Key, chain: number, bytes: Uint8Array, version: number, tookNs: number): Verdict {
     const low = loadHalf(bytes, 0);
     if (ownIn(low) !== version) return verdict.recycled;
     const held = isHeld(low);
     const high = loadHalf(bytes, 4);
     if (!held && handleIn(high, low) !== 0) return verdict.moved;
+    const at = 8 * this.node.layout.replicas;
     // See timing.ts: only a READ shorter than the reuse delay is known to be of one version.
     if (tookNs >= this.node.reuseDelayNs) return verdict.unsure;
-    if (!hasKey(bytes, 8 * this.node.layout.replicas, key)) return verdict.recycled;
+    if (!isOf(chain, version, bytes, at) && !hasKey(bytes, at, key)) return verdict.recycled;
     return !held && areaIn(low) === tombstoneArea ? verdict.tombstone : verdict.current;
   }
 
@@ -214,7 +218,7 @@ export class Walker {
     const tookNs = context.nowNs() - startNs;
     loads?.add(layout.bucketOf(target), bytes.length);
     if (withShortcut) this.takeShortcut(verbs[1] as Verb<unknown>);
-    const seen = this.judge(key, bytes, versionOf(target), tookNs);
+    const seen = this.judge(key, cursor.chain, bytes, versionOf(target), tookNs);
     if (this.#hasJumped && this.#chainOf(bytes) !== cursor.chain) return verdict.recycled;
     if (seen !== verdict.current) return seen;
     if (forWriter) return isHeld(loadHalf(bytes, 0)) ? verdict.held : verdict.current;
@@ -353,12 +357,21 @@ export class Walker {
   }
 }
 
-/** Whether a record of that key lies at `at`. By its text, which finding the cursor has just touched. */
 /** One word needs no buffer; more are read into the scratch. */
 export function shortcutRead(address: Address, { shortcut }: Scratch): Verb<unknown> {
   return shortcut.length === 8 ? readWord(address) : read(address, shortcut);
 }
 
+/**
+ * Whether the record at `at` says that it is of that chain and version: then it is of the chain's key, since
+ * no number ever names two chains, and nothing of the key need be fetched into the CPU's cache. First
+ * versions do not say it: they are written before their chain has a number.
+ */
+function isOf(chain: number, version: number, bytes: Uint8Array, at: number): boolean {
+  return recordHead.field.version.get(bytes, at) === chain * 256 + version;
+}
+
+/** Whether a record of that key lies at `at`. */
 function hasKey(bytes: Uint8Array, at: number, key: Key): boolean {
   const { text } = key;
   if (recordHead.field.keyBytes.get(bytes, at) !== text.length) return false;

@@ -1,3 +1,4 @@
+import type { Address } from '../../core/address.ts';
 import {
   type Batch,
   batch,
@@ -63,11 +64,18 @@ export class Writer {
   #claim = 0;
   /** Of each copy the image, by class: a verb's length is its buffer's, and a view costs as much as a CAS. */
   readonly #images: readonly (readonly Uint8Array[])[];
+  /** Of each copy, where the record that its image holds ends: nothing but zeros follows. */
+  readonly #recordEnds: number[];
+  /** Whether a version is one WRITE, and then one CAS. */
+  readonly isPlain: boolean;
+  #plain = new PlainVerbs();
 
   constructor(node: CloverNode, walker: Walker, classMax: number) {
     this.node = node;
     this.walker = walker;
     const { replicas } = node.layout;
+    this.isPlain = replicas === 1 && node.site.context.durability === 'assumed';
+    this.#recordEnds = new Array<number>(replicas).fill(0);
     this.refs = new Array<Reference>(replicas).fill(0);
     this.#images = Array.from({ length: replicas }, () => {
       const { buffer } = new Uint8Array(classBytes(classMax));
@@ -98,7 +106,9 @@ export class Writer {
       const flags = isTombstone ? recordFlags.tombstone : 0;
       const at = 8 * replicas;
       recordEnd = at + encodeRecord(image, at, key, value, chain * 256 + own, flags);
-      image.fill(0, recordEnd);
+      const before = this.#recordEnds[copy] as number;
+      if (before > recordEnd) image.fill(0, recordEnd, before);
+      this.#recordEnds[copy] = recordEnd;
     }
     this.node.site.context.charge(this.node.config.checksumBy, recordEnd - 8 * replicas);
   }
@@ -135,25 +145,31 @@ export class Writer {
    *
    * One copy: WRITE, wait, CAS: 2 round trips. Several: the CAS only claims the tail, so it may run
    * beside the WRITEs, and two header rounds follow: 3 round trips (replicated-put.ts).
+   *
+   * `isOvertaken`: one attempt has been made behind `known`, by `lay` and `link`, and lost.
    */
   *append(
     key: Key,
     value: Uint8Array,
     isTombstone: boolean,
     epoch: number,
+    known: Cursor | undefined,
+    isOvertaken = false,
   ): Program<Linked | undefined> {
     const { node, walker } = this;
-    node.site.context.charge('lookup');
-    let cursor: Cursor | undefined =
-      node.findCursor(key) ?? (yield* node.query(key, epoch, walker.caller));
+    let cursor = known ?? (yield* node.query(key, epoch, walker.caller));
+    let isMade = isOvertaken;
     for (let chains = 0; chains < attemptsMax; chains++) {
       if (cursor === undefined) return undefined;
-      this.encode(key, value, cursor.chain, isTombstone);
       const isReplicated = node.layout.replicas > 1;
-      const writes = this.writes();
-      if (!isReplicated) yield* this.run(writes);
-      walker.start(cursor);
-      yield* this.#linkAttempt(isReplicated ? writes : []);
+      if (!isMade) {
+        this.encode(key, value, cursor.chain, isTombstone);
+        const writes = this.writes();
+        if (!isReplicated) yield* this.run(writes);
+        walker.start(cursor);
+        yield* this.#linkAttempt(isReplicated ? writes : []);
+      }
+      isMade = false;
       if (!this.#hasLinked()) {
         const { chain } = cursor;
         cursor = yield* this.#linkAgain(key, chain, epoch);
@@ -161,15 +177,48 @@ export class Writer {
         // Deleted and inserted again meanwhile: the record must name the new chain.
         if (cursor.chain !== chain) continue;
       }
-      const old = walker.refs[0] as Reference;
-      const sequence = nextSequence(walker.sequence);
-      if (isReplicated) {
-        this.#stage = 'link';
-        yield* publishReplicated(this, walker.refs, sequence, this.#claim);
-      }
-      return { cursor, old, refs: this.refs.slice(), sequence };
+      if (!isReplicated) return this.#linkedBehind(cursor);
+      const old = walker.refs;
+      this.#stage = 'link';
+      yield* publishReplicated(this, old, nextSequence(walker.sequence), this.#claim);
+      return this.#linkedBehind(cursor);
     }
     throw tooContended(key);
+  }
+
+  /** The usual put in two effects, where `isPlain`. First the record into its buffer. */
+  lay(key: Key, value: Uint8Array, isTombstone: boolean, cursor: Cursor): Batch {
+    const { layout, loads } = this.node;
+    this.encode(key, value, cursor.chain, isTombstone);
+    const target = this.refs[0] as Reference;
+    const image = this.#imageOf(0, layout.sizeClassOf(target));
+    loads?.add(layout.bucketOf(target), image.length);
+    const { record, laying } = this.#plain;
+    record.again(layout.addressOf(target), image);
+    this.posted = laying.verbs;
+    return laying.again();
+  }
+
+  /** Then the link to it. */
+  link(cursor: Cursor): Batch {
+    this.walker.start(cursor);
+    const { swap, linking } = this.#plain;
+    const [address, expected, desired] = this.#swapWords();
+    this.#stage = 'claim';
+    this.#swapPosted = swap.againWith(address, expected, desired);
+    this.posted = linking.verbs;
+    return linking.again();
+  }
+
+  /** What `link` brought; undefined where it was overtaken. */
+  linked(cursor: Cursor): Linked | undefined {
+    return this.#hasLinked() ? this.#linkedBehind(cursor) : undefined;
+  }
+
+  #linkedBehind(cursor: Cursor): Linked {
+    const { refs, sequence } = this.walker;
+    const old = refs[0] as Reference;
+    return { cursor, old, refs: this.refs.slice(), sequence: nextSequence(sequence) };
   }
 
   /**
@@ -209,8 +258,12 @@ export class Writer {
     return low === tailLow(versionOf(this.walker.refs[0] as Reference)) && high === 0;
   }
 
-  /** One copy: links the new version. Several: claims the tail for this node by setting B_w. */
   #swap(): Verb<bigint> {
+    return cas(...this.#swapWords());
+  }
+
+  /** One copy: links the new version. Several: claims the tail for this node by setting B_w. */
+  #swapWords(): [address: Address, expected: bigint, desired: bigint] {
     const { node, walker } = this;
     const tail = walker.refs[0] as Reference;
     const own = versionOf(tail);
@@ -224,11 +277,13 @@ export class Writer {
           highHalfFor(handleOf(next)),
           linkLow(next, own, nextSequence(walker.sequence), false),
         );
-    return cas(node.layout.addressOf(tail), packWord(0, tailLow(own)), desired);
+    return [node.layout.addressOf(tail), packWord(0, tailLow(own)), desired];
   }
 
   /** After an error of a verb: what may stand of the version that was being linked, or come to stand. */
   unfinished(key: Key, isTombstone: boolean): Unfinished | undefined {
+    // One of unknown outcome may take effect later, as what it says now.
+    this.#plain = new PlainVerbs();
     const stage = this.#stage;
     const { cursor, refs, sequence } = this.walker;
     const swap = this.#swapPosted;
@@ -260,6 +315,14 @@ export class Writer {
     if (seen === verdict.held) return true;
     return yield* this.walker.walk(key, seen, epoch, true);
   }
+}
+
+/** The verbs of the usual put, used again and again. */
+class PlainVerbs {
+  readonly record: Verb<void> = write(0, new Uint8Array(0));
+  readonly laying: Batch = batch(this.record);
+  readonly swap: Verb<bigint> = cas(0, 0n, 0n);
+  readonly linking: Batch = batch(this.swap);
 }
 
 function tooContended(key: Key): FarsideError {

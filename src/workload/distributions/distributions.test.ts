@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { randomStream } from '../../core/random.ts';
+import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { Distribution } from './distribution.ts';
 import { Exponential } from './exponential.ts';
 import { Hotspot } from './hotspot.ts';
@@ -192,4 +192,22 @@ describe('the other distributions', () => {
       { numRuns: 20, seed: 3 },
     );
   });
+});
+
+test.each([
+  [1000, 0.99],
+  [20_000, 0.99],
+  [1000, 1],
+  [50, 2.5],
+  [300, 0],
+  [1, 0.99],
+])('zipfian over %i ranks, θ = %d: what is looked up is what would be computed', (count, theta) => {
+  const looking = new Zipfian(count, theta);
+  const computing = new Zipfian(count, theta);
+  const draws = [looking, computing].map(() => randomStream(7, 'ranks'));
+  for (let i = 0; i < 20_000; i++) {
+    computing.resize(count); // never so many draws of one count that it would look one up
+    const [a, b] = [looking, computing].map((ranks, j) => ranks.next(draws[j] as RandomStream));
+    if (a !== b) expect.fail(`draw ${i}: ${a}, computed ${b}`);
+  }
 });

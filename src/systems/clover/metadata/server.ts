@@ -130,33 +130,33 @@ export class MetadataServer implements SystemServer {
   }
 
   #handle(port: Port): Program<never> {
-    const { context, restarts } = this.state;
+    const { context, restarts, events } = this.state;
     const renewal = new Renewal(restarts);
-    return serve(
-      context,
-      port,
-      (request) => this.#answer(request, renewal),
-      (request) => {
-        context.hub.release(request);
-        return undefined;
-      },
-    );
+    const answer = (request: Message): Program<Uint8Array | undefined> =>
+      renewal.isDue ? this.#renewFirst(request, renewal) : this.#answer(request);
+    const release = (request: Message): undefined => {
+      context.hub.release(request);
+      return undefined;
+    };
+    return serve(context, port, answer, release, (error) => survive(error, events));
   }
 
-  *#answer(request: Message, renewal: Renewal): Program<Uint8Array | undefined> {
-    if (renewal.isDue) yield* renewal.run();
-    const { body, from, connection, replyPort } = request;
-    if (body.length < requestHead.sizeBytes || !takeLong.has(body[0] as number)) {
-      try {
-        return yield* this.#requests.perform(request);
-      } catch (error) {
-        return yield* survive(error, this.state.events);
-      }
-    }
-    // A recovery waits for operations that wait for this server: it must not keep its handlers busy.
-    const caller = { from, connection, replyPort, request: request.request };
+  /** No generator between the handler and the work. */
+  #answer(request: Message): Program<Uint8Array | undefined> {
+    const { body } = request;
+    const isLong = body.length >= requestHead.sizeBytes && takeLong.has(body[0] as number);
+    return isLong ? this.#begin(request) : this.#requests.perform(request);
+  }
+
+  *#renewFirst(request: Message, renewal: Renewal): Program<Uint8Array | undefined> {
+    yield* renewal.run();
+    return yield* this.#answer(request);
+  }
+
+  /** A recovery waits for operations that wait for this server: it must not keep its handlers busy. */
+  *#begin({ body, from, connection, replyPort, request }: Message): Program<undefined> {
+    const caller = { from, connection, replyPort, request };
     yield* spawn(this.#answerLater({ caller, body: body.slice() }), 'recovery');
-    return undefined;
   }
 
   *#answerLater(request: LongRequest): Program<void> {

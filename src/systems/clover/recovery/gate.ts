@@ -56,7 +56,7 @@ export class Gate {
 
   /** Runs `program` as work that is waited for. */
   *work<T>(program: () => Program<T>): Program<T> {
-    yield* this.pass();
+    if (this.isClosed) yield* this.pass();
     this.working++;
     try {
       return yield* program();
