@@ -97,6 +97,16 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
     schedules: 120,
     names: 'conservation of space',
   },
+  // Round 2 of a put has reached a copy, and not the primary one.
+  'any copy': {
+    scenario: scenario(`put put put/${sixReads}/${sixReads}`, {
+      ...bounded,
+      replicas: 2,
+      settings: { handlers, loadBalance: 'load' },
+    }),
+    schedules: 100,
+    names: 'linearizable',
+  },
   'leases forgotten': {
     scenario: scenario('put put/put get/get put', { ...bounded, faults: crash }),
     schedules: 4,

@@ -66,7 +66,8 @@ export class MemoryFaults {
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind !== 'memoryLost') return;
-    const { lostMemory } = this.#state;
+    const { lostMemory, late } = this.#state;
+    late.end(fault.node);
     lostMemory.set(fault.node, fault.spare ?? lostMemory.get(fault.node));
   }
 
@@ -146,6 +147,7 @@ export class MemoryFaults {
     const state = this.#state;
     if (fault?.kind === 'memoryRestarted') {
       state.restarts.push(fault.node);
+      state.late.end(fault.node);
       yield* reconnect(fault.node);
     }
     yield* state.quiet();
