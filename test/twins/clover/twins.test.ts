@@ -106,7 +106,11 @@ const losePower: Attack = (system, twin, seed) => {
     store.sim
       .runtime(4)
       .start(
-        (store.servers[0] as Required<SystemServer>).recover({ kind: 'memoryRestarted', node }),
+        (store.servers[0] as Required<SystemServer>).recover({
+          kind: 'memoryRestarted',
+          node,
+          start: 1,
+        }),
       );
     store.sim.run();
   }

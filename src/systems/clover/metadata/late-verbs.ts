@@ -57,7 +57,10 @@ export class LateVerbs {
     else nodes.add(node);
   }
 
-  /** The node has started anew, or is lost: no verb posted to it before acts there any more. */
+  /**
+   * The node is lost. Not where it starts anew, though verbs that were posted before end with that: of those
+   * in doubt when somebody tells of it, some may have been posted since.
+   */
   end(node: number): void {
     this.#nodes.delete(node);
     for (const [handle, nodes] of this.#named) {
