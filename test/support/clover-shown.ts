@@ -100,11 +100,12 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
   // Round 2 of a put has reached a copy, and not the primary one.
   'any copy': {
     scenario: scenario(`put put put/${sixReads}/${sixReads}`, {
-      ...bounded,
+      ...late,
       replicas: 2,
-      settings: { handlers, loadBalance: 'load' },
+      settings: { ...late.settings, loadBalance: 'load' },
     }),
-    schedules: 100,
+    scheduler: 'pct',
+    schedules: 40,
     names: 'linearizable',
   },
   'leases forgotten': {
