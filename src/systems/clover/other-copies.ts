@@ -18,7 +18,8 @@ import { handleIn, isHeld, noReference, ownIn, type Reference, versionOf } from 
  *   decides. Where that does not link yet, it comes back, and READs the primary copy as before.
  *
  * So a get that finds its cursor's version to be the newest takes one round trip as ever, and a hop one.
- * Who comes by a shortcut or from the server needs no such look: both hear of a link when its rounds are over.
+ * Who comes by a shortcut or from the server needs no such look: both hear of a link when its rounds are
+ * over.
  */
 export class OtherCopies {
   /** The next READ is one of the primary copy, whatever the load. */

@@ -19,7 +19,9 @@ import { inDoubt } from '../recovery/doubt.ts';
  * versions, or a rebuild lets all start anew at version 1, are not used any more while the verb is in doubt:
  * R buffers for each verb, where holding up epochs, as a compute node does, would stop all reuse.
  *
- * What a rebuild WRITES into buffers is not covered (rebuild.ts).
+ * What a rebuild WRITES into buffers is not covered: a copy that it made level, of which the WRITE was lost
+ * and lands when the rebuild has been made again and puts have been linked behind it, takes their links away.
+ * The header would have to be changed by CAS, and the buffer be left out of reuse, or the chain be moved.
  */
 export class LateVerbs {
   /** Nodes where a verb is in doubt. */
