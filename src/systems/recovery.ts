@@ -19,8 +19,11 @@ export type Fault =
       readonly incarnation: number;
       readonly successor?: number;
     }
-  /** The memory node is there again with what its media kept; queue pairs to it are new. */
-  | { readonly kind: 'memoryRestarted'; readonly node: number }
+  /**
+   * The memory node is there again with what its media kept; queue pairs to it are new. `start`: which start
+   * of it that is, a later one by a higher number. Another start has lost what was put right since.
+   */
+  | { readonly kind: 'memoryRestarted'; readonly node: number; readonly start: number }
   /** It will not come back. `spare`: the memory node that takes its place, where there is one. */
   | { readonly kind: 'memoryLost'; readonly node: number; readonly spare: number | undefined }
   /** On purpose, while clients run: what lies on `node` moves to `to`, then `node` is free. */

@@ -71,3 +71,38 @@ test.each(once)('%s: all promises kept, and nobody waits for ever', (_, how, scr
     expect(schedules).toBe(60);
   }
 });
+
+const readers = { settings: { handlers: 2, loadBalance: 'load' }, replicas: 2 } as const;
+
+/** Found by one search, in as many schedules as are given here, half of them for room. */
+const found: readonly (readonly [string, Budgeted])[] = [
+  [
+    'a WRITE of a shortcut in doubt lands when the insert has been given up, and deceives nobody',
+    {
+      scenario: scenario('put get delete insert/insert put get/delete get insert put', {
+        settings: { handlers: 2, reuse: 'epochs' },
+        ...{ replicas: 3, memoryNodes: 3, faults: [{ ...cut, node: 'ms0' }] },
+      }),
+      scheduler: 'pct',
+      schedules: 200,
+    },
+  ],
+  [
+    'readers of any copy see a put of unknown outcome when the primary copy does',
+    {
+      scenario: scenario('put get1 delete insert1/insert put1 get/delete1 get insert put', {
+        ...{ timing: 'bounded', durability: 'flush', keys: 2, memoryNodes: 3, seed: 628 },
+        ...{ ...readers, settings: { ...readers.settings, metadataServers: 2 } },
+        faults: [{ ...cut, count: 2 }],
+      }),
+      scheduler: 'pct',
+      schedules: 260,
+    },
+  ],
+];
+
+test.each(found)('%s', (_, budgeted) => {
+  const { failure, schedules } = searchFor(clover as System, budgeted);
+  expect(failure?.judgement).toBeUndefined();
+  expect(schedules).toBe(budgeted.schedules);
+});

@@ -97,6 +97,17 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
     schedules: 120,
     names: 'conservation of space',
   },
+  // Round 2 of a put has reached a copy, and not the primary one.
+  'any copy': {
+    scenario: scenario(`put put put/${sixReads}/${sixReads}`, {
+      ...late,
+      replicas: 2,
+      settings: { ...late.settings, loadBalance: 'load' },
+    }),
+    scheduler: 'pct',
+    schedules: 40,
+    names: 'linearizable',
+  },
   'leases forgotten': {
     scenario: scenario('put put/put get/get put', { ...bounded, faults: crash }),
     schedules: 4,

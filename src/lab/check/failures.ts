@@ -54,7 +54,11 @@ export function tellOfFault(session: Session, { kind, node }: FaultMenuEntry): v
       return;
     case 'restart':
       if (stage.cluster.node(node).role === 'memory') {
-        repair(session, { kind: 'memoryRestarted', node });
+        repair(session, {
+          kind: 'memoryRestarted',
+          node,
+          start: world.incarnations[node] as number,
+        });
       } else replaceServer(session, node, node);
       return;
     case 'lose': {

@@ -206,7 +206,7 @@ function encodeFault(fault: Fault): number[] {
     case 'serverLost':
       return [kind, fault.node, fault.incarnation, fault.successor ?? nobody];
     case 'memoryRestarted':
-      return [kind, fault.node];
+      return [kind, fault.node, fault.start];
     case 'memoryLost':
       return [kind, fault.node, fault.spare ?? nobody];
     case 'memoryMoved':
@@ -225,7 +225,7 @@ function decodeFault(numbers: Float64Array): Fault {
       return third === nobody ? lost : { ...lost, successor: third };
     }
     case 'memoryRestarted':
-      return { kind, node };
+      return { kind, node, start: second };
     case 'memoryLost':
       return { kind, node, spare: second === nobody ? undefined : second };
     case 'memoryMoved':

@@ -26,6 +26,8 @@ export abstract class Watchman {
   /** Memory nodes that are off now, and those that will not come back, whatever was to start them. */
   readonly #off = new Set<number>();
   readonly #lost = new Set<number>();
+  /** By memory node, how often it has started anew. */
+  readonly #starts = new Map<number, number>();
 
   constructor(prepared: Prepared, plan: readonly PlannedFault[]) {
     this.prepared = prepared;
@@ -118,11 +120,18 @@ export abstract class Watchman {
     this.later(restartAfterNs, () => {
       if (this.#lost.has(node)) return;
       this.startMemory(node);
+      this.#starts.set(node, this.#startsOf(node) + 1);
       this.#off.delete(node);
     });
     this.tellLater(index, restartAfterNs, () =>
-      this.#lost.has(node) ? undefined : { kind: 'memoryRestarted', node },
+      this.#lost.has(node)
+        ? undefined
+        : { kind: 'memoryRestarted', node, start: this.#startsOf(node) },
     );
+  }
+
+  #startsOf(node: number): number {
+    return this.#starts.get(node) ?? 0;
   }
 
   #lose(index: number, { node: name, spare: named }: Action<'lose'>): void {

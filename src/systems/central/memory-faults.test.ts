@@ -41,7 +41,11 @@ describe.each(durabilities)('a memory node crashes and comes back, %s', (durabil
       bench.later(40_000 + seed * 9000, () => bench.sim.crashMemory(seed % 3));
       bench.later(200_000 + seed * 9000, () => bench.sim.restartMemory(seed % 3));
       bench.later(230_000 + seed * 9000, () =>
-        bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: seed % 3 }),
+        bench.tell(bench.server, bench.coordinator, {
+          kind: 'memoryRestarted',
+          node: seed % 3,
+          start: 1,
+        }),
       );
       bench.run();
       expectKept(bench, keys, `seed ${seed}`);
@@ -64,7 +68,7 @@ test('handlers that were idle while a memory node started anew do not write to i
   bench.later(500_000, () => bench.sim.crashMemory(1));
   bench.later(600_000, () => bench.sim.restartMemory(1));
   bench.later(700_000, () =>
-    bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: 1 }),
+    bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: 1, start: 1 }),
   );
   bench.run();
   expectKept(bench, keys, 'idle');
@@ -78,7 +82,7 @@ test('dram that comes back empty is filled again from the other copies', () => {
   bench.later(60_000, () => bench.sim.crashMemory(1));
   bench.later(100_000, () => bench.sim.restartMemory(1));
   bench.later(110_000, () =>
-    bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: 1 }),
+    bench.tell(bench.server, bench.coordinator, { kind: 'memoryRestarted', node: 1, start: 1 }),
   );
   bench.run();
   expectKept(bench, keys, 'dram');

@@ -33,7 +33,8 @@ export function auditClover(
   for (const server of servers) {
     for (const chain of server.namer.all()) auditor.walk(chain);
     for (const target of server.allocator.unused()) auditor.count(target, 'free');
-    auditor.checkSlots(server.state.index, server.namer.all(), doubts);
+    const { index, late } = server.state;
+    auditor.checkSlots(index, server.namer.all(), (node) => doubts.has(node) || late.isAt(node));
   }
   for (const node of nodes) {
     for (const target of node.heldBuffers()) auditor.count(target, 'free');
@@ -128,15 +129,15 @@ class Auditor {
   }
 
   /** A shortcut that stands in a slot of no chain would show a recovery a key that is deleted. */
-  checkSlots(server: number, chains: Iterable<Chain>, doubts: ReadonlySet<number>): void {
+  checkSlots(server: number, chains: Iterable<Chain>, isInDoubt: (node: number) => boolean): void {
     const used = new Set<number>();
     for (const chain of chains) used.add(this.#layout.slotOf(chain.number));
     const word = new Uint8Array(8);
     for (const slot of this.#layout.slotsOf(server)) {
       if (used.has(slot)) continue;
       const address = this.#layout.shortcutAddressOf(slot);
-      // A WRITE in doubt may act when the chain has ended; a recovery fences its node before it reads.
-      if (!this.#image.isUp(nodeOf(address)) || doubts.has(nodeOf(address))) continue;
+      // A WRITE in doubt may act when the chain has ended; nobody is deceived (late-verbs.ts).
+      if (!this.#image.isUp(nodeOf(address)) || isInDoubt(nodeOf(address))) continue;
       this.#image.read(address, word);
       if (word.some((byte) => byte !== 0)) {
         this.#violations.push(`the shortcut of slot ${slot} stands, and no chain has the slot`);

@@ -26,9 +26,8 @@ export const system: System<CloverConfig> = {
     'version chains on passive memory, cursors on compute nodes, metadata servers off the path',
   operations: ['insert', 'get', 'put', 'delete'],
   roundTrips: 'get 1, put 2 (replicated 3), insert 3, delete 3 (replicated 4)',
-  promises: cloverPromises('timing', 'round-robin'),
-  promisesOf: ({ reuse, loadBalance }, { replicas }) =>
-    cloverPromises(reuse, replicas === 1 ? 'round-robin' : loadBalance),
+  promises: cloverPromises('timing'),
+  promisesOf: ({ reuse }) => cloverPromises(reuse),
   parameters: cloverParameters,
   counters: cloverCounters,
   configure: configureClover,

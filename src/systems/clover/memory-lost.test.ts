@@ -21,7 +21,7 @@ const lost = (node: number, spare?: number): Step => ({
   before: (store) => store.sim.crashMemory(node),
 });
 const restarted = (node: number): Step => ({
-  fault: { kind: 'memoryRestarted', node },
+  fault: { kind: 'memoryRestarted', node, start: 1 },
   before: (store) => {
     store.sim.crashMemory(node);
     store.sim.restartMemory(node);

@@ -145,7 +145,12 @@ export function placementsIn(
  * `memory` (to the first server) and `rebuild` (from it to the others, with its incarnation as number): a
  * memory node and its fate, or none; in `rebuild`, behind it, where everything lies from now on.
  */
-export const memoryBody = layout('memory fault', { kind: u53, node: u53, to: u53 });
+export const memoryBody = layout('memory fault', {
+  kind: u53,
+  node: u53,
+  /** 1 + the spare, the node that all goes to, or the number of the start; 0: none. */
+  to: u53,
+});
 
 /** Where the placements of a `rebuild` begin. */
 export const rebuildPlacesAt = requestHead.sizeBytes + memoryBody.sizeBytes;
@@ -166,12 +171,16 @@ export function memoryRequest(
   const f = memoryBody.field;
   f.kind.set(request, requestHead.sizeBytes, memoryKinds.length);
   if (fault === undefined) return request;
-  const to =
-    fault.kind === 'memoryMoved' ? fault.to : fault.kind === 'memoryLost' ? fault.spare : undefined;
+  const to = numberOf(fault);
   f.kind.set(request, requestHead.sizeBytes, memoryKinds.indexOf(fault.kind));
   f.node.set(request, requestHead.sizeBytes, fault.node);
   f.to.set(request, requestHead.sizeBytes, to === undefined ? 0 : to + 1);
   return request;
+}
+
+function numberOf(fault: MemoryFault): number | undefined {
+  if (fault.kind === 'memoryRestarted') return fault.start;
+  return fault.kind === 'memoryMoved' ? fault.to : fault.spare;
 }
 
 /** Undefined: the request is about none. */
@@ -187,7 +196,7 @@ export function memoryFaultIn(body: Uint8Array): MemoryFault | undefined {
   const to = f.to.get(body, requestHead.sizeBytes) - 1;
   if (kind === 'memoryMoved') return { kind, node, to };
   if (kind === 'memoryLost') return { kind, node, spare: to < 0 ? undefined : to };
-  if (kind === 'memoryRestarted') return { kind, node };
+  if (kind === 'memoryRestarted') return { kind, node, start: to };
   throw new FarsideError('FARSIDE_CORRUPT', 'a message names a memory fault that there is not');
 }
 

@@ -4,12 +4,8 @@ import type { CloverConfig } from './config.ts';
 /**
  * What Clover promises. With `reuse=timing` (as published) a retired buffer is used again after a time, so
  * clocks must run equally fast; with `reuse=epochs` after the consent of every node, and no clock matters.
- * `loadBalance`: with one copy all read the same, as with `round-robin`.
  */
-export function cloverPromises(
-  reuse: CloverConfig['reuse'],
-  loadBalance: CloverConfig['loadBalance'],
-): SystemPromise[] {
+export function cloverPromises(reuse: CloverConfig['reuse']): SystemPromise[] {
   const holds = reuse === 'epochs' ? 'asynchronous-safe' : 'needs timing bounds';
   return (['assumed', 'flush'] as const).flatMap((durability): SystemPromise[] => [
     {
@@ -40,22 +36,14 @@ export function cloverPromises(
           : 'a version is flushed before it is linked, its link before the put is acknowledged, and ' +
             'a link that was followed before anything is linked behind it',
     },
-    loadBalance === 'load'
-      ? {
-          promise: 'linearizable',
-          durability,
-          holds: 'no',
-          because:
-            'with several copies the links of a version change one after another, so a reader of one ' +
-            'copy may see the old version after a reader of another has seen the new one',
-        }
-      : {
-          promise: 'linearizable',
-          durability,
-          holds,
-          because:
-            'all read the primary copy, whose header word takes a put into effect at one moment; of two ' +
-            'readers the later one cannot find nothing behind a version that the other has passed',
-        },
+    {
+      promise: 'linearizable',
+      durability,
+      holds,
+      because:
+        'a put takes effect at one moment, in the header word of the primary copy, which decides for ' +
+        'readers of other copies, too; of two readers the later one cannot find nothing behind a version ' +
+        'that the other has passed',
+    },
   ]);
 }

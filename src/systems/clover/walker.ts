@@ -17,6 +17,7 @@ import { loadHalf, storeHalf } from '../../core/word.ts';
 import type { Cursor } from './cursor.ts';
 import type { CloverLayout } from './layout.ts';
 import type { CloverNode } from './node.ts';
+import { OtherCopies } from './other-copies.ts';
 import {
   areaIn,
   entryIn,
@@ -86,6 +87,7 @@ export class Walker {
   #linkAddress = 0;
   /** The shortcut led here, so the buffer has yet to say that it belongs to the chain. */
   #hasJumped = false;
+  readonly #others = new OtherCopies();
   #heldAt: Reference = noReference;
   #heldSinceNs = 0;
 
@@ -111,6 +113,7 @@ export class Walker {
     this.#hasJumped = false;
     this.#shortcut = noReferences;
     this.#linkAddress = 0;
+    this.#others.forget();
   }
 
   /**
@@ -202,13 +205,15 @@ export class Walker {
     const { node, scratch } = this;
     const { layout, loads } = node;
     const { context } = node.site;
-    this.replica = forWriter || loads === undefined ? 0 : loads.lighterCopy(this.refs, layout);
+    const isPrimary = forWriter || loads === undefined || this.#others.mustReadPrimary;
+    this.replica = isPrimary ? 0 : loads.lighterCopy(this.refs, layout);
     const target = this.refs[this.replica] as Reference;
     const whole = scratch.views[layout.sizeClassOf(target)] as Uint8Array;
     const bytes = forWriter ? whole.subarray(0, headerAndKeyBytes(key, whole, layout)) : whole;
     const verbs: Verb<unknown>[] = [read(layout.addressOf(target), bytes)];
     const cursor = this.cursor as Cursor;
     if (withShortcut) verbs.push(this.readShortcut(cursor.shortcut));
+    if (loads !== undefined) verbs.push(...this.#others.checks);
     if (this.#linkAddress !== 0) {
       verbs.push(flush(this.#linkAddress, 8));
       this.#linkAddress = 0;
@@ -218,6 +223,9 @@ export class Walker {
     const tookNs = context.nowNs() - startNs;
     loads?.add(layout.bucketOf(target), bytes.length);
     if (withShortcut) this.takeShortcut(verbs[1] as Verb<unknown>);
+    if (loads !== undefined && this.#mustLookAgain(bytes, target)) {
+      return yield* this.visit(key, false, forWriter);
+    }
     const seen = this.judge(key, cursor.chain, bytes, versionOf(target), tookNs);
     if (this.#hasJumped && this.#chainOf(bytes) !== cursor.chain) return verdict.recycled;
     if (seen !== verdict.current) return seen;
@@ -225,6 +233,14 @@ export class Walker {
     if (!node.config.verifyReads) return verdict.current;
     yield* compute(node.config.checksumBy, bytes.length);
     return this.isIntact(bytes, versionOf(target)) ? verdict.current : verdict.unsure;
+  }
+
+  /** What was READ decides nothing (other-copies.ts): the primary copy has to be READ. */
+  #mustLookAgain(bytes: Uint8Array, here: Reference): boolean {
+    const others = this.#others;
+    if (!others.mustGoBack()) return others.isUndecided(bytes, here, this.replica);
+    ({ refs: this.refs, sequence: this.sequence } = others);
+    return true;
   }
 
   /**
@@ -238,9 +254,7 @@ export class Walker {
     return Math.floor(recordHead.field.version.get(bytes, at) / 256);
   }
 
-  readShortcut(address: Address): Verb<unknown> {
-    return shortcutRead(address, this.scratch);
-  }
+  readShortcut = (address: Address): Verb<unknown> => shortcutRead(address, this.scratch);
 
   /**
    * Goes to the linked successor, or to the shortcut's version where that is further along. False
@@ -266,6 +280,7 @@ export class Walker {
     // all copies (with B_w set) before it let anyone follow it.
     const mustFlush = layout.replicas === 1 && this.node.site.context.durability === 'flush';
     this.#linkAddress = mustFlush ? layout.addressOf(here) : 0;
+    this.#others.follow(this.refs, this.sequence, this.replica, layout);
     this.refs = refs;
     this.sequence = sequence;
     this.#hasJumped = false;
@@ -301,6 +316,7 @@ export class Walker {
     this.sequence = this.#shortcutSequence;
     this.#hasJumped = true;
     this.#linkAddress = 0;
+    this.#others.forget();
     return true;
   }
 
@@ -371,7 +387,7 @@ function isOf(chain: number, version: number, bytes: Uint8Array, at: number): bo
   return recordHead.field.version.get(bytes, at) === chain * 256 + version;
 }
 
-/** Whether a record of that key lies at `at`. */
+/** Whether a record of that key lies at `at`. By its text, which finding the cursor has just touched. */
 function hasKey(bytes: Uint8Array, at: number, key: Key): boolean {
   const { text } = key;
   if (recordHead.field.keyBytes.get(bytes, at) !== text.length) return false;

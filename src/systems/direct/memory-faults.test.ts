@@ -21,13 +21,13 @@ interface Scenario {
 
 const scenarios: Record<string, Scenario> = {
   'starts anew with what its pm kept': {
-    fault: (node) => ({ kind: 'memoryRestarted', node }),
+    fault: (node) => ({ kind: 'memoryRestarted', node, start: 1 }),
     crashes: true,
     restarts: true,
     replicas: [1, 2, 3],
   },
   'starts anew and its dram has lost all': {
-    fault: (node) => ({ kind: 'memoryRestarted', node }),
+    fault: (node) => ({ kind: 'memoryRestarted', node, start: 1 }),
     medium: 'dram',
     crashes: true,
     restarts: true,

@@ -103,11 +103,13 @@ const losePower: Attack = (system, twin, seed) => {
     store.sim.restartMemory(node);
   }
   for (const node of [0, 1, 2]) {
-    store.sim
-      .runtime(4)
-      .start(
-        (store.servers[0] as Required<SystemServer>).recover({ kind: 'memoryRestarted', node }),
-      );
+    store.sim.runtime(4).start(
+      (store.servers[0] as Required<SystemServer>).recover({
+        kind: 'memoryRestarted',
+        node,
+        start: 1,
+      }),
+    );
     store.sim.run();
   }
   const found = get(store, 2);

@@ -143,6 +143,20 @@ function* withoutFlush(effect: Parameters<Rewrite>[0]): Program<boolean> {
   return true;
 }
 
+/** Of several copies a shortcut is more than one word. */
+const isLookAtPrimary = (verb: Verb<unknown>): boolean =>
+  verb.op === verbOp.read && verb.buffer === undefined;
+
+/** Follows a link of any copy, as if the word in the primary copy always said the same. */
+function* followAnyCopy(effect: Parameters<Rewrite>[0]): Program<boolean> {
+  const verbs = batchOf(effect)?.verbs;
+  const look = verbs?.find(isLookAtPrimary);
+  if (verbs === undefined || look === undefined) return false;
+  yield* instead(verbs.filter((verb) => verb !== look));
+  pretend(look);
+  return true;
+}
+
 /** Leaves the dead node's queue pairs alone. */
 function* withoutFence(effect: Parameters<Rewrite>[0]): Program<boolean> {
   return effect.kind === effectKind.fence;
@@ -228,6 +242,14 @@ export const cloverTwins: readonly Twin[] = [
         return node;
       },
     },
+  },
+  {
+    name: 'any copy',
+    summary:
+      'goes by whatever copy it reads: what follows in one may not follow in the primary one yet',
+    breaks: 'atomic write',
+    needs: { replicas: 2, settings: { loadBalance: 'load' } },
+    system: withEffects('clover-any-copy', followAnyCopy),
   },
   {
     name: 'leases forgotten',

@@ -42,7 +42,7 @@ function inVirtualTime(system: System, needs: Twin['needs'], seed: number): stri
     case 'memory power':
     case 'memory lost': {
       const node = seed % 3;
-      const restarted = { kind: 'memoryRestarted', node } as const;
+      const restarted = { kind: 'memoryRestarted', node, start: 1 } as const;
       const lost = { kind: 'memoryLost', node, spare: 3 } as const;
       bench.after(atNs, () => bench.crashMemory(node));
       bench.after(atNs + 2000, () => {

@@ -77,3 +77,28 @@ test('a buffer passes through all versions and none beyond', () => {
   }
   expect(seen).toEqual(Array.from({ length: versionMax }, (_, i) => i + 1));
 });
+
+test('a buffer that a verb in doubt names starts no new round of versions until the verb is none', () => {
+  const named = new Set<number>();
+  allocator = new Allocator(layout, 0, delayNs, (target) => named.has(handleOf(target)));
+  const [, ...others] = allocator.take(0, 0, everything, 0, lessee);
+  const worn = reference(handleOf(others[0] as Reference), versionMax);
+  allocator.retire(worn, 0);
+  allocator.settle(delayNs);
+  named.add(handleOf(worn));
+  for (let epoch = 1; epoch <= 3 * epochsToWait; epoch++) allocator.enter(epoch);
+  expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([]);
+  expect(allocator.overflowing).toBe(1);
+  named.clear();
+  for (let epoch = 1; epoch <= epochsToWait; epoch++) allocator.enter(3 * epochsToWait + epoch);
+  expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([reference(handleOf(worn), 1)]);
+});
+
+test('nor when a rebuild lets all others start anew', () => {
+  const target = reference(layout.handle(0, 0, 0), 1);
+  allocator = new Allocator(layout, 0, delayNs, (other) => handleOf(other) === handleOf(target));
+  const last = reference(layout.handle(0, 0, 2), 7);
+  expect(allocator.adopt([last], 0)).toBe(2);
+  expect(allocator.take(0, 0, 1, 0, lessee)).toEqual([reference(handleOf(target) + 1, 1)]);
+  expect([...allocator.unused()]).toContain(target);
+});

@@ -37,6 +37,8 @@ export class Allocator {
   /** Bytes handed out to compute nodes, or waiting to be handed out again. */
   usedBytes = 0;
   readonly #layout: CloverLayout;
+  /** Buffers that start no new round of versions now (late-verbs.ts). */
+  readonly #isNamedLate: (target: Reference) => boolean;
   /** Undefined: buffers rest until a round of consent that began later has ended. */
   readonly #reuseDelayNs: number | undefined;
   #roundsBegun = 0;
@@ -50,8 +52,14 @@ export class Allocator {
   /** Buffers handed out and not yet seen in a chain, with the incarnation that has them. */
   readonly #leases = new Map<Reference, number>();
 
-  constructor(layout: CloverLayout, server: number, reuseDelayNs: number | undefined) {
+  constructor(
+    layout: CloverLayout,
+    server: number,
+    reuseDelayNs: number | undefined,
+    isNamedLate: (target: Reference) => boolean = () => false,
+  ) {
     this.#layout = layout;
+    this.#isNamedLate = isNamedLate;
     this.#reuseDelayNs = reuseDelayNs;
     for (let bucket = 0; bucket < layout.buckets; bucket++) {
       for (let c = 0; c < sizeClassCount; c++) {
@@ -102,7 +110,9 @@ export class Allocator {
       for (let index = first; index < list.nextIndex; index++) {
         if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
         else {
-          list.returned.push(reference(handleAt(index), 1));
+          const target = reference(handleAt(index), 1);
+          if (this.#isNamedLate(target)) this.setAside(target);
+          else list.returned.push(target);
           freed++;
         }
       }
@@ -188,7 +198,9 @@ export class Allocator {
     this.epoch = epoch;
     while (this.#overflow.length > 0 && this.#overflowEpochs.peek() + epochsToWait <= epoch) {
       this.#overflowEpochs.shift();
-      this.#free(reference(handleOf(this.#overflow.shift()), 1));
+      const target = this.#overflow.shift();
+      if (this.#isNamedLate(target)) this.setAside(target);
+      else this.#free(reference(handleOf(target), 1));
     }
   }
 

@@ -42,6 +42,8 @@ export class MemoryFaults {
   /** Faults, by their text: being recovered from, and those of which that has begun and not ended well. */
   readonly #underWay = new Set<string>();
   readonly #failed = new Set<string>();
+  /** By memory node, the last start of which all has been made whole. */
+  readonly #starts = new Map<number, number>();
   /**
    * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may
    * only look whole (a header that has landed, and no record), so the next one makes them anew, whatever it
@@ -66,7 +68,8 @@ export class MemoryFaults {
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind !== 'memoryLost') return;
-    const { lostMemory } = this.#state;
+    const { lostMemory, late } = this.#state;
+    late.end(fault.node);
     lostMemory.set(fault.node, fault.spare ?? lostMemory.get(fault.node));
   }
 
@@ -78,6 +81,9 @@ export class MemoryFaults {
   /**
    * Whoever is told while it is under way waits for its end, and then does it where that was an error:
    * whoever told first may be a node that has been given up since, and will not tell again.
+   *
+   * Of another start of the memory node it is another recovery: where the node starts anew when the first
+   * one has done with it, and lets compute nodes go on, only the second one makes it whole.
    */
   *#lead(fault: MemoryFault): Program<RecoveryReport> {
     const name = JSON.stringify(fault);
@@ -85,15 +91,22 @@ export class MemoryFaults {
       while (this.#underWay.has(name)) yield* sleep(pollNs);
       if (!this.#failed.has(name)) return nothingRecovered;
     }
+    if (!this.#isOwed && this.#isWhole(fault)) return nothingRecovered;
     this.#underWay.add(name);
     this.#failed.add(name);
     try {
       const report = yield* this.#exclusive.run(() => this.#rebuildAll(fault));
       this.#failed.delete(name);
+      if (fault.kind === 'memoryRestarted') this.#starts.set(fault.node, fault.start);
       return report;
     } finally {
       this.#underWay.delete(name);
     }
+  }
+
+  /** Told late, of a start that this server, or another one after it, has been recovered from. */
+  #isWhole(fault: MemoryFault): boolean {
+    return fault.kind === 'memoryRestarted' && fault.start <= (this.#starts.get(fault.node) ?? -1);
   }
 
   /**

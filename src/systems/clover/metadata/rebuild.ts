@@ -225,7 +225,8 @@ export class Rebuild {
           : state.shortcutWrites(chain, chain.refs, chain.sequence),
       );
       const possible = verbs.filter(({ address }) => !this.#lost.has(nodeOf(address)));
-      if (possible.length > 0) yield* batch(...possible);
+      const refs = some.flatMap((chain) => chain.refs);
+      if (possible.length > 0) yield* state.post(possible, refs);
       this.bytesMoved += some.length * 8 * this.#layout.replicas;
     }
   }

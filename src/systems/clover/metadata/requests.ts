@@ -134,12 +134,14 @@ export class Requests {
   /** The chain's shortcut and its entry in the table of heads, in one round trip. */
   *#storeNew(chain: Chain): Program<boolean> {
     const state = this.#state;
+    const writes = state.shortcutWrites(chain, chain.refs, chain.sequence);
     try {
-      yield* state.heads.store([chain], state.shortcutWrites(chain, chain.refs, chain.sequence));
+      yield* state.heads.store([chain], writes);
       return true;
     } catch (error) {
       if (!(error instanceof VerbError)) throw error;
       state.events.interrupted++;
+      state.late.note(writes, chain.refs);
       yield* reconnect(nodeOf(error.address));
       return false;
     }

@@ -19,6 +19,7 @@ import { Servers } from '../recovery/servers.ts';
 import { restNs } from '../timing.ts';
 import { Allocator } from './allocator.ts';
 import { HeadTable } from './head-table.ts';
+import { LateVerbs } from './late-verbs.ts';
 import { LoadReports } from './load-reports.ts';
 import { Members } from './members.ts';
 import { type Chain, Namer } from './namer.ts';
@@ -54,6 +55,7 @@ export class MetadataState {
   readonly members: Members;
   readonly loads: LoadReports;
   readonly events = new MetadataEvents();
+  readonly late = new LateVerbs();
   readonly heads: HeadTable;
   /** All metadata servers, this one among them. */
   readonly servers: Servers;
@@ -79,19 +81,20 @@ export class MetadataState {
     this.members = new Members(cluster.withRole('compute').map((node) => node.id));
     this.servers = new Servers(cluster.withRole('metadata').map((node) => node.id));
     this.loads = new LoadReports(this.layout.buckets);
-    this.heads = new HeadTable(site, this.layout, index);
+    this.heads = new HeadTable(site, this.layout, index, this.late);
     this.namer = new Namer(this.layout, index);
     this.allocator = this.newAllocator();
   }
 
   newAllocator(): Allocator {
-    return new Allocator(this.layout, this.index, restNs(this.context, this.config));
+    const delayNs = restNs(this.context, this.config);
+    return new Allocator(this.layout, this.index, delayNs, (target) => this.late.names(target));
   }
 
   /** As long as no memory node has failed, and nothing was rebuilt. */
   remembers(): unknown {
     if (this.isRebuilding || this.placementVersion > 0) return undefined;
-    if (this.lostMemory.size + this.restarts.length > 0) return undefined;
+    if (this.lostMemory.size + this.restarts.length > 0 || !this.late.isEmpty) return undefined;
     const { members, heads, servers, namer, allocator } = this;
     return [members, heads, servers, namer, allocator, this.#ending];
   }
@@ -129,6 +132,15 @@ export class MetadataState {
     return verbs;
   }
 
+  /** Verbs on shortcuts, with the buffers that their words name. */
+  *post(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): Program<void> {
+    try {
+      yield* batch(...verbs);
+    } finally {
+      this.late.note(verbs, refs);
+    }
+  }
+
   clearings(chain: Chain): Verb<unknown>[] {
     return this.clearingsAt(chain.number);
   }
@@ -160,7 +172,7 @@ export class MetadataState {
   *#end(chain: Chain, namer: Namer, allocator: Allocator): Program<void> {
     while (!this.isRebuilding && this.namer === namer) {
       try {
-        yield* batch(...this.clearings(chain));
+        yield* this.post(this.clearings(chain), []);
         yield* this.heads.follow([chain]);
         if (this.namer !== namer) break;
         for (const copy of chain.refs) allocator.retire(copy, this.nowNs());

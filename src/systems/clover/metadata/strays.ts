@@ -1,5 +1,5 @@
 import { nodeOf } from '../../../core/address.ts';
-import { batch, type Program, read } from '../../../core/effect.ts';
+import { type Program, read } from '../../../core/effect.ts';
 import { loadHalf } from '../../../core/word.ts';
 import type { MetadataState } from './state.ts';
 
@@ -32,7 +32,8 @@ export function* clearStrays(
         const stands = loadHalf(bytes, byte) !== 0 || loadHalf(bytes, byte + 4) !== 0;
         if (stands && !knownSlots.has(slot) && strays.at(-1) !== slot) strays.push(slot);
       }
-      if (strays.length > 0) yield* batch(...strays.flatMap((slot) => state.clearingsAt(slot)));
+      const clearings = strays.flatMap((slot) => state.clearingsAt(slot));
+      if (clearings.length > 0) yield* state.post(clearings, []);
     }
   }
 }

@@ -31,6 +31,7 @@ export interface SweepHost {
   readonly namer: Namer;
   readonly allocator: Allocator;
   readonly heads: HeadTable;
+  post(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): Program<void>;
   nowNs(): number;
   isLostOwner(owner: number): boolean;
   end(chain: Chain): Program<void>;
@@ -157,7 +158,7 @@ export class Sweep implements Repairer {
     });
     this.bytesMoved += 8 * verbs.length;
     if (this.durability === 'flush') verbs.push(flush(at, 8 * refs.length));
-    yield* batch(...verbs);
+    yield* this.#host.post(verbs, refs);
   }
 }
 
