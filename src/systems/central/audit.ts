@@ -100,11 +100,10 @@ function entriesOf(
   const { nodes } = coordinator;
   // As many copies may be missing as there are no memory nodes for.
   const missingMax = table.replicas - Math.min(table.replicas, nodes.members.length);
-  const isGone = (at: Address): boolean => at === 0 || nodes.status(nodeOf(at)) === 'left';
   const slotOf = new Map<string, number>();
   for (const [slot, half] of map?.slots.entries() ?? []) {
     if (half === undefined || half.recordBytes === 0) continue;
-    const gone = half.addresses.filter(isGone);
+    const gone = half.addresses.filter((at) => nodes.isGone(at));
     const addresses = gone.length > missingMax ? half.addresses : without(half.addresses, gone);
     const copyNodes = addresses.map(nodeOf);
     if (new Set(copyNodes).size < copyNodes.length) {
@@ -195,7 +194,7 @@ function space(
   }
   const reachable = new Set<Address>();
   for (const address of entries.flatMap(({ addresses }) => addresses)) {
-    if (address === 0 || nodes.status(nodeOf(address)) === 'left') continue;
+    if (nodes.isGone(address)) continue;
     const isFree = owed.has(address) || allocator.isFree(address);
     if (reachable.has(address) || isFree) doubled.push(address);
     reachable.add(address);

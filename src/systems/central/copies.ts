@@ -149,7 +149,7 @@ export class Copies {
   /** Of a live or unsettled entry. What cannot be made invalid now is owed. */
   *invalidate(entry: number, buffers: readonly Address[]): Program<void> {
     const { nodes } = this.setting;
-    const there = buffers.filter((buffer) => buffer > 0 && nodes.status(nodeOf(buffer)) !== 'left');
+    const there = buffers.filter((buffer) => !nodes.isGone(buffer));
     if (there.length === 0) return;
     const words = there.map((buffer) => this.durable(writeWord(buffer, 0n)));
     const verbs = words.flat();
@@ -159,7 +159,7 @@ export class Copies {
     for (const [i, buffer] of there.entries()) {
       const zeroing = words[i] as Verb<unknown>[];
       // Lost meanwhile, and its buffers with it.
-      if (nodes.status(nodeOf(buffer)) === 'left') continue;
+      if (nodes.isGone(buffer)) continue;
       if (zeroing.every((verb) => verb.status === verbStatus.ok)) {
         this.release(buffer, entry);
       } else {
@@ -225,7 +225,7 @@ export class Copies {
   release(buffer: Address, entry?: number): void {
     const { allocator, events, nodes } = this.setting;
     const { postedNs, mayBecomeWhole } = this.#takeDoubt(buffer);
-    if (nodes.status(nodeOf(buffer)) === 'left') return;
+    if (nodes.isGone(buffer)) return;
     if (this.#isOver(buffer, postedNs)) {
       allocator.free(buffer);
       events.frees++;
@@ -242,7 +242,7 @@ export class Copies {
   #owe(debt: Debt): void {
     const { table, events, nodes } = this.setting;
     // Lost while the verb was under way.
-    if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
+    if (nodes.isGone(debt.buffer)) return;
     if (debt.entry !== undefined) {
       (table.unsettled[debt.entry] as number)++;
       (table.stale[debt.entry] as number)++;

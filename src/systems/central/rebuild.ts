@@ -53,7 +53,7 @@ export class Contents {
   unwanted({ table, nodes }: Coordinator): FoundRecord[] {
     const named = new Set([...table.liveEntries()].flatMap((entry) => table.addresses(entry)));
     return this.found.records.filter(
-      ({ address }) => !named.has(address) && nodes.status(nodeOf(address)) !== 'left',
+      ({ address }) => !named.has(address) && !nodes.isGone(address),
     );
   }
 }

@@ -1,14 +1,5 @@
 import { nodeOf } from '../../core/address.ts';
-import {
-  batch,
-  cas,
-  flush,
-  type Program,
-  readWord,
-  reconnect,
-  type Verb,
-  VerbError,
-} from '../../core/effect.ts';
+import { batch, cas, type Program, readWord, reconnect, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import {
   answerWord,
@@ -125,7 +116,7 @@ export class Presence {
       else if (leader.word !== 0n && !isTold) return false;
     }
     for (const [memory, { place, from }] of taken) {
-      const isLast = ![...taken.values()].some((other) => other.from === memory && from !== memory);
+      const isLast = ![...taken.values()].some((other) => other.from === memory);
       if (isLast && from !== memory) geometry.replace(place, memory);
     }
     return true;
@@ -135,9 +126,7 @@ export class Presence {
     for (const memory of this.#memoryNodes()) {
       const address = this.#address(memory, which);
       for (let word = yield* readWord(address); Number(word) < to; ) {
-        const verbs: Verb<unknown>[] = [cas(address, word, BigInt(to))];
-        if (this.#node.context.durability === 'flush') verbs.push(flush(address, 8));
-        yield* batch(...verbs);
+        yield* batch(...this.#node.recovery.withFlushes([cas(address, word, BigInt(to))]));
         word = yield* readWord(address);
       }
     }

@@ -1,13 +1,4 @@
-import {
-  batch,
-  cas,
-  fence,
-  flush,
-  type Program,
-  readWord,
-  type Verb,
-  writeWord,
-} from '../../core/effect.ts';
+import { batch, cas, fence, type Program, readWord, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import {
   type Answer,
@@ -67,7 +58,7 @@ export class Relocation {
   readonly #primaries: readonly number[];
   /** What it takes over is there to be copied. */
   #hasSource: boolean;
-  #phase: 'new' | 'drained' | 'turned' | 'over' = 'new';
+  #phase: 'new' | 'drained' | 'turned' = 'new';
   #isSuspended = false;
 
   constructor(node: DirectNode, move: Move) {
@@ -79,7 +70,7 @@ export class Relocation {
 
   /** Whether this node goes by the new memory node. */
   get hasTurned(): boolean {
-    return this.#phase === 'turned' || this.#phase === 'over';
+    return this.#phase === 'turned';
   }
 
   *run(tally: Tally): Program {
@@ -100,7 +91,6 @@ export class Relocation {
     yield* this.#say('switched');
     yield* this.#untilAll('switched');
     yield* this.#put(this.#control(placeDoneWord), packDone(this.move.place, this.move.from));
-    this.#phase = 'over';
     this.resume();
   }
 
@@ -264,9 +254,7 @@ export class Relocation {
   }
 
   *#put(address: number, word: bigint): Program {
-    const verbs: Verb<unknown>[] = [writeWord(address, word)];
-    if (this.#node.context.durability === 'flush') verbs.push(flush(address, 8));
-    yield* batch(...verbs);
+    yield* batch(...this.#node.recovery.withFlushes([writeWord(address, word)]));
   }
 
   get #self(): number {
