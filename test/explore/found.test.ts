@@ -13,6 +13,8 @@ interface Found extends Budgeted {
   readonly what: string;
   /** A rare state without which the schedules would show nothing. */
   readonly reaches?: string;
+  /** What was counted before, in the same schedules. */
+  readonly never?: string;
 }
 
 const lost = { kind: 'crash', count: 1, node: 'coordinator' } as const;
@@ -353,6 +355,27 @@ const found: readonly Found[] = [
     schedules: 40,
   },
   {
+    what: 'a delete of a key ends though a WRITE of a record of it is in doubt',
+    system: central as System,
+    scenario: scenario('put put/delete get', {
+      ...{ settings, replicas: 2 },
+      faults: [{ ...lost, kind: 'cut' }],
+    }),
+    schedules: 60,
+    reaches: 'buffersVoided',
+    never: 'callsAbandoned',
+  },
+  {
+    what: 'a buffer that was listed as void is used again, and its record counts',
+    system: central as System,
+    scenario: scenario('put insert put/delete put get', {
+      ...{ settings, replicas: 2, standbys: 1, memoryNodes: 3, durability: 'flush' },
+      faults: [{ ...lost, kind: 'cut', count: 2 }, ...restarted, lost],
+    }),
+    schedules: 400,
+    reaches: 'buffersVoided',
+  },
+  {
     what: 'a spare that was lost before its turn came is not waited for',
     system: central as System,
     scenario: scenario('put get/put', {
@@ -396,5 +419,6 @@ test.each(found)('$what', (one) => {
   const { failure, schedules, events } = searchFor(one.system, one);
   expect(failure?.judgement).toBeUndefined();
   if (one.reaches !== undefined) expect(events[one.reaches]).toBeGreaterThan(0);
+  if (one.never !== undefined) expect(events[one.never]).toBe(0);
   expect(schedules).toBe(one.schedules);
 });

@@ -4,11 +4,13 @@ import { recordHead } from '../../core/record.ts';
 import type { Audit, AuditEntry, MemoryImage } from '../recovery.ts';
 import type { Site, SystemServer } from '../system.ts';
 import { chunkBytes } from './chunk.ts';
+import { voidAddress, voidsMax } from './control.ts';
 import type { Coordinator } from './coordinator.ts';
 import { decodeMap, mapBytes, type StoredHalf } from './map-format.ts';
 import { type FoundRecord, recordsIn } from './scan.ts';
 import { CentralServer } from './server.ts';
 import { dataRegionName, mapRegionName } from './settings.ts';
+import { slotsIn } from './void-list.ts';
 
 /**
  * Compares three accounts of a store at rest, which are kept apart: what the persistent map names,
@@ -67,8 +69,11 @@ function recordsOn(
   { nodes }: Coordinator,
 ): ReadonlyMap<Address, FoundRecord> {
   const found = new Map<Address, FoundRecord>();
+  const list = new Uint8Array(8 * voidsMax);
   for (const node of nodes.present) {
     if (!image.isUp(node)) continue;
+    image.read(voidAddress(nodes.control(node), nodes.ids.length, 0), list);
+    const isVoid = new Set(slotsIn(list));
     const region = site.cluster.region(node, dataRegionName);
     const chunk = scratch;
     for (let at = 0; at + chunkBytes <= region.sizeBytes; at += chunkBytes) {
@@ -76,7 +81,7 @@ function recordsOn(
       if (chunk.subarray(0, 8).every((byte) => byte === 0)) continue;
       image.read(region.address + at, chunk);
       for (const record of recordsIn(chunk, region.address + at)) {
-        found.set(record.address, record);
+        if (!isVoid.has(record.address)) found.set(record.address, record);
       }
     }
   }
