@@ -240,9 +240,8 @@ export class CloverClient implements StoreClient {
     const server = node.serverOf(key);
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
-    if (!this.#takeAtHand(server, sizeClass)) {
-      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
-    }
+    const taking = this.#take(server, sizeClass);
+    if (taking !== undefined) yield* taking;
     let linked: Linked | undefined;
     this.serial++;
     try {
@@ -277,12 +276,13 @@ export class CloverClient implements StoreClient {
     yield* node.remove(key, cursor.chain, refs[0] as Reference, this.#caller);
   }
 
-  /** Takes R buffers for a record into the writer where none of the lists runs low by it. */
-  #takeAtHand(server: number, sizeClass: number): boolean {
+  /** Takes R buffers for a record into the writer: at once where none of the lists runs low by it. */
+  #take(server: number, sizeClass: number): Program<void> | undefined {
     const { site, free } = this.#node;
     const { refs } = this.#writer;
     site.context.charge('allocate', refs.length);
-    return free.takeAtHand(server, sizeClass, refs);
+    if (free.takeAtHand(server, sizeClass, refs)) return undefined;
+    return free.take(server, sizeClass, refs, this.#caller, this.#renew);
   }
 
   /**
@@ -319,9 +319,8 @@ export class CloverClient implements StoreClient {
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
-    if (!this.#takeAtHand(server, sizeClass)) {
-      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
-    }
+    const taking = this.#take(server, sizeClass);
+    if (taking !== undefined) yield* taking;
     this.serial++;
     try {
       yield* this.#renewal.run();
