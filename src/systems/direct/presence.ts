@@ -6,7 +6,9 @@ import {
   leaderWord,
   packPresence,
   placeDoneWord,
+  sourceWord,
   type Taken,
+  unpackDecision,
   unpackDone,
   unpackPresence,
 } from './control-words.ts';
@@ -109,14 +111,21 @@ export class Presence {
     for (const memory of this.#memoryNodes()) {
       const leader = readWord(geometry.control(memory, leaderWord));
       const done = readWord(geometry.control(memory, placeDoneWord));
-      yield* batch(leader, done);
+      const source = readWord(geometry.control(memory, sourceWord));
+      yield* batch(leader, done, source);
       const isTold = recovery.moves.some(({ move }) => move.to === memory);
       const over = unpackDone(done.word);
+      const decision = unpackDecision(source.word);
+      if (decision?.leaves === true) {
+        taken.set(decision.to, { place: decision.place, from: memory });
+      }
       if (over !== undefined) taken.set(memory, over);
       else if (leader.word !== 0n && !isTold) return false;
     }
     for (const [memory, { place, from }] of taken) {
-      const isLast = ![...taken.values()].some((other) => other.from === memory);
+      const isLast = ![...taken.values()].some(
+        (other) => other.from === memory && other.place === place,
+      );
       if (isLast && from !== memory) geometry.replace(place, memory);
     }
     return true;
