@@ -16,6 +16,16 @@ const comings = 'put get delete insert get/insert put get get/get delete insert 
 
 const found: readonly Found[] = [
   {
+    what: 'a sweep that reads a slot in the middle of an insert does not free it',
+    system: direct as System,
+    scenario: scenario('delete delete insert/delete', {
+      ...{ replicas: 3, memoryNodes: 3, spares: 1, keys: 2, recoverers: 2, seed: 317 },
+      faults: restarted,
+    }),
+    scheduler: 'slow',
+    schedules: 140,
+  },
+  {
     what: 'who waits for a program of its node to end sees that it has',
     system: direct as System,
     scenario: scenario('insert insert/get put', {
