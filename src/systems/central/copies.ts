@@ -69,10 +69,10 @@ export interface CopiesSetting {
  * buffers are used again.
  *
  * A buffer is *owed* while it may hold a whole record that must not be there, or while a verb of
- * unknown outcome may still change it. Nobody gets the buffer; and its entry stays unsettled, so that no delete
- * of the key is acknowledged, until its record is invalid for good or the buffer is listed as void
- * (void-list.ts), which happens as soon as its node answers. The debt is paid when the node has started anew (no
- * verb to its former start can act) and the record is made invalid, when the node is lost for good, or
+ * unknown outcome may still change it. Nobody gets the buffer; and its entry stays unsettled, so that no
+ * delete of the key is acknowledged, until its record is invalid for good or the buffer is listed as void
+ * (void-list.ts), which happens as soon as its node answers. The debt is paid when the node has started anew
+ * (no verb to its former start can act) and the record is made invalid, when the node is lost for good, or
  * by whoever takes over, after fencing.
  */
 export class Copies {
@@ -297,8 +297,8 @@ export class Copies {
    * it leaves it to the payer, since the node is down already. When this returns none is left untried,
    * and its caller lets the node serve before the next yield.
    *
-   * One at a time on a node: of two, one could be about to list a buffer, by a verb that it has to send again,
-   * when the other finds that the node has started anew, clears the list and frees the buffer.
+   * One at a time on a node: of two, one could be about to list a buffer, by a verb that it has to send
+   * again, when the other finds that the node has started anew, clears the list and frees the buffer.
    */
   *payDebts(node: number): Program<number> {
     while (this.#paying.has(node)) yield* sleep(patience.firstNs);

@@ -59,8 +59,8 @@ const claimTriesMax = 1000;
  *    - A memory node that does not answer is waited for, unless it is known to be lost: it may hold the
  *      only whole record of a put, or a term word that someone else has changed.
  * 2. *Scan* of all buffers of all memory nodes, but for those that the lost one has listed as void
- *    (void-list.ts). What stands there is made invalid, and the lists are cleared, before anything is written:
- *    the buffers may be taken for what is.
+ *    (void-list.ts). What stands there is made invalid, and the lists are cleared, before anything is
+ *    written: the buffers may be taken for what is.
  * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key
  *    the whole record with the highest sequence number: every acknowledged put is found so, and no deleted
  *    key, since nobody says that a key is gone, or that he did nothing, before the records are gone.

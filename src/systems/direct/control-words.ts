@@ -12,7 +12,7 @@ import { highHalf, lowHalf, packWord } from '../../core/word.ts';
  *   leader    held by the incarnation that copies, as a bucket's lock
  *   copied    1: this node has all that it takes over
  *   done      which place it has taken from whom, when every compute node has turned to it
- *   source    of one that is moved from on purpose: the place, to whom, and whether that is final or taken back
+ *   source    of one that is moved from on purpose: the place, to whom, and whether that is final
  *   drained, switched   by compute node, the incarnation that has
  *   present   by compute node, its latest start, and whether that is lost (presence.ts); 0: its first start,
  *             which lives
@@ -49,7 +49,7 @@ export function unpackDone(word: bigint): Taken | undefined {
   return word === 0n ? undefined : { place: highHalf(word) - 1, from: lowHalf(word) };
 }
 
-/** How a move on purpose has been decided, once and for all; `leaves`: what the old node holds is out of date. */
+/** How a move on purpose has been decided for good; `leaves`: what the old node holds is out of date. */
 export interface Decision {
   readonly place: number;
   readonly to: number;

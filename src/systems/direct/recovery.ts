@@ -125,7 +125,7 @@ export class Recovery {
     }
   }
 
-  /** It was being moved already, to one that is lost: another program of this node decides what that means. */
+  /** It was being moved already, to one that is lost: another program of this node sees to that. */
   *#untilDecided(node: number, to: number | undefined): Program {
     const { config, lostMemory } = this.#node;
     const isCut = (): boolean =>

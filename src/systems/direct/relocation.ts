@@ -49,17 +49,17 @@ export interface Move {
  *   that had turned, and whose `switched` was lost, would never say it.
  * - One move is led at a time, in order of place among those a node knows of: a rebuild changes the copies
  *   that are left, and another that reads them meanwhile would take some from before and some from after.
- * - The new node of a move on purpose may be lost before its end, when the old one still holds all. Whether it
- *   does, one word of the old one decides, by CAS, from nothing to `leaves` or to *taken back*. Before a node
- *   lets writes go on, or rebuilds (which changes the copies that are left), it has seen `leaves`. Before it turns
- *   back it has seen *taken back*. Going by what each knows would not do: of two nodes that both have
- *   `switched`, one has read that all have, writes, and is answered; the other has not when the new node is
- *   lost, turns back, and reads what was there before.
+ * - The new node of a move on purpose may be lost before its end, when the old one still holds all. Whether
+ *   it does, one word of the old one decides, by CAS, from nothing to `leaves` or to *taken back*. Before a
+ *   node lets writes go on, or rebuilds (which changes the copies that are left), it has seen `leaves`.
+ *   Before it turns back it has seen *taken back*. Going by what each knows would not do: of two nodes that
+ *   both have `switched`, one has read that all have, writes, and is answered; the other has not when the new
+ *   node is lost, turns back, and reads what was there before.
  *   - Who finds *taken back* and has not been told of the loss stays as it is until it is told.
- *   - Who has turned back lets writes go on at once. Nobody else writes elsewhere, since none finds `leaves`; who
- *     copies still READs the old node only, and all that is written then is on the lost one. (Were that one said
- *     to be lost and yet answered, whoever has turned and has not been told could get an old value from it. No
- *     get is promised to give the newest.)
+ *   - Who has turned back lets writes go on at once. Nobody else writes elsewhere, since none finds `leaves`;
+ *     who copies still READs the old node only, and all that is written then is on the lost one. (Were that
+ *     one said to be lost and yet answered, whoever has turned and has not been told could get an old value
+ *     from it. No get is promised to give the newest.)
  *   - A lost node's copy of what others hold is not needed: the copies were level when writes were suspended.
  *   - Where a spare takes the lost one's place, the old one is moved to that one instead, from what it holds.
  *   - The old one lost as well: nobody can turn back to it, and the word is not asked for.
@@ -130,7 +130,7 @@ export class Relocation {
     return this.move.onPurpose && !this.#isSourceGone && !(yield* this.#decide(false));
   }
 
-  /** After that. No program of this node sees both; what it has learnt since it turned is true of the old node. */
+  /** After that. What this node has learnt since it turned is true of the old node as well. */
   turnBack(): void {
     const { geometry } = this.#node;
     const { place, from, to } = this.move;

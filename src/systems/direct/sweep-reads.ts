@@ -23,8 +23,8 @@ const readsPerBatch = 64;
 const pieceBytes = 4096;
 
 /**
- * READs the words and versions of a run's slots, in any order; they may be changing, and a word and the version
- * behind it may be of different moments.
+ * READs the words and versions of a run's slots, in any order; they may be changing, and a word and the
+ * version behind it may be of different moments.
  */
 export function* readRun(
   geometry: Geometry,

@@ -142,9 +142,9 @@ export class Sweep {
 
   /**
    * Of a record of another life a second READ is the judge. The first one may have got the version before an
-   * insert wrote its record, and the word after it. Freed then, under an insert of a node that lives, the slot
-   * would be named by an entry all the same. An insert writes the word behind the record: a READ that begins
-   * when the word has been seen gets the version that belongs to it.
+   * insert wrote its record, and the word after it. Freed then, under an insert of a node that lives, the
+   * slot would be named by an entry all the same. An insert writes the word behind the record: a READ that
+   * begins when the word has been seen gets the version that belongs to it.
    */
   *#isStillSuspect(seen: SlotSeen): Program<boolean> {
     if (!isOfOtherLife(seen)) return true;

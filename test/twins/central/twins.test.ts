@@ -95,8 +95,8 @@ function violation(system: System, scenario: Scenario, trial: number): string | 
 }
 
 /**
- * Need a fault between two WRITEs of one delete, or two faults in one put, or a verb that acts late: `farside check` hits them
- * (test/explore), trials do not.
+ * Need a fault between two WRITEs of one delete, or two faults in one put, or a verb that acts late: `farside
+ * check` hits them (test/explore), trials do not.
  */
 const shownByCheck = [
   'newest record gone first',

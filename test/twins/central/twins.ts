@@ -239,8 +239,8 @@ export const centralTwins: readonly Twin[] = [
   twin(
     'void buffers not listed',
     'linearizable',
-    'a WRITE of a record loses its queue pair, a delete of the key is acknowledged, and then the WRITE acts; ' +
-      'the coordinator stops, a standby finds the record, and the key is back',
+    'a WRITE of a record loses its queue pair, a delete of the key is acknowledged, and then the WRITE ' +
+      'acts; the coordinator stops, a standby finds the record, and the key is back',
     { VoidList: ListsNothing },
   ),
 ];
