@@ -136,6 +136,15 @@ const families: Readonly<Record<string, Family>> = {
         schedules: 40,
         names: 'linearizable',
       },
+      'void buffers not listed': {
+        scenario: scenario('put put/delete get', {
+          ...{ settings: { handlers }, memoryNodes: 1 },
+          faults: [{ kind: 'cut', count: 1, node: 'coordinator' }],
+        }),
+        scheduler: 'pct',
+        schedules: 200,
+        names: 'own invariants',
+      },
       'newest record gone first': {
         scenario: scenario('put delete/get', standby),
         scheduler: 'pct',

@@ -4,11 +4,13 @@ import { recordHead } from '../../core/record.ts';
 import type { Audit, AuditEntry, MemoryImage } from '../recovery.ts';
 import type { Site, SystemServer } from '../system.ts';
 import { chunkBytes } from './chunk.ts';
+import { voidAddress, voidsMax } from './control.ts';
 import type { Coordinator } from './coordinator.ts';
 import { decodeMap, mapBytes, type StoredHalf } from './map-format.ts';
 import { type FoundRecord, recordsIn } from './scan.ts';
 import { CentralServer } from './server.ts';
 import { dataRegionName, mapRegionName } from './settings.ts';
+import { slotsIn } from './void-list.ts';
 
 /**
  * Compares three accounts of a store at rest, which are kept apart: what the persistent map names,
@@ -67,8 +69,11 @@ function recordsOn(
   { nodes }: Coordinator,
 ): ReadonlyMap<Address, FoundRecord> {
   const found = new Map<Address, FoundRecord>();
+  const list = new Uint8Array(8 * voidsMax);
   for (const node of nodes.present) {
     if (!image.isUp(node)) continue;
+    image.read(voidAddress(nodes.control(node), nodes.ids.length, 0), list);
+    const isVoid = new Set(slotsIn(list));
     const region = site.cluster.region(node, dataRegionName);
     const chunk = scratch;
     for (let at = 0; at + chunkBytes <= region.sizeBytes; at += chunkBytes) {
@@ -76,7 +81,7 @@ function recordsOn(
       if (chunk.subarray(0, 8).every((byte) => byte === 0)) continue;
       image.read(region.address + at, chunk);
       for (const record of recordsIn(chunk, region.address + at)) {
-        found.set(record.address, record);
+        if (!isVoid.has(record.address)) found.set(record.address, record);
       }
     }
   }
@@ -100,11 +105,10 @@ function entriesOf(
   const { nodes } = coordinator;
   // As many copies may be missing as there are no memory nodes for.
   const missingMax = table.replicas - Math.min(table.replicas, nodes.members.length);
-  const isGone = (at: Address): boolean => at === 0 || nodes.status(nodeOf(at)) === 'left';
   const slotOf = new Map<string, number>();
   for (const [slot, half] of map?.slots.entries() ?? []) {
     if (half === undefined || half.recordBytes === 0) continue;
-    const gone = half.addresses.filter(isGone);
+    const gone = half.addresses.filter((at) => nodes.isGone(at));
     const addresses = gone.length > missingMax ? half.addresses : without(half.addresses, gone);
     const copyNodes = addresses.map(nodeOf);
     if (new Set(copyNodes).size < copyNodes.length) {
@@ -195,7 +199,7 @@ function space(
   }
   const reachable = new Set<Address>();
   for (const address of entries.flatMap(({ addresses }) => addresses)) {
-    if (address === 0 || nodes.status(nodeOf(address)) === 'left') continue;
+    if (nodes.isGone(address)) continue;
     const isFree = owed.has(address) || allocator.isFree(address);
     if (reachable.has(address) || isFree) doubled.push(address);
     reachable.add(address);

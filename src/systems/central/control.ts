@@ -3,7 +3,7 @@ import { highHalf, loadWord, lowHalf, packWord } from '../../core/word.ts';
 
 /**
  * Who coordinates, and which memory nodes belong to the store: one small region on every memory node,
- * `control`, equal on all of them once a change is complete.
+ * `control`, equal on all of them once a change is complete, but for its last part.
  *
  *      0 +--------------------------------------+
  *        | term u32 | incarnation u32           |  changed by CAS alone; 0: the first coordinator's
@@ -12,13 +12,20 @@ import { highHalf, loadWord, lowHalf, packWord } from '../../core/word.ts';
  *        +--------------------------------------+
  *        | past term | ... 64 words             |  term t as it was, in word t mod 64
  *        +--------------------------------------+
+ *        | void buffer | ... 256 words          |  on this node; 0: a free word (void-list.ts)
+ *        +--------------------------------------+
  *
  * A term is one coordinator's time of office; the incarnation is its holder's. A node that takes over
  * changes the word on every memory node, from the first to the last (take-over.ts says why that decides
  * between two who try).
  */
+/** All that is equal on all memory nodes. */
 export function controlBytes(memoryNodes: number): number {
   return 8 + 8 * memoryNodes + 8 * pastTermsMax;
+}
+
+export function controlRegionBytes(memoryNodes: number): number {
+  return controlBytes(memoryNodes) + 8 * voidsMax;
 }
 
 /** Of older ones nobody is told any more. */
@@ -26,6 +33,13 @@ const pastTermsMax = 64;
 
 export function pastTermAddress(control: Address, memoryNodes: number, term: number): Address {
   return control + 8 + 8 * memoryNodes + 8 * (term % pastTermsMax);
+}
+
+/** Of WRITEs in doubt on one memory node, between two of its starts or two terms; see `Copies`. */
+export const voidsMax = 256;
+
+export function voidAddress(control: Address, memoryNodes: number, slot: number): Address {
+  return control + controlBytes(memoryNodes) + 8 * slot;
 }
 
 export interface Term {

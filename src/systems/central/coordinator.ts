@@ -16,6 +16,7 @@ import type { CentralParts } from './parts.ts';
 import type { PersistentMap } from './persistent-map.ts';
 import type { Relocation } from './relocation.ts';
 import { type CentralConfig, dataRegionName, mapRegionName, mapSlots } from './settings.ts';
+import type { VoidList } from './void-list.ts';
 import { plainReply, replyStatus } from './wire.ts';
 
 const waitFirstNs = 200;
@@ -32,6 +33,7 @@ export class Coordinator {
   readonly nodes: MemoryNodes;
   readonly allocator: BufferAllocator;
   readonly copies: Copies;
+  readonly voids: VoidList;
   readonly relocation: Relocation;
   /** Entries of which an insert is under way. */
   readonly inserting = new Set<number>();
@@ -50,6 +52,7 @@ export class Coordinator {
     choicesRevised: 0,
     writesRetried: 0,
     buffersOwed: 0,
+    buffersVoided: 0,
     nodesDown: 0,
     callsRepeated: 0,
   };
@@ -78,10 +81,11 @@ export class Coordinator {
     const regions = this.nodes.ids.map((id) => cluster.region(id, dataRegionName));
     this.allocator = new BufferAllocator(regions);
     this.relocation = new parts.Relocation(this);
-    const { table, nodes, allocator, events, relocation } = this;
+    this.voids = new parts.VoidList(this.nodes);
+    const { table, nodes, allocator, voids, events, relocation } = this;
     const onAnswer = (node: number): Program<unknown> => relocation.readmit(node, false);
     this.copies = new parts.Copies({
-      ...{ table, nodes, allocator, events, onAnswer },
+      ...{ table, nodes, allocator, voids, events, onAnswer },
       nowNs: () => context.nowNs(),
     });
     this.openMembers();

@@ -16,7 +16,8 @@ import {
 import type { BufferAllocator, Label } from './allocator.ts';
 import { chunkWord } from './chunk.ts';
 import type { EntryTable } from './entry-table.ts';
-import type { MemoryNodes } from './memory-nodes.ts';
+import { type MemoryNodes, patience } from './memory-nodes.ts';
+import type { VoidList } from './void-list.ts';
 
 /** A record that is, or may be, whole on memory nodes and is not the committed one. */
 export interface Remains {
@@ -51,8 +52,14 @@ export interface CopiesSetting {
   readonly table: EntryTable;
   readonly allocator: BufferAllocator;
   readonly nodes: MemoryNodes;
+  readonly voids: VoidList;
   readonly nowNs: () => number;
-  readonly events: { frees: number; buffersOwed: number; nodesDown: number };
+  readonly events: {
+    frees: number;
+    buffersOwed: number;
+    buffersVoided: number;
+    nodesDown: number;
+  };
   /** Runs when a node that was down answers again, before anything new is put there. */
   readonly onAnswer: (node: number) => Program<unknown>;
 }
@@ -62,10 +69,11 @@ export interface CopiesSetting {
  * buffers are used again.
  *
  * A buffer is *owed* while it may hold a whole record that must not be there, or while a verb of
- * unknown outcome may still change it: its entry stays unsettled, so that no delete of the key is
- * acknowledged, and nobody gets the buffer. The debt is paid when the node has started anew (no verb
- * to its former start can act) and the record is made invalid, when the node is lost for good, or by
- * whoever takes over, after fencing.
+ * unknown outcome may still change it. Nobody gets the buffer; and its entry stays unsettled, so that no
+ * delete of the key is acknowledged, until its record is invalid for good or the buffer is listed as void
+ * (void-list.ts), which happens as soon as its node answers. The debt is paid when the node has started anew
+ * (no verb to its former start can act) and the record is made invalid, when the node is lost for good, or
+ * by whoever takes over, after fencing.
  */
 export class Copies {
   protected readonly setting: CopiesSetting;
@@ -74,6 +82,8 @@ export class Copies {
   readonly #doubts = new Map<Address, Doubt>();
   /** When this coordinator was told last that a node had started anew. */
   readonly #startedNs = new Map<number, number>();
+  /** Nodes whose debts are being paid. */
+  readonly #paying = new Set<number>();
   /** Buffers on their way to the free list. */
   retiring = 0;
 
@@ -149,7 +159,7 @@ export class Copies {
   /** Of a live or unsettled entry. What cannot be made invalid now is owed. */
   *invalidate(entry: number, buffers: readonly Address[]): Program<void> {
     const { nodes } = this.setting;
-    const there = buffers.filter((buffer) => buffer > 0 && nodes.status(nodeOf(buffer)) !== 'left');
+    const there = buffers.filter((buffer) => !nodes.isGone(buffer));
     if (there.length === 0) return;
     const words = there.map((buffer) => this.durable(writeWord(buffer, 0n)));
     const verbs = words.flat();
@@ -159,7 +169,7 @@ export class Copies {
     for (const [i, buffer] of there.entries()) {
       const zeroing = words[i] as Verb<unknown>[];
       // Lost meanwhile, and its buffers with it.
-      if (nodes.status(nodeOf(buffer)) === 'left') continue;
+      if (nodes.isGone(buffer)) continue;
       if (zeroing.every((verb) => verb.status === verbStatus.ok)) {
         this.release(buffer, entry);
       } else {
@@ -169,6 +179,20 @@ export class Copies {
       }
     }
     if (verbs.some((verb) => verb.status !== verbStatus.ok)) yield* this.mend(verbs);
+    if (this.#unsettledOn(there)) yield* this.#payNow(there);
+  }
+
+  /** A verb from when it was in use keeps a buffer in doubt that could be zeroed at once. */
+  #unsettledOn(buffers: readonly Address[]): boolean {
+    return this.#owed.some(({ entry, buffer }) => entry !== undefined && buffers.includes(buffer));
+  }
+
+  /** Of nodes that do not serve, debts are paid before they do. */
+  *#payNow(buffers: readonly Address[]): Program<void> {
+    for (const node of new Set(buffers.map(nodeOf))) {
+      if (this.setting.nodes.status(node) === 'serving')
+        yield* spawn(this.payDebts(node), 'retire');
+    }
   }
 
   protected durable(verb: Verb<unknown>): Verb<unknown>[] {
@@ -223,10 +247,11 @@ export class Copies {
    * hit it. `entry`: whose record it was, where there is such an entry still.
    */
   release(buffer: Address, entry?: number): void {
-    const { allocator, events, nodes } = this.setting;
+    const { allocator, events, nodes, voids } = this.setting;
     const { postedNs, mayBecomeWhole } = this.#takeDoubt(buffer);
-    if (nodes.status(nodeOf(buffer)) === 'left') return;
+    if (nodes.isGone(buffer)) return;
     if (this.#isOver(buffer, postedNs)) {
+      voids.forget(buffer);
       allocator.free(buffer);
       events.frees++;
     } else {
@@ -242,7 +267,7 @@ export class Copies {
   #owe(debt: Debt): void {
     const { table, events, nodes } = this.setting;
     // Lost while the verb was under way.
-    if (nodes.status(nodeOf(debt.buffer)) === 'left') return;
+    if (nodes.isGone(debt.buffer)) return;
     if (debt.entry !== undefined) {
       (table.unsettled[debt.entry] as number)++;
       (table.stale[debt.entry] as number)++;
@@ -266,31 +291,49 @@ export class Copies {
   /**
    * Pays the debts on a node: makes the records there invalid. Where the node has not started anew
    * since, the buffers stay out of use: even the zeroing WRITE that was never confirmed could hit their
-   * next record.
+   * next record. Those in which a record may yet become whole are listed as void.
    *
    * Also those that come while it pays: a verb to the former start may end just now, and whoever learns of
    * it leaves it to the payer, since the node is down already. When this returns none is left untried,
    * and its caller lets the node serve before the next yield.
+   *
+   * One at a time on a node: of two, one could be about to list a buffer, by a verb that it has to send
+   * again, when the other finds that the node has started anew, clears the list and frees the buffer.
    */
   *payDebts(node: number): Program<number> {
-    const { nodes } = this.setting;
-    let paid = 0;
-    const tried = new Set<Debt>();
-    for (;;) {
-      const debt = this.#owed.find((owed) => nodeOf(owed.buffer) === node && !tried.has(owed));
-      if (debt === undefined) return paid;
-      tried.add(debt);
-      const zero = (): Verb<unknown>[] => this.durable(writeWord(debt.buffer, 0n));
-      const inDoubt = (_: unknown, postedNs: number): void =>
-        this.doubt(debt.buffer, postedNs, false);
-      if (!(yield* nodes.surely(node, zero, inDoubt)) || !this.#owed.includes(debt)) continue;
-      const isOver = this.#isOver(debt.buffer, debt.postedNs);
-      if (isOver || !debt.mayBecomeWhole) this.#settle(debt);
-      if (!isOver) continue;
-      this.#drop(debt);
-      this.release(debt.buffer);
-      paid++;
+    while (this.#paying.has(node)) yield* sleep(patience.firstNs);
+    this.#paying.add(node);
+    try {
+      let paid = 0;
+      const tried = new Set<Debt>();
+      for (;;) {
+        const debt = this.#owed.find((owed) => nodeOf(owed.buffer) === node && !tried.has(owed));
+        if (debt === undefined) return paid;
+        tried.add(debt);
+        if (yield* this.#pay(debt)) paid++;
+      }
+    } finally {
+      this.#paying.delete(node);
     }
+  }
+
+  /** False where the buffer stays owed, or is lost. */
+  *#pay(debt: Debt): Program<boolean> {
+    const { nodes, voids, events } = this.setting;
+    const { buffer, mayBecomeWhole } = debt;
+    const inDoubt = (_: unknown, postedNs: number): void => this.doubt(buffer, postedNs, false);
+    const zero = (): Verb<unknown>[] => this.durable(writeWord(buffer, 0n));
+    if (!(yield* nodes.surely(nodeOf(buffer), zero, inDoubt))) return false;
+    const isOver = this.#isOver(buffer, debt.postedNs);
+    if (isOver) yield* voids.clear(buffer, inDoubt);
+    const isVoid = !isOver && mayBecomeWhole && (yield* voids.add(buffer, inDoubt));
+    if (!this.#owed.includes(debt)) return false;
+    if (isVoid && debt.entry !== undefined) events.buffersVoided++;
+    if (isOver || isVoid || !mayBecomeWhole) this.#settle(debt);
+    if (!isOver) return false;
+    this.#drop(debt);
+    this.release(buffer);
+    return true;
   }
 
   /** The node is lost: what it held, nobody will ever find. */

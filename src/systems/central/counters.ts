@@ -12,6 +12,7 @@ export const centralCounters: Readonly<Record<string, string>> = {
   choicesRevised: 'record chosen by a take-over and given up, since its last copy was lost',
   writesRetried: 'record written again elsewhere',
   buffersOwed: 'buffer that nobody could zero yet',
+  buffersVoided: 'buffer listed as void, since a verb to it is in doubt',
   nodesDown: 'memory node found not to answer',
   callsRepeated: 'call sent again',
   callsAbandoned: 'call given up',

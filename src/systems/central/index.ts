@@ -3,6 +3,7 @@ import { mailboxRegionName } from '../../memory/cluster.ts';
 import type { Site, System, SystemPromise } from '../system.ts';
 import { auditCentral } from './audit.ts';
 import { chunkBytes, chunkHeadBytes } from './chunk.ts';
+import { controlBytes } from './control.ts';
 import { centralCounters } from './counters.ts';
 import { mapHeadBytes, mapSlotBytes } from './map-format.ts';
 import { openNode } from './node.ts';
@@ -107,5 +108,7 @@ function locate(site: Site, _config: CentralConfig, address: Address): string | 
 function locateControl(offset: number, memoryNodes: number): string {
   if (offset < 8) return 'term';
   const word = Math.floor(offset / 8) - 1;
-  return word < memoryNodes ? `state of memory node ${word}` : `past term ${word - memoryNodes}`;
+  if (word < memoryNodes) return `state of memory node ${word}`;
+  const listed = Math.floor((offset - controlBytes(memoryNodes)) / 8);
+  return listed < 0 ? `past term ${word - memoryNodes}` : `void buffer ${listed}`;
 }

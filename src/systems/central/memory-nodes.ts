@@ -1,4 +1,4 @@
-import type { Address } from '../../core/address.ts';
+import { type Address, nodeOf } from '../../core/address.ts';
 import {
   flush,
   type Program,
@@ -20,10 +20,8 @@ import { controlRegionName } from './settings.ts';
  */
 export type NodeStatus = 'serving' | 'down' | 'spare' | 'left';
 
-const waitFirstNs = 2000;
-const waitLastNs = 200_000;
-/** About a minute. */
-const waitsMax = 300_000;
+/** Pauses between attempts at what a memory node does not let happen now; all together, about a minute. */
+export const patience = { firstNs: 2000, lastNs: 200_000, roundsMax: 300_000 } as const;
 
 /** Which memory nodes there are, and what the coordinator knows of each. */
 export class MemoryNodes {
@@ -69,6 +67,11 @@ export class MemoryNodes {
 
   get anyDown(): boolean {
     return this.ids.some((id) => this.status(id) === 'down');
+  }
+
+  /** Whether a copy with that address lies nowhere, or on a node that has left. */
+  isGone(copy: Address): boolean {
+    return copy === 0 || this.status(nodeOf(copy)) === 'left';
   }
 
   control(node: number): Address {
@@ -118,8 +121,8 @@ export class MemoryNodes {
     make: () => readonly Verb<unknown>[],
     inDoubt?: (verb: Verb<unknown>, postedNs: number) => void,
   ): Program<boolean> {
-    let waitNs = waitFirstNs;
-    for (let tries = 0; tries < waitsMax; tries++) {
+    let waitNs: number = patience.firstNs;
+    for (let round = 0; round < patience.roundsMax; round++) {
       if (this.status(node) === 'left') return false;
       const verbs = make();
       const postedNs = this.#site.context.nowNs();
@@ -127,7 +130,7 @@ export class MemoryNodes {
       for (const verb of verbs) if (verb.status === verbStatus.unknown) inDoubt?.(verb, postedNs);
       if (verbs.every((verb) => verb.status === verbStatus.ok)) return true;
       yield* sleep(waitNs);
-      waitNs = Math.min(2 * waitNs, waitLastNs);
+      waitNs = Math.min(2 * waitNs, patience.lastNs);
       yield* reconnect(node);
     }
     throw new FarsideError('FARSIDE_TIMEOUT', `memory node ${node} does not answer`);

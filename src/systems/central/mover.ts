@@ -13,6 +13,7 @@ import {
 import { FarsideError } from '../../core/errors.ts';
 import type { Coordinator } from './coordinator.ts';
 import { movesMax } from './map-format.ts';
+import { patience } from './memory-nodes.ts';
 import { isRecordOf } from './stored-record.ts';
 
 interface Seen {
@@ -27,18 +28,13 @@ interface Seen {
  */
 export type Outcome = 'done' | 'later' | 'no';
 
-const waitFirstNs = 2000;
-const waitLastNs = 200_000;
-/** About a minute. */
-const roundsMax = 300_000;
-
 /** Runs `work` until it gives false, with pauses that grow; false where that takes about a minute. */
 export function* whileTrue(work: () => Program<boolean>): Program<boolean> {
-  let waitNs = waitFirstNs;
-  for (let round = 0; round < roundsMax; round++) {
+  let waitNs: number = patience.firstNs;
+  for (let round = 0; round < patience.roundsMax; round++) {
     if (!(yield* work())) return true;
     yield* sleep(waitNs);
-    waitNs = Math.min(2 * waitNs, waitLastNs);
+    waitNs = Math.min(2 * waitNs, patience.lastNs);
   }
   return false;
 }
@@ -63,8 +59,7 @@ export class CopyMover {
   /** Whether that copy lies nowhere, or on a node that has left. */
   isMissing(entry: number, copy: number): boolean {
     const { table, nodes } = this.#coordinator;
-    const address = table.address(entry, copy);
-    return address === 0 || nodes.status(nodeOf(address)) === 'left';
+    return nodes.isGone(table.address(entry, copy));
   }
 
   /**

@@ -5,6 +5,7 @@ import { PersistentMap } from './persistent-map.ts';
 import { Reader } from './reader.ts';
 import { Relocation } from './relocation.ts';
 import { TakeOver } from './take-over.ts';
+import { VoidList } from './void-list.ts';
 import { Writer } from './writer.ts';
 
 /**
@@ -19,6 +20,7 @@ export const centralParts = {
   Reader,
   Relocation,
   TakeOver,
+  VoidList,
   Writer,
 };
 

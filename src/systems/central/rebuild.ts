@@ -28,7 +28,8 @@ export class Contents {
 
   /**
    * Fills a coordinator that knows nothing: its table, and the buffers in use. Those are all that hold a
-   * whole record, wanted or not: until it is invalid no other record may be written there.
+   * whole record, wanted or not: until it is invalid no other record may be written there. And those that are
+   * listed as void, until they are no more.
    */
   adoptInto(coordinator: Coordinator): void {
     const { table, allocator, nodes } = coordinator;
@@ -42,7 +43,7 @@ export class Contents {
       table.moves[slot] = moves;
       table.setAddresses(slot, addresses);
     }
-    for (const { address, classIndex } of this.found.records) {
+    for (const { address, classIndex } of [...this.found.records, ...this.found.voids]) {
       allocator.pool(nodeOf(address)).adopt(address, classIndex);
     }
     table.settle();
@@ -53,7 +54,7 @@ export class Contents {
   unwanted({ table, nodes }: Coordinator): FoundRecord[] {
     const named = new Set([...table.liveEntries()].flatMap((entry) => table.addresses(entry)));
     return this.found.records.filter(
-      ({ address }) => !named.has(address) && nodes.status(nodeOf(address)) !== 'left',
+      ({ address }) => !named.has(address) && !nodes.isGone(address),
     );
   }
 }

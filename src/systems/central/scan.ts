@@ -24,6 +24,13 @@ export interface Found {
   readonly records: FoundRecord[];
   /** Starts of the chunks that carry a label. */
   readonly chunks: Address[];
+  /** Buffers of theirs that are listed as void: whatever stands there is none of the records. */
+  readonly voids: VoidBuffer[];
+}
+
+export interface VoidBuffer {
+  readonly address: Address;
+  readonly classIndex: number;
 }
 
 /** The record at `at` of a chunk's bytes, if one is there; `isWhole` says when. */
@@ -75,10 +82,11 @@ export function* scan(
   coordinator: Coordinator,
   isWhole?: (bytes: Uint8Array) => boolean,
 ): Program<Found> {
-  const found: Found = { records: [], chunks: [] };
+  const found: Found = { records: [], chunks: [], voids: [] };
   const { present } = coordinator.nodes;
   let running = present.length;
   const scanner = function* (node: number): Program<void> {
+    yield* coordinator.voids.load(node);
     const chunks = yield* labelledChunks(coordinator, node);
     for (const chunk of chunks) yield* scanChunk(coordinator, chunk, found, isWhole);
     running--;
@@ -133,5 +141,17 @@ function* scanChunk(
     records.reduce((sum, record) => sum + record.recordBytes, 0),
   );
   found.chunks.push(start);
-  found.records.push(...records);
+  const voids = listedIn(bytes, start, coordinator.voids.listedOn(nodeOf(start)));
+  const isVoid = new Set(voids.map(({ address }) => address));
+  found.records.push(...records.filter(({ address }) => !isVoid.has(address)));
+  found.voids.push(...voids);
+}
+
+/** Of the buffers of a chunk, those that are listed as void. */
+function listedIn(bytes: Uint8Array, start: Address, listed: readonly Address[]): VoidBuffer[] {
+  const classIndex = chunkClass(loadWord(bytes, 0));
+  if (classIndex === undefined) return [];
+  return listed
+    .filter((address) => address >= start && address < start + chunkBytes)
+    .map((address) => ({ address, classIndex }));
 }

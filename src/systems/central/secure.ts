@@ -62,7 +62,7 @@ export class Securing {
 
   #there(entry: number): Address[] {
     const { table, nodes } = this.#coordinator;
-    return table.addresses(entry).filter((at) => at > 0 && nodes.status(nodeOf(at)) !== 'left');
+    return table.addresses(entry).filter((at) => !nodes.isGone(at));
   }
 
   /** False where a copy of what was chosen can still be read. */
@@ -75,7 +75,7 @@ export class Securing {
       if (yield* this.#isWhole({ address, sequence, recordBytes }, key)) return false;
     }
     const newestFirst = (this.#byKey.get(String.fromCharCode(...key)) ?? [])
-      .filter(({ address }) => nodes.status(nodeOf(address)) !== 'left')
+      .filter(({ address }) => !nodes.isGone(address))
       .sort((a, b) => b.sequence - a.sequence);
     const whole: FoundRecord[] = [];
     for (const record of newestFirst) {

@@ -5,7 +5,7 @@ import type { ClusterMap } from '../../memory/cluster.ts';
 import { configureFrom, type SettingsOf } from '../parameters.ts';
 import type { StoreShape, SystemLayout, SystemParameter } from '../system.ts';
 import { buffersPerChunk, chunkBytes } from './chunk.ts';
-import { controlBytes } from './control.ts';
+import { controlRegionBytes } from './control.ts';
 import { mapBytes } from './map-format.ts';
 import { classOf } from './size-class.ts';
 import { refusalBytesMax, requestHead } from './wire.ts';
@@ -90,7 +90,7 @@ export function centralLayout(shape: StoreShape, config: CentralConfig): SystemL
       {
         name: controlRegionName,
         medium: shape.medium,
-        sizeBytes: controlBytes(shape.memoryNodes + (shape.spares ?? 0)),
+        sizeBytes: controlRegionBytes(shape.memoryNodes + (shape.spares ?? 0)),
       },
     ],
     servers: [

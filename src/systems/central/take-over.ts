@@ -1,4 +1,4 @@
-import { nodeOf } from '../../core/address.ts';
+import { type Address, nodeOf } from '../../core/address.ts';
 import {
   cas,
   fence,
@@ -26,7 +26,7 @@ import {
 import type { Coordinator } from './coordinator.ts';
 import type { MapHalf, StoredMap } from './map-format.ts';
 import { type Contents, committed, newest, oldestFirst } from './rebuild.ts';
-import { type FoundRecord, scan } from './scan.ts';
+import { type FoundRecord, scan, type VoidBuffer } from './scan.ts';
 import { Securing } from './secure.ts';
 
 export type ServerLost = Extract<Fault, { readonly kind: 'serverLost' }>;
@@ -58,7 +58,9 @@ const claimTriesMax = 1000;
  *      word, and then the faster one stops at it; both cannot own all that are left.
  *    - A memory node that does not answer is waited for, unless it is known to be lost: it may hold the
  *      only whole record of a put, or a term word that someone else has changed.
- * 2. *Scan* of all buffers of all memory nodes.
+ * 2. *Scan* of all buffers of all memory nodes, but for those that the lost one has listed as void
+ *    (void-list.ts). What stands there is made invalid, and the lists are cleared, before anything is
+ *    written: the buffers may be taken for what is.
  * 3. *Choose.* With a map of its own that is the last holder's, what it names. Otherwise, of each key
  *    the whole record with the highest sequence number: every acknowledged put is found so, and no deleted
  *    key, since nobody says that a key is gone, or that he did nothing, before the records are gone.
@@ -93,6 +95,7 @@ export class TakeOver {
     const contents =
       stored === undefined ? newest(found, replicas) : committed(stored, found, replicas);
     contents.adoptInto(coordinator);
+    yield* this.#unlist(found.voids);
     if (stored === undefined) yield* coordinator.map.erase();
     else yield* this.#resumeMap(stored, contents);
     // What a map names is not given up for what it does not name.
@@ -219,7 +222,20 @@ export class TakeOver {
     }
   }
 
-  *#scrubOn(node: number, records: readonly FoundRecord[]): Program<void> {
+  /** Records first: were a list cleared before them, and this one stopped there, the next would find them. */
+  *#unlist(found: readonly VoidBuffer[]): Program<void> {
+    const { nodes, copies, voids } = this.coordinator;
+    for (const node of nodes.present) {
+      const here = found.filter(({ address }) => nodeOf(address) === node);
+      yield* this.#scrubOn(node, here);
+      for (const buffer of voids.listedOn(node)) {
+        yield* voids.clear(buffer, (_, postedNs) => copies.doubt(buffer, postedNs, false));
+      }
+      for (const { address } of here) copies.release(address);
+    }
+  }
+
+  *#scrubOn(node: number, records: readonly { address: Address }[]): Program<void> {
     const { nodes, copies } = this.coordinator;
     for (let first = 0; first < records.length; first += scrubbedAtOnce) {
       const some = records.slice(first, first + scrubbedAtOnce);

@@ -4,7 +4,9 @@ import { expectClean } from '../../../test/support/direct-recovery.ts';
 import { InThreadStore } from '../../../test/support/in-thread.ts';
 import { once, patterned } from '../../../test/support/values.ts';
 import { type Key, keyOf } from '../../core/key.ts';
+import { loadWord } from '../../core/word.ts';
 import type { Fault } from '../recovery.ts';
+import { sourceWord, unpackDecision } from './control-words.ts';
 import { direct } from './index.ts';
 import type { DirectNode } from './node.ts';
 
@@ -123,6 +125,79 @@ test('one that leads a move and is lost is followed by another', () => {
   }
   expect(followed).toBeGreaterThan(3);
 }, 60_000);
+
+/**
+ * Memory node 1 is moved to 3, which is lost so long after; each node hears of that at another time. With
+ * `next`, that one is named to take the place.
+ */
+function loseNewNode(seed: number, afterNs: number, next?: number): FaultBench {
+  const bench = new FaultBench({
+    ...{ seed, operations: 12, shape: { spares: 2 } },
+    durability: seed % 2 === 0 ? 'flush' : 'assumed',
+    // One copy: what the old node holds is all there is.
+    replicas: 1 + (seed % 2),
+  });
+  bench.after(2000, () => bench.tell(all, { kind: 'memoryMoved', node: 1, to: spare }));
+  bench.after(2000 + afterNs, () => bench.crashMemory(spare));
+  for (const i of all) {
+    const told = afterNs + 3000 + ((seed * (i + 1) * 7919) % 20_000);
+    bench.after(told, () => bench.recover(i, { kind: 'memoryLost', node: spare, spare: next }));
+  }
+  bench.clients();
+  bench.sim.run();
+  return bench;
+}
+
+/** Whether that was too late: nodes went on with the new one before it was lost. */
+function isFinal(bench: FaultBench): boolean {
+  const bytes = new Uint8Array(8);
+  bench.sim.inspect(bench.node(0).geometry.control(1, sourceWord), bytes);
+  const decision = unpackDecision(loadWord(bytes, 0));
+  return decision?.to === spare && decision.leaves;
+}
+
+describe('the new node of a move is lost before its end', () => {
+  test('without a spare, all turn back to the old one, which holds everything', () => {
+    let turnedBack = 0;
+    let left = 0;
+    for (let seed = 1; seed <= 45; seed++) {
+      const bench = loseNewNode(seed, seed * 3000);
+      const where = `seed ${seed}`;
+      const holders = all.map((i) => bench.node(i).geometry.holder(1));
+      const holder = isFinal(bench) ? spare : 1;
+      expect(holders, where).toEqual(all.map(() => holder));
+      if (holder === spare) {
+        left++;
+        continue;
+      }
+      turnedBack++;
+      bench.finish();
+      expect([...bench.errors, ...bench.load.errors], where).toEqual([]);
+      expect(bench.load.unexplained, where).toBeUndefined();
+      expectClean(bench.audit([]), where);
+    }
+    expect(turnedBack).toBeGreaterThan(20);
+    expect(left).toBeGreaterThan(5);
+  }, 120_000);
+
+  test('a spare takes the place from what the old one holds', () => {
+    let turnedBack = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const bench = loseNewNode(seed, seed * 3000, spare + 1);
+      // The lost one had the only copy.
+      if (isFinal(bench) && seed % 2 === 0) continue;
+      if (!isFinal(bench)) turnedBack++;
+      const where = `seed ${seed}`;
+      const holders = all.map((i) => bench.node(i).geometry.holder(1));
+      expect(holders, where).toEqual(all.map(() => spare + 1));
+      bench.finish();
+      expect([...bench.errors, ...bench.load.errors], where).toEqual([]);
+      expect(bench.load.unexplained, where).toBeUndefined();
+      expectClean(bench.audit([]), where);
+    }
+    expect(turnedBack).toBeGreaterThan(20);
+  }, 60_000);
+});
 
 test('without a spare, gets of what is cached go on from the copies, and the audit finds every entry', () => {
   const bench = new FaultBench({ seed: 1, replicas: 2 });

@@ -1,21 +1,14 @@
 import { nodeOf } from '../../core/address.ts';
-import {
-  batch,
-  cas,
-  flush,
-  type Program,
-  readWord,
-  reconnect,
-  type Verb,
-  VerbError,
-} from '../../core/effect.ts';
+import { batch, cas, type Program, readWord, reconnect, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import {
   answerWord,
   leaderWord,
   packPresence,
   placeDoneWord,
+  sourceWord,
   type Taken,
+  unpackDecision,
   unpackDone,
   unpackPresence,
 } from './control-words.ts';
@@ -118,14 +111,21 @@ export class Presence {
     for (const memory of this.#memoryNodes()) {
       const leader = readWord(geometry.control(memory, leaderWord));
       const done = readWord(geometry.control(memory, placeDoneWord));
-      yield* batch(leader, done);
+      const source = readWord(geometry.control(memory, sourceWord));
+      yield* batch(leader, done, source);
       const isTold = recovery.moves.some(({ move }) => move.to === memory);
       const over = unpackDone(done.word);
+      const decision = unpackDecision(source.word);
+      if (decision?.leaves === true) {
+        taken.set(decision.to, { place: decision.place, from: memory });
+      }
       if (over !== undefined) taken.set(memory, over);
       else if (leader.word !== 0n && !isTold) return false;
     }
     for (const [memory, { place, from }] of taken) {
-      const isLast = ![...taken.values()].some((other) => other.from === memory && from !== memory);
+      const isLast = ![...taken.values()].some(
+        (other) => other.from === memory && other.place === place,
+      );
       if (isLast && from !== memory) geometry.replace(place, memory);
     }
     return true;
@@ -135,9 +135,7 @@ export class Presence {
     for (const memory of this.#memoryNodes()) {
       const address = this.#address(memory, which);
       for (let word = yield* readWord(address); Number(word) < to; ) {
-        const verbs: Verb<unknown>[] = [cas(address, word, BigInt(to))];
-        if (this.#node.context.durability === 'flush') verbs.push(flush(address, 8));
-        yield* batch(...verbs);
+        yield* batch(...this.#node.recovery.withFlushes([cas(address, word, BigInt(to))]));
         word = yield* readWord(address);
       }
     }

@@ -116,6 +116,38 @@ export class Recovery {
    * gets of what is cached go on from the copies, and all else waits for one.
    */
   *#replace(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
+    const { lostMemory } = this.#node;
+    const cut = this.#moves.find(({ move }) => move.to === node && lostMemory.has(node));
+    if (cut !== undefined && (yield* cut.takesBack())) yield* this.#takeBack(cut, to, tally);
+    else {
+      if (onPurpose) yield* this.#untilDecided(node, livingSpare(to, lostMemory));
+      yield* this.#relocate(node, to, onPurpose, tally);
+    }
+  }
+
+  /** It was being moved already, to one that is lost: another program of this node sees to that. */
+  *#untilDecided(node: number, to: number | undefined): Program {
+    const { config, lostMemory } = this.#node;
+    const isCut = (): boolean =>
+      this.#moves.some(({ move }) => move.from === node && lostMemory.has(move.to));
+    for (let tries = 0; to !== undefined && isCut(); tries++) {
+      if (tries >= config.lockRetriesMax) throw neverDecided(node, to);
+      yield* this.#node.backOff(tries);
+    }
+  }
+
+  /** The new node of a move is lost, and the old one holds all. A spare takes the place from that one. */
+  *#takeBack(cut: Relocation, spare: number | undefined, tally: Tally): Program {
+    // Told twice.
+    if (cut.isSuperseded) return;
+    cut.turnBack();
+    this.#supersede(cut);
+    // Before any write can go on.
+    if (spare !== undefined) yield* this.#relocate(cut.move.from, spare, true, tally);
+    else yield* this.#tidy(cut.move.place, tally);
+  }
+
+  *#relocate(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
     const relocation = this.#relocationOf(node, livingSpare(to, this.#node.lostMemory), onPurpose);
     if (relocation === undefined || this.#relocating.has(relocation)) return;
     this.#relocating.add(relocation);
@@ -128,22 +160,33 @@ export class Recovery {
     } finally {
       this.#relocating.delete(relocation);
     }
-    yield* this.#node.leftovers.finish();
-    yield* this.#sweep(this.#node.geometry.primariesAt(relocation.move.place), tally);
+    yield* this.#tidy(relocation.move.place, tally);
     // Not before: where a verb was lost, what is left of this is done when it is begun again.
     this.#moves = this.#moves.filter((other) => other !== relocation);
   }
 
+  /** What could not be finished while writes to a place were suspended. */
+  *#tidy(place: number, tally: Tally): Program {
+    yield* this.#node.leftovers.finish();
+    yield* this.#sweep(this.#node.geometry.primariesAt(place), tally);
+  }
+
   /** That which is under way, or a new one; undefined where that node holds no place, or no node takes it. */
   #relocationOf(node: number, to: number | undefined, onPurpose: boolean): Relocation | undefined {
-    const same = this.#moves.find(({ move }) => move.from === node || move.to === to);
+    const { lostMemory } = this.#node;
+    // Of a move between two that are both lost, nothing is left to go on with but the place.
+    const isVoid = ({ move }: Relocation): boolean =>
+      !onPurpose && move.onPurpose && move.from === node && lostMemory.has(move.to);
+    const same = this.#moves.find(
+      (other) => (other.move.from === node && !isVoid(other)) || other.move.to === to,
+    );
     if (same !== undefined) {
       // Lost while it was being moved, it needs no other to take its place: others may have turned to
       // that one.
       if (!onPurpose && same.move.from === node) same.loseSource();
       return same;
     }
-    const under = this.#moves.find(({ move }) => move.to === node);
+    const under = this.#moves.find((other) => other.move.to === node || isVoid(other));
     // Whether this node has turned to one that is lost since, or not, others may have.
     const place = this.#node.geometry.placeHeldBy(node) ?? under?.move.place;
     if (place === undefined || to === undefined) return undefined;
@@ -207,6 +250,14 @@ export class Recovery {
     }
     if (unreachable !== undefined) throw unreachable;
   }
+}
+
+function neverDecided(node: number, to: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_LIMIT',
+    `memory node ${node} is to be moved to ${to}, and was being moved to one that is lost: of that loss a ` +
+      'recovery has to end first',
+  );
 }
 
 function neverEnds(writes: number, tries: number): FarsideError {

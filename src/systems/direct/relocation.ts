@@ -1,21 +1,15 @@
-import {
-  batch,
-  cas,
-  fence,
-  flush,
-  type Program,
-  readWord,
-  type Verb,
-  writeWord,
-} from '../../core/effect.ts';
+import { batch, cas, fence, type Program, readWord, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import {
   type Answer,
   answerWord,
   copiedWord,
   leaderWord,
+  packDecision,
   packDone,
   placeDoneWord,
+  sourceWord,
+  unpackDecision,
 } from './control-words.ts';
 import { copyPlace } from './copying.ts';
 import type { DirectNode } from './node.ts';
@@ -39,7 +33,7 @@ export interface Move {
  *   WRITE `drained` into the new node
  *   the one that gets the leader's word by CAS: when all have drained, copy or rebuild; WRITE `copied`
  *   when `copied`: turn to the new node for gets; WRITE `switched`
- *   when all have switched: writes go on
+ *   when all have switched: CAS `leaves` into the old node, where it is moved from on purpose; writes go on
  *
  * - Writes end before the copying begins: a WRITE of one that had begun before could reach another copy
  *   of a record after it has been read for the new node, and the two would differ for good.
@@ -55,6 +49,20 @@ export interface Move {
  *   that had turned, and whose `switched` was lost, would never say it.
  * - One move is led at a time, in order of place among those a node knows of: a rebuild changes the copies
  *   that are left, and another that reads them meanwhile would take some from before and some from after.
+ * - The new node of a move on purpose may be lost before its end, when the old one still holds all. Whether
+ *   it does, one word of the old one decides, by CAS, from nothing to `leaves` or to *taken back*. Before a
+ *   node lets writes go on, or rebuilds (which changes the copies that are left), it has seen `leaves`.
+ *   Before it turns back it has seen *taken back*. Going by what each knows would not do: of two nodes that
+ *   both have `switched`, one has read that all have, writes, and is answered; the other has not when the new
+ *   node is lost, turns back, and reads what was there before.
+ *   - Who finds *taken back* and has not been told of the loss stays as it is until it is told.
+ *   - Who has turned back lets writes go on at once. Nobody else writes elsewhere, since none finds `leaves`;
+ *     who copies still READs the old node only, and all that is written then is on the lost one. (Were that
+ *     one said to be lost and yet answered, whoever has turned and has not been told could get an old value
+ *     from it. No get is promised to give the newest.)
+ *   - A lost node's copy of what others hold is not needed: the copies were level when writes were suspended.
+ *   - Where a spare takes the lost one's place, the old one is moved to that one instead, from what it holds.
+ *   - The old one lost as well: nobody can turn back to it, and the word is not asked for.
  *
  * Gets go on throughout: from the old node where there is one, else from the copies of what is cached;
  * only what the index alone can tell waits. A memory node takes a place once: its control words stay.
@@ -67,7 +75,9 @@ export class Relocation {
   readonly #primaries: readonly number[];
   /** What it takes over is there to be copied. */
   #hasSource: boolean;
-  #phase: 'new' | 'drained' | 'turned' | 'over' = 'new';
+  /** It was, and is lost, or its DRAM is. */
+  #isSourceGone = false;
+  #phase: 'new' | 'drained' | 'turned' = 'new';
   #isSuspended = false;
 
   constructor(node: DirectNode, move: Move) {
@@ -79,7 +89,7 @@ export class Relocation {
 
   /** Whether this node goes by the new memory node. */
   get hasTurned(): boolean {
-    return this.#phase === 'turned' || this.#phase === 'over';
+    return this.#phase === 'turned';
   }
 
   *run(tally: Tally): Program {
@@ -99,16 +109,58 @@ export class Relocation {
     }
     yield* this.#say('switched');
     yield* this.#untilAll('switched');
+    yield* this.#leaveSource();
     yield* this.#put(this.#control(placeDoneWord), packDone(this.move.place, this.move.from));
-    this.#phase = 'over';
     this.resume();
   }
 
   /** What was to be moved on purpose is lost: it has to be built anew. */
   loseSource(): void {
+    this.#isSourceGone = true;
     if (!this.#hasSource || this.hasTurned) return;
     this.#hasSource = false;
     if (this.#isSuspended) this.#node.beginRebuild(this.move.place);
+  }
+
+  /**
+   * Where the new node is lost: whether the old one still holds everything, and nobody will go by anything
+   * else any more.
+   */
+  *takesBack(): Program<boolean> {
+    return this.move.onPurpose && !this.#isSourceGone && !(yield* this.#decide(false));
+  }
+
+  /** After that. What this node has learnt since it turned is true of the old node as well. */
+  turnBack(): void {
+    const { geometry } = this.#node;
+    const { place, from, to } = this.move;
+    if (geometry.holder(place) === to) geometry.replace(place, from);
+  }
+
+  /** Whether the move is decided to be final, which it is if nobody has decided yet and `leaves` says so. */
+  *#decide(leaves: boolean): Program<boolean> {
+    const { geometry, lostMemory, recovery } = this.#node;
+    const { place, from, to } = this.move;
+    const address = geometry.control(from, sourceWord);
+    const mine = packDecision({ place, to, leaves });
+    for (;;) {
+      const word = lostMemory.has(from) ? 0n : yield* readWord(address);
+      // Superseded, this node has decided; another move of the old node may have used the word since.
+      if (lostMemory.has(from) || this.isSuperseded) return true;
+      const found = unpackDecision(word);
+      // Of an earlier move it says that it was taken back, or there were not this one.
+      if (found?.to === to) return found.leaves;
+      yield* batch(...recovery.withFlushes([cas(address, word, mine)]));
+    }
+  }
+
+  /** From now on what the old node holds may be out of date. */
+  *#leaveSource(): Program {
+    if (!this.move.onPurpose) return;
+    for (let tries = 0; !(yield* this.#decide(true)); tries++) {
+      if (tries >= this.#node.config.lockRetriesMax) throw this.#late('it is said to be lost');
+      yield* this.#node.backOff(tries);
+    }
   }
 
   suspend(): void {
@@ -207,7 +259,10 @@ export class Relocation {
     if (!(yield* this.#isAlone())) return false;
     const { place, to } = this.move;
     if (this.#hasSource) tally.bytesMoved += yield* copyPlace(this.#node, place, to);
-    else yield* new Rebuild(this.#node, place, to, tally).run();
+    else {
+      yield* this.#leaveSource();
+      yield* new Rebuild(this.#node, place, to, tally).run();
+    }
     yield* this.#put(this.#control(copiedWord), 1n);
     return true;
   }
@@ -264,9 +319,7 @@ export class Relocation {
   }
 
   *#put(address: number, word: bigint): Program {
-    const verbs: Verb<unknown>[] = [writeWord(address, word)];
-    if (this.#node.context.durability === 'flush') verbs.push(flush(address, 8));
-    yield* batch(...verbs);
+    yield* batch(...this.#node.recovery.withFlushes([writeWord(address, word)]));
   }
 
   get #self(): number {

@@ -22,14 +22,17 @@ const seenBytes = lockBytes + recordHead.sizeBytes;
 const readsPerBatch = 64;
 const pieceBytes = 4096;
 
-/** READs the words and versions of a run's slots, in any order; they may be changing. */
+/**
+ * READs the words and versions of a run's slots, in any order; they may be changing, and a word and the
+ * version behind it may be of different moments.
+ */
 export function* readRun(
   geometry: Geometry,
   primary: number,
   copy: number,
   run: Run,
+  slots: readonly number[] = slotsOf(run, geometry.sizing),
 ): Program<SlotSeen[]> {
-  const slots = slotsOf(run, geometry.sizing);
   const bytes = new Uint8Array(slots.length * seenBytes);
   for (let from = 0; from < slots.length; from += readsPerBatch) {
     const reads = slots.slice(from, from + readsPerBatch).map((slot, i) => {

@@ -43,8 +43,8 @@ const slotsPerBatch = 64;
  * | 0, in a lost one's run    | a slot it had never used                     | offered to all            |
  * | idle, its record written  | an insert cut short, unless an entry names   | freed, under its lock     |
  * |   last by a lost one      | it, as it mostly does                        |                           |
- * | idle, its record of       | the same after a power loss                  | freed, under its lock     |
- * |   another life            |                                              |                           |
+ * | idle, its record of       | the same after a power loss, if a second     | freed, under its lock     |
+ * |   another life            | READ says so, too                            |                           |
  *
  * A lost incarnation can do nothing any more, so that one pass sees all that it left, in whichever
  * order: what a live node does meanwhile is never of a lost one's. Every change of owner is a CAS from
@@ -130,12 +130,27 @@ export class Sweep {
       else if (owned && incarnation !== context.incarnation) this.#forgotten.push(seen);
     } else if (state === lockState.idle && word === 0n) {
       if (this.#isGone(run.incarnation) || mine(run.incarnation)) this.#loose.push(seen);
-    } else if (state === lockState.idle) {
-      const { version } = seen;
-      const writer = stampIncarnation(versionStamp(version));
-      const otherLife = versionGeneration(version) !== generation;
-      if (otherLife || this.#isGone(writer) || mine(writer)) this.#suspects.push(seen);
-    }
+    } else if (state === lockState.idle && this.#mayBeUnlinked(seen)) this.#suspects.push(seen);
+  }
+
+  /** Of an idle slot: unless an entry names it. */
+  #mayBeUnlinked(seen: SlotSeen): boolean {
+    const writer = stampIncarnation(versionStamp(seen.version));
+    if (isOfOtherLife(seen) || this.#isGone(writer)) return true;
+    return writer === this.#node.context.incarnation && !this.#owns(seen);
+  }
+
+  /**
+   * Of a record of another life a second READ is the judge. The first one may have got the version before an
+   * insert wrote its record, and the word after it. Freed then, under an insert of a node that lives, the
+   * slot would be named by an entry all the same. An insert writes the word behind the record: a READ that
+   * begins when the word has been seen gets the version that belongs to it.
+   */
+  *#isStillSuspect(seen: SlotSeen): Program<boolean> {
+    if (!isOfOtherLife(seen)) return true;
+    const { slot, run, word } = seen;
+    const [again] = yield* readRun(this.#node.geometry, this.#primary, 0, run, [slot]);
+    return again?.word === word && this.#mayBeUnlinked(again);
   }
 
   *#lookHeld(held: HeldSlot, lock: LockWord): Program {
@@ -270,6 +285,7 @@ export class Sweep {
     // index anew.
     for (const seen of this.#suspects) {
       if (index.names(seen.slot, seen.lock.generation)) continue;
+      if (!(yield* this.#isStillSuspect(seen))) continue;
       yield* this.#node.undisturbed(this.#primary, this.#freeUnlinked(seen));
     }
     for (const { bucket, word } of index.heldBuckets()) {
@@ -319,4 +335,8 @@ export class Sweep {
   #address(slot: number, copy: number): number {
     return this.#node.geometry.slot(this.#primary, copy, slot);
   }
+}
+
+function isOfOtherLife({ version, lock }: SlotSeen): boolean {
+  return versionGeneration(version) !== lock.generation;
 }

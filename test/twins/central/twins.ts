@@ -12,6 +12,7 @@ import { Reader } from '../../../src/systems/central/reader.ts';
 import type { Contents } from '../../../src/systems/central/rebuild.ts';
 import type { FoundRecord } from '../../../src/systems/central/scan.ts';
 import { TakeOver } from '../../../src/systems/central/take-over.ts';
+import { VoidList } from '../../../src/systems/central/void-list.ts';
 import { Writer } from '../../../src/systems/central/writer.ts';
 import type { RecoveryReport } from '../../../src/systems/recovery.ts';
 import type { System, SystemPromise } from '../../../src/systems/system.ts';
@@ -123,6 +124,12 @@ class ScrubsNothing extends TakeOver {
   protected override *scrub(): Program<void> {}
 }
 
+class ListsNothing extends VoidList {
+  override *add(): Program<boolean> {
+    return true;
+  }
+}
+
 class ScrubsFirst extends TakeOver {
   protected override *secure(
     contents: Contents,
@@ -228,5 +235,12 @@ export const centralTwins: readonly Twin[] = [
     'a put is cut off when one of its two copies is whole; a standby chooses it and makes the acknowledged ' +
       'record before it invalid; the memory node with the one copy is lost',
     { TakeOver: ScrubsFirst },
+  ),
+  twin(
+    'void buffers not listed',
+    'linearizable',
+    'a WRITE of a record loses its queue pair, a delete of the key is acknowledged, and then the WRITE ' +
+      'acts; the coordinator stops, a standby finds the record, and the key is back',
+    { VoidList: ListsNothing },
   ),
 ];
