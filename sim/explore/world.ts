@@ -22,6 +22,8 @@ import { inherit, restAt } from './standing.ts';
 import { keyOf } from './state-key.ts';
 import { Task } from './task.ts';
 
+function ignoreFault(): void {}
+
 /**
  * A cluster in which everything that may happen next is a choice; see docs/verification.md, "The world".
  * It costs nothing and knows no time but timers.
@@ -64,7 +66,7 @@ export class World implements NodeHost {
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
-  onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
+  onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
   /** Programs that spun, and need not any more because of this step. */
@@ -87,7 +89,8 @@ export class World implements NodeHost {
     this.incarnations = this.cluster.nodes.map((node) => node.id);
     this.down = new Array<boolean>(count).fill(false);
     this.fenced = this.cluster.nodes.map(() => new Set<number>());
-    memory.onChange = (node, word) => this.#unblock(node, word);
+    const onChange = (node: number, word: number): void => this.#unblock(node, word);
+    memory.onChange = onChange;
   }
 
   newIncarnation(): number {
