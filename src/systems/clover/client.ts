@@ -53,7 +53,7 @@ export class CloverClient implements StoreClient {
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
   readonly #renewal: Renewal;
-  readonly #renew = (): Program<void> => this.#renewal.run();
+  readonly #renew: () => Program<void>;
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
@@ -61,6 +61,9 @@ export class CloverClient implements StoreClient {
     const { shape, context } = node.site;
     this.#node = node;
     this.#renewal = new Renewal(node.restarts);
+    // A constant first: V8 gives what is written behind `this.#renew =` to the old generation (`Session`).
+    const renew = (): Program<void> => this.#renewal.run();
+    this.#renew = renew;
     this.#caller = new RpcCaller(context);
     this.#classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
@@ -70,7 +73,9 @@ export class CloverClient implements StoreClient {
     this.#reads = new GetReads(this.#walker.scratch);
   }
 
-  readonly remembers = (): unknown => [this.serial, this.#caller, this.#walker];
+  remembers(): unknown {
+    return [this.serial, this.#caller, this.#walker];
+  }
 
   get isBusy(): boolean {
     return this.serial % 2 === 1;
