@@ -9,6 +9,7 @@ import {
 import { unreachable } from '../../src/core/errors.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
+import { reliesOnVerbs } from './choices.ts';
 import { Digest, hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
 import type { Digests } from './spin.ts';
@@ -18,9 +19,7 @@ import type { World } from './world.ts';
 
 /** A program goes on to its next effect; further where it is alone on its node and need not wait. */
 export function resume(world: World, task: Task): void {
-  const { node } = task;
-  world.footprint.resumed |= 1 << node.id;
-  if (world.footprint.task < 0) world.footprint.task = task.number;
+  world.noteResumed(task);
   do {
     if (task.held) task.held = false;
     else if (!advance(world, task)) return;
@@ -90,7 +89,7 @@ function advance(world: World, task: Task): boolean {
       goBack(task, before);
       if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
     }
-    task.blocked = true;
+    block(world, task);
     task.dueNs = world.nowNs + polled.ns;
     // As if it had not woken: what it waits for to be over is what it has waited for.
     if (!world.rules.clockStands) task.sleptAtStep = world.steps;
@@ -100,6 +99,12 @@ function advance(world: World, task: Task): boolean {
   if (world.rules.everyOption) restAt(task, task.effect);
   lookAgain(task);
   return !spins(world, task, task.effect);
+}
+
+/** Until something happens on its node, or a word that it looked at changes. */
+function block(world: World, task: Task): void {
+  task.blocked = true;
+  world.footprint.changed |= 1 << task.node.id;
 }
 
 interface Before extends Digests {
@@ -156,6 +161,7 @@ function tell(world: World, task: Task): void {
     const message = effect.port.queue.shift();
     if (message !== undefined) {
       acceptMessage(task.counters, message);
+      world.footprint.changed |= 1 << task.node.id;
       effect.message = message;
       answer = scramble(answer, message.from, message.request, hashBytes(message.body));
       world.observer?.stepped(task, `takes ${message.flags === 1 ? 'answer' : 'request'}`);
@@ -188,7 +194,7 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   task.serial = loop.serial;
   spin.watched = loop.flights;
   spin.yielded(signature, foreign, task.serial, loop.digests, isPure(effect));
-  task.blocked = true;
+  block(world, task);
   task.held = true;
   world.events.spins++;
   return true;
@@ -242,8 +248,7 @@ function perform(world: World, task: Task, effect: Effect): void {
       break;
     case effectKind.wait:
     case effectKind.receive:
-      task.dueNs = world.nowNs + effect.timeoutNs;
-      task.sleptAtStep = world.steps;
+      setTimer(world, task, effect.timeoutNs);
       break;
     case effectKind.sleep:
       sleep(world, task, effect.durationNs);
@@ -268,11 +273,16 @@ function perform(world: World, task: Task, effect: Effect): void {
   }
 }
 
+function setTimer(world: World, task: Task, durationNs: number): void {
+  task.dueNs = world.nowNs + durationNs;
+  task.sleptAtStep = world.steps;
+  if (reliesOnVerbs(world, task)) world.footprint.rests = true;
+}
+
 /** Where nobody looks at the clock, and nobody else is on the node, a pause is as good as none. */
 function sleep(world: World, task: Task, durationNs: number): void {
   if (durationNs === boundaryNs) return;
-  task.dueNs = world.nowNs + durationNs;
-  task.sleptAtStep = world.steps;
+  setTimer(world, task, durationNs);
   const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
   if (!matters) task.timedOut = true;
 }
@@ -292,7 +302,7 @@ function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): 
   const node = nodeOf(address);
   const from = offsetOf(address) / 8;
   const to = from + lengthBytes / 8 - 1;
-  world.footprint.access(node, from, to, op !== localOp.read);
+  const before = memory.changes;
   world.sharing?.touch(task.root, node, from, to, op !== localOp.read);
   if (op === localOp.persist) memory.flush(node, from, to);
   else if (op === localOp.cas) {
@@ -312,4 +322,6 @@ function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): 
     }
     if (op === localOp.write) world.observer?.stepped(task, `local write ${lengthBytes} B`);
   }
+  world.footprint.access(node, from, to, memory.changes !== before);
+  if (op !== localOp.read) world.footprint.wrote |= 1 << node;
 }

@@ -129,6 +129,7 @@ export class World implements NodeHost {
     daemon: boolean,
     parent?: Task,
   ): Task {
+    this.footprint.changed |= 1 << node.id;
     const number = this.names.numberOf(name);
     const task = new Task(number, name, node, program, daemon, parent);
     if (this.tracks && parent !== undefined) inherit(task, parent);
@@ -141,6 +142,7 @@ export class World implements NodeHost {
   end(task: Task): void {
     if (task.ended) return;
     task.ended = true;
+    this.footprint.changed |= 1 << task.node.id;
     if (!task.daemon) this.foreground--;
     // The last one ends the run: what could have happened before it cannot happen after.
     if (this.foreground === 0) this.footprint.global = true;
@@ -171,6 +173,27 @@ export class World implements NodeHost {
         break;
     }
     if (this.rules.grain === 'turns') takeTurns(this);
+    if (this.tracks) this.#noteChanges();
+  }
+
+  /** A program goes on, in the step under way. */
+  noteResumed({ node, root }: Task): void {
+    const { footprint } = this;
+    const bit = 1 << node.id;
+    footprint.concerns(root);
+    if (this.tracks && (footprint.resumed & bit) === 0) node.before.copy(node.shared);
+    footprint.resumed |= bit;
+  }
+
+  /** Where programs went on, whether what they have in common is another than before the step. */
+  #noteChanges(): void {
+    const { footprint } = this;
+    for (const node of this.nodes) {
+      if (node === undefined) continue;
+      if ((footprint.resumed & ~footprint.changed & (1 << node.id)) === 0) continue;
+      const { shared, before } = node;
+      if (shared.a !== before.a || shared.b !== before.b) footprint.changed |= 1 << node.id;
+    }
   }
 
   /** From here on digests say where programs stand; or they would, were they looked at. */
@@ -203,6 +226,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    this.footprint.posted = true;
     let isRefused = false;
     let slot = this.rules.everyOption ? freeSlot(this.pairs, task) : task.serial;
     for (const verb of verbs) {
@@ -220,6 +244,9 @@ export class World implements NodeHost {
         continue;
       }
       pair.flights.push(flight);
+      if (this.memory.isMailbox(flight.node, flight.from)) {
+        this.footprint.sent |= 1 << task.node.id;
+      }
       // The body of a message: nobody looks at it before its sequence word.
       if (flight.to > flight.from && this.memory.isMailbox(flight.node, flight.from)) {
         actWhole(this.memory, flight);
@@ -256,17 +283,18 @@ export class World implements NodeHost {
   #act(flight: Flight, option: number): void {
     const { verb, node, from, to, task } = flight;
     const { footprint } = this;
-    footprint.task = task.number;
-    footprint.access(node, from, to, verb.op !== verbOp.read);
+    footprint.concerns(task.root);
     footprint.actedFor = senderAt(node, flight.pair.incarnation);
     this.sharing?.touch(flight.pair.owner, node, from, to, verb.op !== verbOp.read);
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
-    if (flight.isAtomic) {
-      if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
-    } else if (option !== 0) {
+    const swallows = flight.isAtomic && option === 1 && wouldSwap(this.memory, flight);
+    if (swallows) this.#swallow(flight);
+    const before = this.memory.changes;
+    if (!flight.isAtomic && option !== 0) {
       flight.part = option;
       actFirstPart(this.memory, flight);
+      this.#noteAccess(flight, before);
       flight.state = flightState.partly;
       this.events.tornVerbs++;
       if (flight.isOrphan) this.events.landedInPart++;
@@ -274,6 +302,7 @@ export class World implements NodeHost {
       return;
     }
     const isPure = actWhole(this.memory, flight);
+    this.#noteAccess(flight, before);
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
     if (flight.isOrphan) this.events.landedAfterCrash++;
@@ -285,6 +314,15 @@ export class World implements NodeHost {
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
+  }
+
+  /**
+   * A verb has acted. One that leaves its words as they were, as a CAS that finds another one, is to others
+   * as if it had only read them.
+   */
+  #noteAccess({ node, from, to, verb }: Flight, before: number): void {
+    if (verb.op !== verbOp.read) this.footprint.wrote |= 1 << node;
+    this.footprint.access(node, from, to, this.memory.changes !== before);
   }
 
   /** The atomic's write comes last: racing WRITEs of its word are lost. */
