@@ -72,7 +72,7 @@ function advance(world: World, task: Task): boolean {
       task.effect = undefined;
       world.end(task);
       // Its last step may have set what others of its node poll for.
-      lookAgain(task);
+      lookAgain(task, true);
       return false;
     }
     task.effect = step.value;
@@ -84,20 +84,16 @@ function advance(world: World, task: Task): boolean {
   task.timedOut = false;
   task.fenced = false;
   task.dueNs = Number.POSITIVE_INFINITY;
-  if (polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before)) {
-    if (before !== undefined) {
-      goBack(task, before);
-      if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
-    }
-    block(world, task);
-    task.dueNs = world.nowNs + polled.ns;
-    // As if it had not woken: what it waits for to be over is what it has waited for.
-    if (!world.rules.clockStands) task.sleptAtStep = world.steps;
-    world.events.spins++;
+  const isPoll = polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before);
+  task.idleRounds = isPoll ? task.idleRounds + 1 : 0;
+  if (isPoll && (task.idleRounds > 1 || isAtRest(polled, task.effect))) {
+    pollAgain(world, task, polled.ns, before);
     return false;
   }
+  if (isPoll) world.footprint.changed |= 1 << node.id;
+  if (isPoll && before !== undefined && node.describe?.() !== undefined) goBack(task, before);
   if (world.rules.everyOption) restAt(task, task.effect);
-  lookAgain(task);
+  lookAgain(task, !isPoll);
   return !spins(world, task, task.effect);
 }
 
@@ -122,28 +118,65 @@ function hasChanged({ node }: Task, before: Before | undefined): boolean {
   return a !== before.shared.a || b !== before.shared.b;
 }
 
-/** Whoever spins on the node of a program that went on may find it changed. */
-function lookAgain(task: Task): void {
-  for (const other of task.node.tasks) if (other !== task) other.blocked = false;
+/** As if it had not woken, until something happens on its node. */
+function pollAgain(world: World, task: Task, ns: number, before: Before | undefined): void {
+  if (before !== undefined) {
+    goBack(task, before);
+    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
+  }
+  block(world, task);
+  task.dueNs = world.nowNs + ns;
+  // What it waits for to be over is what it has waited for.
+  if (!world.rules.clockStands) task.sleptAtStep = world.steps;
+  world.events.spins++;
+}
+
+/**
+ * Whoever spins on the node of a program that went on may find it changed. `surely`: that program did more
+ * than poll for the first time; else two of them would wake each other for ever.
+ */
+function lookAgain(task: Task, surely: boolean): void {
+  for (const other of task.node.tasks) {
+    if (other === task) continue;
+    if (surely) other.idleRounds = 0;
+    else if (other.blocked) other.idleRounds = Math.min(1, other.idleRounds);
+    other.blocked = false;
+  }
+}
+
+interface Poll {
+  readonly port: Port | undefined;
+  readonly ns: number;
+  readonly isRest: boolean;
 }
 
 /** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */
-function pollOf({
-  effect,
-}: Task): { readonly port: Port | undefined; readonly ns: number } | undefined {
-  if (effect?.kind === effectKind.sleep) return { port: undefined, ns: effect.durationNs };
+function pollOf({ effect }: Task): Poll | undefined {
+  if (effect?.kind === effectKind.sleep) {
+    return { port: undefined, ns: effect.durationNs, isRest: effect.isRest };
+  }
   if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
-  return { port: effect.port, ns: effect.timeoutNs };
+  return { port: effect.port, ns: effect.timeoutNs, isRest: effect.isRest };
 }
 
 /**
  * Its timer fired, it found nothing to do and waits for the same again: as if it had not woken, until
  * something happens on its node. (What it looked at is its node's own; had it looked at memory, it would
  * have yielded.) A message wakes it nevertheless.
+ *
+ * Where in its program it waits nobody can see, so once is not enough: it may have gone from one sleep to
+ * another one as long, and what it did in between be what others of its node wait for. Twice in a row is, and
+ * once where it says that it is at rest both times. (Three different sleeps of one length, between which a
+ * program shows nobody anything, would still be taken for one.)
  */
-function pollsOn(task: Task, before: NonNullable<ReturnType<typeof pollOf>>): boolean {
+function pollsOn(task: Task, before: Poll): boolean {
   const now = pollOf(task);
   return now !== undefined && now.port === before.port && now.ns === before.ns;
+}
+
+function isAtRest(before: Poll, effect: Effect): boolean {
+  const waits = effect.kind === effectKind.sleep || effect.kind === effectKind.receive;
+  return before.isRest && waits && effect.isRest;
 }
 
 /** What the program is about to learn becomes part of the state. */

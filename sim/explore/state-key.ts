@@ -56,7 +56,15 @@ function chainNode(world: World, node: WorldNode, into: Digest): void {
 function flagsOf(task: Task): number {
   // Else a state in which all spin could not be told from the one before, and no search would see it.
   const spins = task.blocked && (task.held || !task.daemon);
-  const flags = [task.effect === undefined, task.timedOut, task.fenced, task.held, spins];
+  const hasPolled = task.idleRounds === 1;
+  const flags = [
+    task.effect === undefined,
+    task.timedOut,
+    task.fenced,
+    task.held,
+    spins,
+    hasPolled,
+  ];
   return flags.reduce((bits, flag, i) => bits + (flag ? 1 << i : 0), 0);
 }
 

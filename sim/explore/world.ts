@@ -378,7 +378,7 @@ export class World implements NodeHost {
     task.timedOut = true;
     resume(this, task);
     // One that found nothing to do is as if it had not fired.
-    if (isEarly && !task.blocked) this.earlyTimersLeft--;
+    if (isEarly && !task.blocked && task.idleRounds === 0) this.earlyTimersLeft--;
   }
 
   readClock(node: WorldNode): number {
