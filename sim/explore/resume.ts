@@ -14,12 +14,13 @@ import { Digest, hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
 import type { Digests } from './spin.ts';
 import { chainAnswer, digestsOf, goBack, restAt, whereIs } from './standing.ts';
+import { noteResumed } from './step.ts';
 import { boundaryNs, type Task } from './task.ts';
 import type { World } from './world.ts';
 
 /** A program goes on to its next effect; further where it is alone on its node and need not wait. */
 export function resume(world: World, task: Task): void {
-  world.noteResumed(task);
+  noteResumed(world, task);
   do {
     if (task.held) task.held = false;
     else if (!advance(world, task)) return;

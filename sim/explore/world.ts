@@ -20,6 +20,7 @@ import { resume, takeFence, takeTurns } from './resume.ts';
 import type { Sharing } from './sharing.ts';
 import { inherit, restAt } from './standing.ts';
 import { keyOf } from './state-key.ts';
+import { noteAccess, noteChanges, swallow } from './step.ts';
 import { Task } from './task.ts';
 
 function ignoreFault(): void {}
@@ -173,27 +174,7 @@ export class World implements NodeHost {
         break;
     }
     if (this.rules.grain === 'turns') takeTurns(this);
-    if (this.tracks) this.#noteChanges();
-  }
-
-  /** A program goes on, in the step under way. */
-  noteResumed({ node, root }: Task): void {
-    const { footprint } = this;
-    const bit = 1 << node.id;
-    footprint.concerns(root);
-    if (this.tracks && (footprint.resumed & bit) === 0) node.before.copy(node.shared);
-    footprint.resumed |= bit;
-  }
-
-  /** Where programs went on, whether what they have in common is another than before the step. */
-  #noteChanges(): void {
-    const { footprint } = this;
-    for (const node of this.nodes) {
-      if (node === undefined) continue;
-      if ((footprint.resumed & ~footprint.changed & (1 << node.id)) === 0) continue;
-      const { shared, before } = node;
-      if (shared.a !== before.a || shared.b !== before.b) footprint.changed |= 1 << node.id;
-    }
+    if (this.tracks) noteChanges(this);
   }
 
   /** From here on digests say where programs stand; or they would, were they looked at. */
@@ -289,12 +270,12 @@ export class World implements NodeHost {
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
     const swallows = flight.isAtomic && option === 1 && wouldSwap(this.memory, flight);
-    if (swallows) this.#swallow(flight);
+    if (swallows) swallow(this, flight);
     const before = this.memory.changes;
     if (!flight.isAtomic && option !== 0) {
       flight.part = option;
       actFirstPart(this.memory, flight);
-      this.#noteAccess(flight, before);
+      noteAccess(this, flight, before);
       flight.state = flightState.partly;
       this.events.tornVerbs++;
       if (flight.isOrphan) this.events.landedInPart++;
@@ -302,7 +283,7 @@ export class World implements NodeHost {
       return;
     }
     const isPure = actWhole(this.memory, flight);
-    this.#noteAccess(flight, before);
+    noteAccess(this, flight, before);
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
     if (flight.isOrphan) this.events.landedAfterCrash++;
@@ -314,27 +295,6 @@ export class World implements NodeHost {
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
-  }
-
-  /**
-   * A verb has acted. One that leaves its words as they were, as a CAS that finds another one, is to others
-   * as if it had only read them.
-   */
-  #noteAccess({ node, from, to, verb }: Flight, before: number): void {
-    if (verb.op !== verbOp.read) this.footprint.wrote |= 1 << node;
-    this.footprint.access(node, from, to, this.memory.changes !== before);
-  }
-
-  /** The atomic's write comes last: racing WRITEs of its word are lost. */
-  #swallow(flight: Flight): void {
-    for (const pair of this.pairs) {
-      for (const other of pair.flights) {
-        if (pair === flight.pair || !other.isWrite || !other.overlaps(flight)) continue;
-        if (other.state === flightState.acted) continue;
-        (other.swallowed ??= new Set()).add(flight.from);
-        this.events.writesSwallowed++;
-      }
-    }
   }
 
   /** Completions come in post order. */

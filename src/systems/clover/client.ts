@@ -61,9 +61,7 @@ export class CloverClient implements StoreClient {
     const { shape, context } = node.site;
     this.#node = node;
     this.#renewal = new Renewal(node.restarts);
-    // A constant first: V8 gives what is written behind `this.#renew =` to the old generation (`Session`).
-    const renew = (): Program<void> => this.#renewal.run();
-    this.#renew = renew;
+    this.#renew = this.#renewal.run.bind(this.#renewal);
     this.#caller = new RpcCaller(context);
     this.#classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
