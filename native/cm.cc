@@ -167,14 +167,11 @@ bool readConnection(const Napi::CallbackInfo& info, const char* verb, rdma_conn_
   parameters->retry_count = static_cast<uint8_t>(options.integer("retryCount", 0, 7, 7));
   parameters->rnr_retry_count = static_cast<uint8_t>(options.integer("rnrRetryCount", 0, 7, 7));
   parameters->qp_num = static_cast<uint32_t>(options.integer("qpNum", 0, 0xffffff, 0));
-  Napi::Value data = options.value("privateData");
-  if (!options.ok() || data.IsUndefined()) return options.ok();
-  if (!data.IsBuffer() || data.As<Napi::Buffer<uint8_t>>().Length() > 255) {
-    throwType(info.Env(), std::string(verb) + ": privateData must be a Buffer of at most 255 bytes");
-    return false;
-  }
-  parameters->private_data = data.As<Napi::Buffer<uint8_t>>().Data();
-  parameters->private_data_len = static_cast<uint8_t>(data.As<Napi::Buffer<uint8_t>>().Length());
+  Napi::Value value = options.value("privateData");
+  PrivateData data;
+  if (!options.ok() || !takePrivateData(info.Env(), value, verb, &data)) return false;
+  parameters->private_data = data.bytes;
+  parameters->private_data_len = data.lengthBytes;
   return true;
 }
 
@@ -206,16 +203,9 @@ Napi::Value Reject(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto id = take<CmId>(info, 0, "reject");
   if (!id) return env.Undefined();
-  const void* data = nullptr;
-  uint8_t length = 0;
-  if (!info[1].IsUndefined()) {
-    if (!info[1].IsBuffer() || info[1].As<Napi::Buffer<uint8_t>>().Length() > 255) {
-      return throwType(env, "reject: privateData must be a Buffer of at most 255 bytes");
-    }
-    data = info[1].As<Napi::Buffer<uint8_t>>().Data();
-    length = static_cast<uint8_t>(info[1].As<Napi::Buffer<uint8_t>>().Length());
-  }
-  const int error = errnoOf(id->library.reject(id->id, data, length));
+  PrivateData data;
+  if (!takePrivateData(env, info[1], "reject", &data)) return env.Undefined();
+  const int error = errnoOf(id->library.reject(id->id, data.bytes, data.lengthBytes));
   return error == 0 ? env.Undefined() : throwErrno(env, "reject", "", error);
 }
 
@@ -323,6 +313,17 @@ Napi::Value ModifyQpById(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+bool takePrivateData(Napi::Env env, Napi::Value value, const char* verb, PrivateData* data) {
+  if (value.IsUndefined()) return true;
+  if (!value.IsBuffer() || value.As<Napi::Buffer<uint8_t>>().Length() > 255) {
+    throwType(env, std::string(verb) + ": privateData must be a Buffer of at most 255 bytes");
+    return false;
+  }
+  auto buffer = value.As<Napi::Buffer<uint8_t>>();
+  *data = {buffer.Data(), static_cast<uint8_t>(buffer.Length())};
+  return true;
+}
 
 int modifyById(const Qp& qp, const CmId& id, const ibv_qp_attr& wanted, int wantedMask,
                ibv_qp_attr* attributes, int* mask) {

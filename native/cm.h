@@ -70,6 +70,15 @@ class CmId : public Resource {
   int release() override;
 };
 
+// What one side of a connection says to the other: borrowed from a Buffer of the caller's.
+struct PrivateData {
+  const uint8_t* bytes = nullptr;
+  uint8_t lengthBytes = 0;
+};
+
+// None where `value` is undefined; false with a pending exception where it is no Buffer of at most 255 bytes.
+bool takePrivateData(Napi::Env env, Napi::Value value, const char* verb, PrivateData* data);
+
 // ibv_modify_qp with what the connection manager knows of the peer and `wanted` overrules; 0 or an errno.
 // What was done at last is in `attributes` and `mask`.
 int modifyById(const Qp& qp, const CmId& id, const ibv_qp_attr& wanted, int wantedMask,

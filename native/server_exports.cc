@@ -26,14 +26,10 @@ Napi::Value Serve(const Napi::CallbackInfo& info) {
 bool readParameters(Options* options, Napi::Env env, const char* verb, CmEvent* event) {
   event->responderResources = static_cast<uint8_t>(options->integer("responderResources", 0, 255, 0));
   event->initiatorDepth = static_cast<uint8_t>(options->integer("initiatorDepth", 0, 255, 0));
-  Napi::Value data = options->value("privateData");
-  if (!options->ok() || data.IsUndefined()) return options->ok();
-  if (!data.IsBuffer() || data.As<Napi::Buffer<uint8_t>>().Length() > 255) {
-    throwType(env, std::string(verb) + ": privateData must be a Buffer of at most 255 bytes");
-    return false;
-  }
-  auto bytes = data.As<Napi::Buffer<uint8_t>>();
-  event->privateData.assign(bytes.Data(), bytes.Data() + bytes.Length());
+  Napi::Value value = options->value("privateData");
+  PrivateData data;
+  if (!options->ok() || !takePrivateData(env, value, verb, &data)) return false;
+  event->privateData.assign(data.bytes, data.bytes + data.lengthBytes);
   return true;
 }
 

@@ -1,5 +1,5 @@
 import { offsetOf } from '../../src/core/address.ts';
-import type { Durability, NodeContext } from '../../src/core/context.ts';
+import type { Durability, NodeContext, Parts } from '../../src/core/context.ts';
 import { Counters } from '../../src/core/counters.ts';
 import { MailboxHub } from '../../src/core/mailbox.ts';
 import { roomIn } from '../../src/core/mailbox-state.ts';
@@ -9,9 +9,6 @@ import { Digest, hashText } from './digest.ts';
 import type { WorldMemory } from './memory.ts';
 import { chainValue } from './plain-state.ts';
 import type { Task } from './task.ts';
-
-/** What a node remembers, by names; its system's word for it. */
-export type Parts = Readonly<Record<string, unknown>>;
 
 /** What a node asks of the world it is in. */
 export interface NodeHost {
@@ -168,8 +165,7 @@ export class WorldNode {
     this.#isDescribed = described !== undefined;
     if (described === undefined) shared.copy(this.order);
     else this.#chainParts(described);
-    chainValue(shared, roomIn(this.hub.inside));
-    shared.chain(this.draws.a, this.draws.b);
+    this.#chainRingsAndDice(shared);
     this.#isSharedFresh = true;
     return shared;
   }
@@ -195,8 +191,12 @@ export class WorldNode {
       if (part === undefined) throw new Error(`a program looks at ${name}, which its node has not`);
       seen.chain(part.a, part.b);
     }
-    chainValue(seen, roomIn(this.hub.inside));
-    seen.chain(this.draws.a, this.draws.b);
+    this.#chainRingsAndDice(seen);
     return seen;
+  }
+
+  #chainRingsAndDice(into: Digest): void {
+    chainValue(into, roomIn(this.hub.inside));
+    into.chain(this.draws.a, this.draws.b);
   }
 }

@@ -6,6 +6,9 @@ import type { RandomStream } from './random.ts';
 /** `assumed`: completed is durable. `flush`: visible when completed, durable after a FLUSH of it. */
 export type Durability = 'assumed' | 'flush';
 
+/** What a node remembers, by names: what a search that merges equal states has to compare. */
+export type Parts = Readonly<Record<string, unknown>>;
+
 export const fabricKinds = ['sim', 'shared', 'verbs'] as const;
 export type FabricKind = (typeof fabricKinds)[number];
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { adjustProfile, type Profile, parseProfile } from '../../sim/index.ts';
 import { FarsideError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { packageRoot } from './package.ts';
 import { readText } from './text-file.ts';
@@ -25,15 +26,7 @@ export function openProfile(
   overrides: Readonly<Record<string, number>>,
 ): Profile {
   const file = profileFile(nameOrPath);
-  const text = readText(file);
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch (error) {
-    const { message } = error as SyntaxError;
-    throw new FarsideError('FARSIDE_INPUT', `profile ${file}: it is not JSON: ${message}`);
-  }
-  let profile = parseProfile(data, nameOrPath);
+  let profile = parseProfile(parseJson(readText(file), `profile ${file}`), nameOrPath);
   const numbers = [...profile.sources.keys()];
   for (const [number, value] of Object.entries(overrides)) {
     if (!numbers.includes(number)) {

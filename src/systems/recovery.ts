@@ -43,6 +43,29 @@ export const nothingRecovered: RecoveryReport = {
   bytesMoved: 0,
 };
 
+export function sumOfReports(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
+  return {
+    locksBroken: a.locksBroken + b.locksBroken,
+    entriesRepaired: a.entriesRepaired + b.entriesRepaired,
+    buffersReclaimed: a.buffersReclaimed + b.buffersReclaimed,
+    bytesMoved: a.bytesMoved + b.bytesMoved,
+  };
+}
+
+/**
+ * Who takes a place that `spare` was named for: that one; or, where it is lost itself, which a node may hear
+ * of first, and have done with, whoever takes its place. `lost`: memory nodes that are, each with the spare
+ * that was named for it.
+ */
+export function livingSpare(
+  spare: number | undefined,
+  lost: ReadonlyMap<number, number | undefined>,
+): number | undefined {
+  let living = spare;
+  while (living !== undefined && lost.has(living)) living = lost.get(living);
+  return living;
+}
+
 /** What is stored, seen from outside while no verb is in flight. */
 export interface MemoryImage {
   /** Fills `into` with the bytes at `address`; both 8-byte aligned. */

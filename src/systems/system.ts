@@ -1,5 +1,5 @@
 import type { Address } from '../core/address.ts';
-import type { Durability, NodeContext } from '../core/context.ts';
+import type { Durability, NodeContext, Parts } from '../core/context.ts';
 import type { Program } from '../core/effect.ts';
 import type { Key } from '../core/key.ts';
 import type { ClusterMap, RegionSpec, Role } from '../memory/cluster.ts';
@@ -123,9 +123,6 @@ export interface Site {
   readonly cluster: ClusterMap;
   readonly shape: StoreShape;
 }
-
-/** What a node remembers, by names. */
-export type Parts = Readonly<Record<string, unknown>>;
 
 /** One compute node: what its clients share (caches, free lists) and what runs in its background. */
 export interface SystemNode {

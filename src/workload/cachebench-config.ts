@@ -1,4 +1,5 @@
 import { FarsideError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { keyBytesMax } from '../core/key.ts';
 import { didYouMean } from '../core/nearest.ts';
 
@@ -64,7 +65,7 @@ export function readCacheBench(
   text: string,
   readFile: (name: string) => string,
 ): CacheBenchConfig {
-  const whole = parseJson(file, text);
+  const whole = parseObject(file, text);
   const test = { ...section(file, whole), ...onlyPool(file, section(file, whole)) };
   if (test.generator !== undefined && !['online', 'workload'].includes(String(test.generator))) {
     throw new FarsideError(
@@ -77,7 +78,7 @@ export function readCacheBench(
     const other = test[name];
     if (other === undefined) return test;
     if (typeof other !== 'string') throw wrong(file, name, other, 'the name of a file');
-    return { ...test, ...parseJson(other, readFile(other)) };
+    return { ...test, ...parseObject(other, readFile(other)) };
   };
   const popularity = beside('popDistFile');
   const ratios = Object.fromEntries(
@@ -171,18 +172,8 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** FARSIDE_INPUT names the line where the text stops being JSON. */
-function parseJson(file: string, text: string): Json {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const position = /position (\d+)/.exec(reason)?.[1];
-    const line =
-      position === undefined ? '' : `:${text.slice(0, Number(position)).split('\n').length}`;
-    throw new FarsideError('FARSIDE_INPUT', `${file}${line}: not JSON: ${reason}`);
-  }
+function parseObject(file: string, text: string): Json {
+  const parsed = parseJson(text, file);
   if (isObject(parsed)) return parsed;
   throw new FarsideError('FARSIDE_INPUT', `${file}: expected a JSON object`);
 }

@@ -18,7 +18,7 @@ refuses('explain, report, list and help', [
     what: 'a report of a file with several lines that is no JSON',
     args: 'report notes.md',
     files: { 'notes.md': '# notes\n\nnone\n' },
-    says: /^farside: notes\.md: not JSON: .*; expected a results\.json$/,
+    says: /^farside: notes\.md(:1)?: not JSON: .*; expected a results\.json$/,
   },
   {
     what: 'a report of a folder that is not there',
@@ -41,7 +41,7 @@ refuses('explain, report, list and help', [
     what: 'a report of half a file',
     args: 'report other/results.json',
     files: { 'other/results.json': '{ "resultVersion": 3,' },
-    says: /^farside: other\/results\.json: not JSON/,
+    says: /^farside: other\/results\.json:1: not JSON/,
   },
   {
     what: 'a report of results of another version',

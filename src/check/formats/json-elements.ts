@@ -1,4 +1,5 @@
 import { FarsideError } from '../../core/errors.ts';
+import { parseJson } from '../../core/json.ts';
 
 export interface JsonElement {
   readonly value: unknown;
@@ -6,9 +7,9 @@ export interface JsonElement {
 }
 
 /**
- * The elements of a JSON array, or JSON values one after another, each with the line on which it begins:
- * JSON.parse knows positions in what it is given, and a message about line 1 of a file in one line helps
- * nobody, so each element is parsed by itself. FARSIDE_INPUT names file and line.
+ * The elements of a JSON array, or JSON values one after another, each with the line on which it begins.
+ * Each is parsed by itself, since JSON.parse knows positions in what it is given, and nothing of where an
+ * element begins. FARSIDE_INPUT names file and line.
  */
 export function* jsonElements(text: string, file: string): Iterable<JsonElement> {
   const fail = (line: number, message: string): never => {
@@ -32,21 +33,13 @@ export function* jsonElements(text: string, file: string): Iterable<JsonElement>
       if (--depth < 0) fail(line, `got ${c}, which closes nothing`);
       if (depth !== level || start < 0) continue;
       yield {
-        value: parsed(text.slice(start, at + 1), (message) => fail(startLine, message)),
+        value: parseJson(text.slice(start, at + 1), file, startLine),
         line: startLine,
       };
       start = -1;
     } else if (depth <= level && !/[\s,]/.test(c)) fail(line, `got ${c}, expected an object`);
   }
   if (depth > 0) fail(depth > level ? startLine : line, 'ends before it is closed');
-}
-
-function parsed(text: string, fail: (message: string) => never): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
 }
 
 /** Where the string that begins at `at` ends; -1 where it does not on its line. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { faultKinds } from '../../../sim/explore/index.ts';
 import { FarsideError } from '../../core/errors.ts';
+import { parseJson } from '../../core/json.ts';
 import { farsideVersion } from '../package.ts';
 import { whyUnreadable } from '../text-file.ts';
 import type { Judgement } from './judge.ts';
@@ -89,12 +90,7 @@ function parse(name: string): ReplayFile {
   } catch (cause) {
     throw new FarsideError('FARSIDE_USAGE', `--replay ${name}: ${whyUnreadable(cause)}`, { cause });
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new FarsideError('FARSIDE_INPUT', `${name}: it is not JSON: ${(cause as Error).message}`);
-  }
+  const value = parseJson(text, name);
   const parsed = fileSchema.safeParse(value);
   if (parsed.success) return parsed.data as ReplayFile;
   const [issue] = parsed.error.issues;

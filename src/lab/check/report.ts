@@ -56,7 +56,8 @@ export function describeResult({ findings, failure, partial }: CheckResult): str
 function faultsText({ faults, grain }: Scenario): string {
   const texts = faults.map(({ kind, count, node }) => {
     // As Session offers them.
-    const some = kind === 'crash' && grain !== 'effects' ? ' of a node with a client' : '';
+    const isNarrowed = (kind === 'crash' || kind === 'cut') && grain !== 'effects';
+    const some = isNarrowed ? ' of a node with a client' : '';
     const whose = node === undefined ? some : ` of ${node}`;
     return `${kind}${whose} up to ${count}`;
   });

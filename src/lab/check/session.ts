@@ -11,11 +11,12 @@ import {
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
 import { absent, type HistoryRecorder, type Outcome, torn } from '../../check/history.ts';
+import type { Parts } from '../../core/context.ts';
 import { atRest, type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import type { Fault } from '../../systems/recovery.ts';
-import type { Parts, Site, StoreClient, SystemNode, SystemServer } from '../../systems/system.ts';
+import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/system.ts';
 import { tellOfFault, victimsOf } from './failures.ts';
 import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
 import type { Stage } from './stage.ts';

@@ -33,7 +33,7 @@ describe('results.json', () => {
   });
 
   test.each([
-    ['{', 'x.json: not JSON'],
+    ['{', 'x.json:1: not JSON'],
     ['null', 'x.json: the whole file: '],
     ['{"resultVersion": 99}', 'x.json: results of version 99, and this farside reads version 3'],
     [serializeResult(result).replace('"seed": 1', '"seed": "one"'), 'x.json: runs.0.seed: '],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FarsideError } from '../../core/errors.ts';
-import { oneLine } from '../experiment/setting.ts';
+import { parseJson } from '../../core/json.ts';
 import { type ExperimentResult, resultVersion } from '../result.ts';
 
 /**
@@ -168,15 +168,7 @@ export function serializeResult(result: ExperimentResult): string {
 
 /** Reads `results.json`; `source` is its name in messages. FARSIDE_INPUT where it is none. */
 export function parseResult(text: string, source: string): ExperimentResult {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new FarsideError(
-      'FARSIDE_INPUT',
-      `${source}: not JSON: ${oneLine((error as Error).message)}; expected a results.json`,
-    );
-  }
+  const json = parseJson(text, source, 1, '; expected a results.json');
   const version = (json as { resultVersion?: unknown } | null)?.resultVersion;
   if (typeof version === 'number' && version !== resultVersion) {
     throw new FarsideError(

@@ -1,9 +1,10 @@
 import { type Address, nodeOf } from '../../core/address.ts';
+import type { Parts } from '../../core/context.ts';
 import { compute, type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
 import { LateStatistics } from '../statistics.ts';
-import type { Parts, Site, SystemStatistics } from '../system.ts';
+import type { Site, SystemStatistics } from '../system.ts';
 import { BufferAllocator } from './allocator.ts';
 import type { Calls } from './calls.ts';
 import { chunkHeadBytes } from './chunk.ts';

@@ -1,7 +1,7 @@
 import { nodeOf } from '../../core/address.ts';
 import { type Program, sleep, spawn, type Verb, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
-import { nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import { nothingRecovered, type RecoveryReport, sumOfReports } from '../recovery.ts';
 import { chunkWord } from './chunk.ts';
 import { membership } from './control.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -194,13 +194,4 @@ export class Relocation {
     const bytesMoved = this.#mover.bytesMoved - bytesBefore;
     return { report: { ...nothingRecovered, entriesRepaired, bytesMoved }, isLater };
   }
-}
-
-export function sumOfReports(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
-  return {
-    locksBroken: a.locksBroken + b.locksBroken,
-    entriesRepaired: a.entriesRepaired + b.entriesRepaired,
-    buffersReclaimed: a.buffersReclaimed + b.buffersReclaimed,
-    bytesMoved: a.bytesMoved + b.bytesMoved,
-  };
 }

@@ -1,9 +1,8 @@
 import { type Address, nodeOf } from '../../core/address.ts';
 import { type Program, read } from '../../core/effect.ts';
-import { nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import { nothingRecovered, type RecoveryReport, sumOfReports } from '../recovery.ts';
 import type { Coordinator } from './coordinator.ts';
 import { isOnOneOf, pad } from './rebuild.ts';
-import { sumOfReports } from './relocation.ts';
 import type { FoundRecord } from './scan.ts';
 import { isRecordOf } from './stored-record.ts';
 

@@ -1,10 +1,11 @@
 import type { Address } from '../../core/address.ts';
+import type { Parts } from '../../core/context.ts';
 import { fence, type Program, sleep } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Port } from '../../core/message.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
-import type { Parts, Site, SystemServer, SystemStatistics } from '../system.ts';
+import type { Site, SystemServer, SystemStatistics } from '../system.ts';
 import { Coordinator } from './coordinator.ts';
 import { Handler } from './handler.ts';
 import type { CentralParts } from './parts.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import { loadWord } from '../../core/word.ts';
-import type { Fault, RecoveryReport } from '../recovery.ts';
+import { type Fault, type RecoveryReport, sumOfReports } from '../recovery.ts';
 import {
   controlBytes,
   decodeTerm,
@@ -26,7 +26,6 @@ import {
 import type { Coordinator } from './coordinator.ts';
 import type { MapHalf, StoredMap } from './map-format.ts';
 import { type Contents, committed, newest, oldestFirst } from './rebuild.ts';
-import { sumOfReports } from './relocation.ts';
 import { type FoundRecord, scan } from './scan.ts';
 import { Securing } from './secure.ts';
 

@@ -53,7 +53,6 @@ export class CloverClient implements StoreClient {
   readonly #classMax: number;
   readonly #scratches: Scratch[] = [];
   readonly #renewal: Renewal;
-  readonly #renew: () => Program<void>;
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
 
@@ -61,7 +60,6 @@ export class CloverClient implements StoreClient {
     const { shape, context } = node.site;
     this.#node = node;
     this.#renewal = new Renewal(node.restarts);
-    this.#renew = this.#renewal.run.bind(this.#renewal);
     this.#caller = new RpcCaller(context);
     this.#classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
@@ -243,9 +241,8 @@ export class CloverClient implements StoreClient {
     const server = node.serverOf(key);
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
-    if (!this.#takeAtHand(server, sizeClass)) {
-      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
-    }
+    const taking = this.#take(server, sizeClass);
+    if (taking !== undefined) yield* taking;
     let linked: Linked | undefined;
     this.serial++;
     try {
@@ -280,12 +277,13 @@ export class CloverClient implements StoreClient {
     yield* node.remove(key, cursor.chain, refs[0] as Reference, this.#caller);
   }
 
-  /** Takes R buffers for a record into the writer where none of the lists runs low by it. */
-  #takeAtHand(server: number, sizeClass: number): boolean {
+  /** Takes R buffers for a record into the writer: at once where none of the lists runs low by it. */
+  #take(server: number, sizeClass: number): Program<void> | undefined {
     const { site, free } = this.#node;
     const { refs } = this.#writer;
     site.context.charge('allocate', refs.length);
-    return free.takeAtHand(server, sizeClass, refs);
+    if (free.takeAtHand(server, sizeClass, refs)) return undefined;
+    return free.take(server, sizeClass, refs, this.#caller, () => this.#renewal.run());
   }
 
   /**
@@ -322,9 +320,8 @@ export class CloverClient implements StoreClient {
     const { refs } = this.#writer;
     const sizeClass = sizeClassFor(bufferBytes(refs.length, key.bytes.length, value.length));
     if (this.#renewal.isDue) yield* this.#renewal.run();
-    if (!this.#takeAtHand(server, sizeClass)) {
-      yield* node.free.take(server, sizeClass, refs, this.#caller, this.#renew);
-    }
+    const taking = this.#take(server, sizeClass);
+    if (taking !== undefined) yield* taking;
     this.serial++;
     try {
       yield* this.#renewal.run();

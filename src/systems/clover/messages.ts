@@ -155,7 +155,6 @@ export const memoryKinds = ['memoryRestarted', 'memoryLost', 'memoryMoved'] as c
 export type MemoryFault = Extract<Fault, { kind: (typeof memoryKinds)[number] }>;
 
 /** `rebuild`: of a first server of that incarnation, with where everything lies. `fault`: what it is for. */
-
 export function memoryRequest(
   operation: number,
   fault: MemoryFault | undefined,

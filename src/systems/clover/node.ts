@@ -1,11 +1,12 @@
 import type { Address } from '../../core/address.ts';
+import type { Parts } from '../../core/context.ts';
 import type { Program } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
 import { LateStatistics } from '../statistics.ts';
-import type { Parts, Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
+import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
 import type { CloverConfig } from './config.ts';

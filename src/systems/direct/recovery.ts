@@ -9,7 +9,7 @@ import {
   writeWord,
 } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
-import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import { type Fault, livingSpare, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
 import { Relocation } from './relocation.ts';
 import type { Tally } from './repair.ts';
@@ -116,7 +116,7 @@ export class Recovery {
    * gets of what is cached go on from the copies, and all else waits for one.
    */
   *#replace(node: number, to: number | undefined, onPurpose: boolean, tally: Tally): Program {
-    const relocation = this.#relocationOf(node, this.#alive(to), onPurpose);
+    const relocation = this.#relocationOf(node, livingSpare(to, this.#node.lostMemory), onPurpose);
     if (relocation === undefined || this.#relocating.has(relocation)) return;
     this.#relocating.add(relocation);
     try {
@@ -152,14 +152,6 @@ export class Recovery {
     if (under !== undefined) this.#supersede(under);
     this.#moves.push(relocation);
     return relocation;
-  }
-
-  /** Who takes the place of a spare that is lost itself, which a node may hear of first. */
-  #alive(to: number | undefined): number | undefined {
-    const { lostMemory } = this.#node;
-    let alive = to;
-    while (alive !== undefined && lostMemory.has(alive)) alive = lostMemory.get(alive);
-    return alive;
   }
 
   #supersede(relocation: Relocation): void {

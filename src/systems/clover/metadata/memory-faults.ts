@@ -1,10 +1,15 @@
 import { type Program, reconnect, sleep } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
-import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
+import {
+  type Fault,
+  livingSpare,
+  nothingRecovered,
+  type RecoveryReport,
+  sumOfReports,
+} from '../../recovery.ts';
 import type { Place } from '../layout.ts';
 import { type MemoryFault, memoryRequest, operations } from '../messages.ts';
-import { sumOf } from '../recovery/node-recovery.ts';
 import type { Exclusive } from './exclusive.ts';
 import type { Pausing } from './pausing.ts';
 import { type BucketChange, Rebuild } from './rebuild.ts';
@@ -37,8 +42,6 @@ export class MemoryFaults {
   /** Faults, by their text: being recovered from, and those of which that has begun and not ended well. */
   readonly #underWay = new Set<string>();
   readonly #failed = new Set<string>();
-  /** Who takes the place of memory nodes that are lost, spares among them. */
-  readonly #spares = new Map<number, number>();
   /**
    * By bucket, what a rebuild of this server's share has begun and not ended: copies in the new place may
    * only look whole (a header that has landed, and no record), so the next one makes them anew, whatever it
@@ -57,14 +60,14 @@ export class MemoryFaults {
   /** None has ever been told of. */
   get isUntouched(): boolean {
     const { size } = this.#underWay;
-    return size + this.#failed.size + this.#unfinished.size + this.#spares.size === 0;
+    return size + this.#failed.size + this.#unfinished.size + this.#state.lostMemory.size === 0;
   }
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind !== 'memoryLost') return;
-    this.#state.lostMemory.add(fault.node);
-    if (fault.spare !== undefined) this.#spares.set(fault.node, fault.spare);
+    const { lostMemory } = this.#state;
+    lostMemory.set(fault.node, fault.spare ?? lostMemory.get(fault.node));
   }
 
   *recover(fault: MemoryFault): Program<RecoveryReport> {
@@ -107,7 +110,7 @@ export class MemoryFaults {
     this.#isOwed = true;
     let total = yield* this.#rebuild(fault, this.#changesOf(fault));
     for (let server = 1; server < state.servers.count; server++) {
-      total = sumOf(total, yield* this.#ask(server, operations.rebuild, fault));
+      total = sumOfReports(total, yield* this.#ask(server, operations.rebuild, fault));
     }
     this.#isOwed = false;
     state.placementVersion++;
@@ -147,7 +150,7 @@ export class MemoryFaults {
     }
     yield* state.quiet();
     for (const change of changes) this.#unfinished.set(change.bucket, change);
-    const rebuild = new Rebuild(state, changes.filter(isPlaced), this.#state.lostMemory);
+    const rebuild = new Rebuild(state, changes.filter(isPlaced));
     const heads = [...state.namer.all()].filter((chain) => !chain.isOver);
     yield* rebuild.run(heads, state.namer.numbers());
     this.#unfinished.clear();
@@ -201,24 +204,14 @@ export class MemoryFaults {
     return fault.kind === 'memoryMoved' && this.#state.lostMemory.has(fault.to);
   }
 
-  /**
-   * A spare may be lost before it has taken the place that it was named for, and that be heard, and done
-   * with, first: then whoever takes its place takes this one.
-   */
-  #livingSpare(spare: number | undefined): number | undefined {
-    let living = spare;
-    while (living !== undefined && this.#state.lostMemory.has(living)) {
-      living = this.#spares.get(living);
-    }
-    return living;
-  }
-
   /** On the node named, else on the survivor with the most room. `taken`: rooms given out, by node. */
   #newPlace(fault: MemoryFault, taken: Map<number, number>): Place {
-    const { layout } = this.#state;
+    const { layout, lostMemory } = this.#state;
     const named =
-      fault.kind === 'memoryMoved' ? fault.to : this.#livingSpare((fault as MemoryLost).spare);
-    const survivors = layout.placement.filter((node) => !this.#state.lostMemory.has(node));
+      fault.kind === 'memoryMoved'
+        ? fault.to
+        : livingSpare((fault as MemoryLost).spare, lostMemory);
+    const survivors = layout.placement.filter((node) => !lostMemory.has(node));
     const nodes = named === undefined ? [...new Set(survivors)].sort((a, b) => a - b) : [named];
     const roomsLeft = (node: number): number[] =>
       layout.roomsFree(node).slice(taken.get(node) ?? 0);

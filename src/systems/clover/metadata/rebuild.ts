@@ -68,11 +68,11 @@ export class Rebuild {
   readonly #lost: ReadonlySet<number>;
   readonly #found: Chain[] = [];
 
-  constructor(state: MetadataState, changes: readonly BucketChange[], lost: ReadonlySet<number>) {
+  constructor(state: MetadataState, changes: readonly BucketChange[]) {
     this.#state = state;
     this.#layout = state.layout;
     this.#changes = new Map(changes.map((change) => [change.bucket, change]));
-    this.#lost = new Set(lost);
+    this.#lost = new Set(state.lostMemory.keys());
   }
 
   /** `numbers`: the last chain of every slot that has served one, as far as is known in a take-over. */

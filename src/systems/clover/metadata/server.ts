@@ -1,4 +1,5 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
+import type { Parts } from '../../../core/context.ts';
 import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
 import type { Caller, Message, Port } from '../../../core/message.ts';
@@ -6,7 +7,7 @@ import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import { Renewal } from '../../renewal.ts';
 import { LateStatistics } from '../../statistics.ts';
-import type { Parts, Site, SystemServer, SystemStatistics } from '../../system.ts';
+import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import {
@@ -320,7 +321,7 @@ export class MetadataServer implements SystemServer {
         yield* this.#pausing.pause(leads, undefined);
         const entries = yield* state.heads.load();
         const numbers = entries.map((entry) => entry.number);
-        const rebuild = new Rebuild(state, [], state.lostMemory);
+        const rebuild = new Rebuild(state, []);
         yield* rebuild.run(entries, numbers, true);
         if (leads) yield* this.#memoryFaults.agree();
         isRebuilt = true;

@@ -63,8 +63,8 @@ export class MetadataState {
   placementVersion = 0;
   /** The tables are being rebuilt: what still works on the old ones ends. */
   isRebuilding = false;
-  /** Memory nodes of which it has been heard that they will not come back. */
-  readonly lostMemory = new Set<number>();
+  /** Memory nodes that will not come back, spares among them, each with the spare that was named for it. */
+  readonly lostMemory = new Map<number, number | undefined>();
   /** Those that have started anew, in order: each handler makes itself new queue pairs. */
   readonly restarts: number[] = [];
   /** Programs that end a chain now. */

@@ -1,5 +1,5 @@
 import { fence, type Program, sleep } from '../../../core/effect.ts';
-import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
+import { type Fault, nothingRecovered, type RecoveryReport, sumOfReports } from '../../recovery.ts';
 import { lostNode, memoryRequest, newRequest, operations, requestHead } from '../messages.ts';
 import type { CloverNode } from '../node.ts';
 import { ownerNumber } from '../pointer.ts';
@@ -84,7 +84,7 @@ export class NodeRecovery implements Repairer {
     for (let server = 0; server < this.#node.servers.count; server++) {
       const request = newRequest(operations.lost, 8, incarnation);
       lostNode.set(request, requestHead.sizeBytes, node);
-      total = sumOf(total, yield* this.#tell(server, request));
+      total = sumOfReports(total, yield* this.#tell(server, request));
     }
     return total;
   }
@@ -98,13 +98,4 @@ export class NodeRecovery implements Repairer {
       callers.giveBack(caller);
     }
   }
-}
-
-export function sumOf(a: RecoveryReport, b: RecoveryReport): RecoveryReport {
-  return {
-    locksBroken: a.locksBroken + b.locksBroken,
-    entriesRepaired: a.entriesRepaired + b.entriesRepaired,
-    buffersReclaimed: a.buffersReclaimed + b.buffersReclaimed,
-    bytesMoved: a.bytesMoved + b.bytesMoved,
-  };
 }
