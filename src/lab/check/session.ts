@@ -39,10 +39,10 @@ const settleRounds = 8;
 /**
  * One run of a scenario, up to wherever its schedule has been taken.
  *
- * Thousands a second come and go, so each must die young. V8 (Node 20) puts a function that is written where it
- * is assigned to a property, `a.b = () => c`, into the old generation, and with it all that it captures stays
- * until a full collection: the scavenges before copied whole worlds, a third of all time. A function that
- * is a constant first is an object like any other.
+ * Thousands a second come and go, so each must die young. V8 (Node 20) puts a function that is written where
+ * it is assigned to a property, `a.b = () => c`, into the old generation, and with it all that it captures
+ * stays until a full collection: the scavenges before copied whole worlds, a third of all time. A function
+ * that is a constant first is an object like any other.
  */
 export class Session {
   readonly stage: Stage;
