@@ -122,11 +122,7 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
   if (task.dueNs === Number.POSITIVE_INFINITY) return false;
   if (!world.rules.clockStands) return task.dueNs <= horizonNs;
   if (world.tracks && world.nowNs === 0 && world.names.wakesForNothing(whereIs(task))) return false;
-  if (world.timing === 'asynchronous') return true;
-  // A program at rest has nothing to wait for.
-  if (task.effect?.kind === effectKind.sleep && task.effect.isRest) return true;
-  // Whoever sleeps for the bound of a verb relies on those being over that were in flight.
-  if (task.dueNs - world.nowNs < world.verbBoundNs) return true;
+  if (!reliesOnVerbs(world, task)) return true;
   return !world.pairs.some(({ flights }) =>
     flights.some(
       (flight) =>
@@ -135,6 +131,18 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
         flight.postedAtStep <= task.sleptAtStep,
     ),
   );
+}
+
+/**
+ * Whoever sleeps for the bound of a verb relies on those being over that were in flight when it fell asleep;
+ * a program at rest has nothing to wait for. Where no timer may be early, all verbs are over anyway before
+ * one fires.
+ */
+export function reliesOnVerbs(world: World, task: Task): boolean {
+  if (world.timing === 'asynchronous' || world.earlyTimersLeft <= 0) return false;
+  if (task.dueNs === Number.POSITIVE_INFINITY) return false;
+  if (task.effect?.kind === effectKind.sleep && task.effect.isRest) return false;
+  return task.dueNs - world.nowNs >= world.verbBoundNs;
 }
 
 /** Further ways in which a verb may act, where another verb in flight could tell the difference. */

@@ -1,4 +1,5 @@
 import { choiceKind, kindOf } from './choice.ts';
+import type { CommuteCheck } from './commute-check.ts';
 import type { Crew, Job } from './crew.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
@@ -64,6 +65,8 @@ export interface SearchOptions {
   readonly together?: Together | undefined;
   /** Takes much longer, and finds keys that say too little. */
   readonly mergeCheck?: MergeCheck | undefined;
+  /** Of a search without sleep sets: finds choices that are taken to commute and do not. */
+  readonly commuteCheck?: CommuteCheck | undefined;
 }
 
 interface Frame {
@@ -89,6 +92,7 @@ export class ExhaustiveSearch<R extends Run> {
   readonly #sleeps: boolean;
   readonly #sharing: Sharing | undefined;
   readonly #mergeCheck: MergeCheck | undefined;
+  readonly #commuteCheck: CommuteCheck | undefined;
   /** Of the state that the run was in before its last step. */
   #before = '';
   readonly #frames: Frame[] = [];
@@ -104,6 +108,7 @@ export class ExhaustiveSearch<R extends Run> {
     this.#crew = options.together?.crew;
     this.#sleeps = options.sleeps !== false;
     this.#mergeCheck = options.mergeCheck;
+    this.#commuteCheck = options.commuteCheck;
     this.#run = this.#open();
   }
 
@@ -174,6 +179,7 @@ export class ExhaustiveSearch<R extends Run> {
     this.#sharing?.restart();
     this.#known.clear();
     this.#frames.length = 0;
+    this.#commuteCheck?.restart();
     this.#goTo(prefix);
     this.#base = prefix;
     this.#hooks.restarted();
@@ -218,8 +224,10 @@ export class ExhaustiveSearch<R extends Run> {
   /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
   #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
-    if (this.#mergeCheck !== undefined) this.#before = textOf(world.key());
+    const isChecked = this.#mergeCheck !== undefined || this.#commuteCheck !== undefined;
+    if (isChecked) this.#before = textOf(world.key());
     world.take(choice);
+    this.#commuteCheck?.note(this.#before, choice, textOf(world.key()), world.footprint);
     this.counts.steps++;
     this.#path.push(choice);
     const { footprint } = world;

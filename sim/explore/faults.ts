@@ -52,11 +52,7 @@ function mayCrash({ nodes, rules, footprint }: World, node: number): boolean {
 }
 
 function touched({ footprint }: World, node: number): boolean {
-  const { accesses } = footprint;
-  for (let i = 0; i < accesses.length; i += 4) {
-    if (accesses[i] === node && accesses[i + 3] === 1) return true;
-  }
-  return false;
+  return (footprint.wrote & (1 << node)) !== 0;
 }
 
 function verbsInFlight(world: World): boolean {

@@ -5,11 +5,27 @@ export function senderAt(node: number, incarnation: number): number {
 
 /** What one step touched: enough to tell whether two steps commute. */
 export class Footprint {
-  /** The task that it belongs to; steps of one task never commute. */
-  task = -1;
+  /**
+   * Roots whose programs went on, or of whose verbs one acted: they share queue pairs, and learn how their
+   * verbs end whenever they go on. Steps with a root in common never commute.
+   */
+  readonly roots: number[] = [];
   /** Bit sets of nodes: one of their programs went on; a message came to them. */
   resumed = 0;
   arrived = 0;
+  /**
+   * Bit sets of nodes: what their programs have in common is another than before, or a program there began,
+   * ended, or waits for others of the node to do something; messages were posted from them. Two steps in
+   * which programs of one node went on commute but for these.
+   */
+  changed = 0;
+  sent = 0;
+  /**
+   * In bounded timing: a program may rely on those verbs being over, when it wakes, that were in flight
+   * when it fell asleep, which it did; verbs were posted. The order decides whether they are among them.
+   */
+  rests = false;
+  posted = false;
   /** An operation began, or ended: their order is what real time means to a history. */
   began = false;
   ended = false;
@@ -17,6 +33,8 @@ export class Footprint {
   clock = false;
   /** Commutes with nothing: faults, and fences of who still runs. */
   global = false;
+  /** Bit set of nodes at which a verb that was no READ acted, whether it changed anything or not. */
+  wrote = 0;
   /**
    * Of a verb that acted, whose it was; and of whom a fence has cut off the verbs, one number for node and
    * incarnation, -1 for none. A fence of who has crashed changes nothing else: nothing is posted there by
@@ -24,8 +42,12 @@ export class Footprint {
    */
   actedFor = -1;
   fenced = -1;
-  /** Node, first word, last word, 1 where written: four numbers an access. */
+  /** Node, first word, last word, 1 where one of them became another: four numbers an access. */
   readonly accesses: number[] = [];
+
+  concerns(root: number): void {
+    if (!this.roots.includes(root)) this.roots.push(root);
+  }
 
   access(node: number, from: number, to: number, isWrite: boolean): void {
     this.accesses.push(node, from, to, isWrite ? 1 : 0);
@@ -33,32 +55,44 @@ export class Footprint {
 
   /** As plain numbers, for another isolate; `Footprint.of` is the inverse. */
   toNumbers(): number[] {
-    const { task, resumed, arrived, began, ended, clock, global, actedFor, fenced } = this;
-    const flags = [began, ended, clock, global].map(Number);
-    return [task, resumed, arrived, actedFor, fenced, ...flags, ...this.accesses];
+    const { roots, accesses } = this;
+    const numbers = fields.map((field) => Number(this[field]));
+    return [...numbers, roots.length, ...roots, ...accesses];
   }
 
   static of(numbers: Iterable<number>): Footprint {
-    const [task, resumed, arrived, actedFor, fenced, ...rest] = numbers;
+    const all = [...numbers];
     const footprint = new Footprint();
-    const [began, ended, clock, global] = rest.map(Boolean);
-    Object.assign(footprint, { task, resumed, arrived, actedFor, fenced });
-    Object.assign(footprint, { began, ended, clock, global });
-    footprint.accesses.push(...rest.slice(4));
+    for (const [i, field] of fields.entries()) {
+      const isFlag = typeof footprint[field] === 'boolean';
+      Object.assign(footprint, { [field]: isFlag ? all[i] === 1 : all[i] });
+    }
+    const rootsAt = fields.length + 1;
+    const accessesAt = rootsAt + (all[fields.length] as number);
+    footprint.roots.push(...all.slice(rootsAt, accessesAt));
+    footprint.accesses.push(...all.slice(accessesAt));
     return footprint;
   }
 
   /** Whether the two, both possible in one state, lead to the same state in either order. */
   commutesWith(other: Footprint): boolean {
-    if (this.global || other.global || this.task === other.task) return false;
+    if (this.global || other.global) return false;
     if ((this.began && other.ended) || (this.ended && other.began)) return false;
     if (this.clock && other.clock) return false;
+    if ((this.rests && other.posted) || (this.posted && other.rests)) return false;
     if (this.fenced >= 0 && this.#isCut(other)) return false;
     if (other.fenced >= 0 && other.#isCut(this)) return false;
-    const nodes = this.resumed | this.arrived;
-    if ((this.resumed & (other.resumed | other.arrived)) !== 0) return false;
-    if ((nodes & other.resumed) !== 0 || (this.arrived & other.arrived) !== 0) return false;
-    return !this.#meets(other);
+    if ((this.arrived & (other.resumed | other.arrived)) !== 0) return false;
+    if ((this.resumed & other.arrived) !== 0) return false;
+    const both = this.resumed & other.resumed;
+    if (both !== 0 && this.#haveMet(other, both)) return false;
+    return !this.roots.some((root) => other.roots.includes(root)) && !this.#meets(other);
+  }
+
+  /** On the nodes where programs of both went on, whether it matters who did first. */
+  #haveMet(other: Footprint, both: number): boolean {
+    if (((this.changed | other.changed) & both) !== 0) return true;
+    return (this.sent & other.sent & both) !== 0;
   }
 
   #isCut({ actedFor, fenced }: Footprint): boolean {
@@ -79,3 +113,19 @@ export class Footprint {
     return false;
   }
 }
+
+const fields = [
+  'resumed',
+  'arrived',
+  'changed',
+  'sent',
+  'rests',
+  'posted',
+  'began',
+  'ended',
+  'clock',
+  'global',
+  'wrote',
+  'actedFor',
+  'fenced',
+] as const;

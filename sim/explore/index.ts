@@ -22,6 +22,7 @@ export {
   longestAsleep,
   usualChoice,
 } from './choices.ts';
+export { CommuteCheck } from './commute-check.ts';
 export { Crew, type CrewBuffers } from './crew.ts';
 export type { WorldEvents } from './events.ts';
 export {

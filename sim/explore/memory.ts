@@ -31,6 +31,8 @@ export class WorldMemory {
   readonly #spaces: Space[];
   readonly #touched: number[] = [];
   readonly #unflushed = new Map<number, Word>();
+  /** Words that became others, or durable, so far. */
+  changes = 0;
   /** Told of every word that changes. */
   onChange: (node: number, word: number) => void = () => undefined;
 
@@ -85,6 +87,7 @@ export class WorldMemory {
     const oldLow = halves[2 * word] as number;
     const oldHigh = halves[2 * word + 1] as number;
     if (oldLow === low && oldHigh === high) return;
+    this.changes++;
     const key = node * nodeFactor + word;
     if (oldLow === 0 && oldHigh === 0) this.#touched.push(key);
     halves[2 * word] = low;
@@ -113,6 +116,7 @@ export class WorldMemory {
     const key = node * nodeFactor + word;
     const durable = this.#unflushed.get(key);
     if (durable === undefined) return false;
+    this.changes++;
     this.#unflushed.delete(key);
     this.durableDigest.remove((node << 24) ^ word, durable.low, durable.high);
     return true;

@@ -17,7 +17,10 @@ export function takeMessage(world: World, flight: Flight): WorldNode | undefined
   world.sharing?.arrive(flight.pair.owner, id, portOf(world.memory, flight));
   node.hub.pollAt(verb.address);
   node.touched();
-  for (const task of node.tasks) task.blocked = false;
+  for (const task of node.tasks) {
+    task.blocked = false;
+    task.idleRounds = 0;
+  }
   if (!node.creditsRunning && node.hub.owesCredits()) {
     node.creditsRunning = true;
     world.start(id, `credits${node.credits++}`, returnCredits(node), true);

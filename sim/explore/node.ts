@@ -112,6 +112,8 @@ export class WorldNode {
   /** What the system says that its programs have in common (`SystemNode.remembers`). */
   describe: (() => Parts | undefined) | undefined = undefined;
   readonly #shared = new Digest();
+  /** `shared` before the step under way, where one of its programs goes on in it. */
+  readonly before = new Digest();
   readonly #parts = new Map<string, Digest>();
   #isSharedFresh = false;
   #isDescribed = false;

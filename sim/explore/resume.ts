@@ -9,18 +9,18 @@ import {
 import { unreachable } from '../../src/core/errors.ts';
 import { acceptMessage, type Port } from '../../src/core/message.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
+import { reliesOnVerbs } from './choices.ts';
 import { Digest, hashBytes, scramble } from './digest.ts';
 import { performFence } from './faults.ts';
 import type { Digests } from './spin.ts';
 import { chainAnswer, digestsOf, goBack, restAt, whereIs } from './standing.ts';
+import { noteResumed } from './step.ts';
 import { boundaryNs, type Task } from './task.ts';
 import type { World } from './world.ts';
 
 /** A program goes on to its next effect; further where it is alone on its node and need not wait. */
 export function resume(world: World, task: Task): void {
-  const { node } = task;
-  world.footprint.resumed |= 1 << node.id;
-  if (world.footprint.task < 0) world.footprint.task = task.number;
+  noteResumed(world, task);
   do {
     if (task.held) task.held = false;
     else if (!advance(world, task)) return;
@@ -73,7 +73,7 @@ function advance(world: World, task: Task): boolean {
       task.effect = undefined;
       world.end(task);
       // Its last step may have set what others of its node poll for.
-      lookAgain(task);
+      lookAgain(task, true);
       return false;
     }
     task.effect = step.value;
@@ -85,21 +85,23 @@ function advance(world: World, task: Task): boolean {
   task.timedOut = false;
   task.fenced = false;
   task.dueNs = Number.POSITIVE_INFINITY;
-  if (polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before)) {
-    if (before !== undefined) {
-      goBack(task, before);
-      if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
-    }
-    task.blocked = true;
-    task.dueNs = world.nowNs + polled.ns;
-    // As if it had not woken: what it waits for to be over is what it has waited for.
-    if (!world.rules.clockStands) task.sleptAtStep = world.steps;
-    world.events.spins++;
+  const isPoll = polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before);
+  task.idleRounds = isPoll ? task.idleRounds + 1 : 0;
+  if (isPoll && (task.idleRounds > 1 || isAtRest(polled, task.effect))) {
+    pollAgain(world, task, polled.ns, before);
     return false;
   }
+  if (isPoll) world.footprint.changed |= 1 << node.id;
+  if (isPoll && before !== undefined && node.describe?.() !== undefined) goBack(task, before);
   if (world.rules.everyOption) restAt(task, task.effect);
-  lookAgain(task);
+  lookAgain(task, !isPoll);
   return !spins(world, task, task.effect);
+}
+
+/** Until something happens on its node, or a word that it looked at changes. */
+function block(world: World, task: Task): void {
+  task.blocked = true;
+  world.footprint.changed |= 1 << task.node.id;
 }
 
 interface Before extends Digests {
@@ -117,28 +119,65 @@ function hasChanged({ node }: Task, before: Before | undefined): boolean {
   return a !== before.shared.a || b !== before.shared.b;
 }
 
-/** Whoever spins on the node of a program that went on may find it changed. */
-function lookAgain(task: Task): void {
-  for (const other of task.node.tasks) if (other !== task) other.blocked = false;
+/** As if it had not woken, until something happens on its node. */
+function pollAgain(world: World, task: Task, ns: number, before: Before | undefined): void {
+  if (before !== undefined) {
+    goBack(task, before);
+    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
+  }
+  block(world, task);
+  task.dueNs = world.nowNs + ns;
+  // What it waits for to be over is what it has waited for.
+  if (!world.rules.clockStands) task.sleptAtStep = world.steps;
+  world.events.spins++;
+}
+
+/**
+ * Whoever spins on the node of a program that went on may find it changed. `surely`: that program did more
+ * than poll for the first time; else two of them would wake each other for ever.
+ */
+function lookAgain(task: Task, surely: boolean): void {
+  for (const other of task.node.tasks) {
+    if (other === task) continue;
+    if (surely) other.idleRounds = 0;
+    else if (other.blocked) other.idleRounds = Math.min(1, other.idleRounds);
+    other.blocked = false;
+  }
+}
+
+interface Poll {
+  readonly port: Port | undefined;
+  readonly ns: number;
+  readonly isRest: boolean;
 }
 
 /** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */
-function pollOf({
-  effect,
-}: Task): { readonly port: Port | undefined; readonly ns: number } | undefined {
-  if (effect?.kind === effectKind.sleep) return { port: undefined, ns: effect.durationNs };
+function pollOf({ effect }: Task): Poll | undefined {
+  if (effect?.kind === effectKind.sleep) {
+    return { port: undefined, ns: effect.durationNs, isRest: effect.isRest };
+  }
   if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
-  return { port: effect.port, ns: effect.timeoutNs };
+  return { port: effect.port, ns: effect.timeoutNs, isRest: effect.isRest };
 }
 
 /**
  * Its timer fired, it found nothing to do and waits for the same again: as if it had not woken, until
  * something happens on its node. (What it looked at is its node's own; had it looked at memory, it would
  * have yielded.) A message wakes it nevertheless.
+ *
+ * Where in its program it waits nobody can see, so once is not enough: it may have gone from one sleep to
+ * another one as long, and what it did in between be what others of its node wait for. Twice in a row is, and
+ * once where it says that it is at rest both times. (Three different sleeps of one length, between which a
+ * program shows nobody anything, would still be taken for one.)
  */
-function pollsOn(task: Task, before: NonNullable<ReturnType<typeof pollOf>>): boolean {
+function pollsOn(task: Task, before: Poll): boolean {
   const now = pollOf(task);
   return now !== undefined && now.port === before.port && now.ns === before.ns;
+}
+
+function isAtRest(before: Poll, effect: Effect): boolean {
+  const waits = effect.kind === effectKind.sleep || effect.kind === effectKind.receive;
+  return before.isRest && waits && effect.isRest;
 }
 
 /** What the program is about to learn becomes part of the state. */
@@ -156,6 +195,7 @@ function tell(world: World, task: Task): void {
     const message = effect.port.queue.shift();
     if (message !== undefined) {
       acceptMessage(task.counters, message);
+      world.footprint.changed |= 1 << task.node.id;
       effect.message = message;
       answer = scramble(answer, message.from, message.request, hashBytes(message.body));
       world.observer?.stepped(task, `takes ${message.flags === 1 ? 'answer' : 'request'}`);
@@ -188,7 +228,7 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   task.serial = loop.serial;
   spin.watched = loop.flights;
   spin.yielded(signature, foreign, task.serial, loop.digests, isPure(effect));
-  task.blocked = true;
+  block(world, task);
   task.held = true;
   world.events.spins++;
   return true;
@@ -242,8 +282,7 @@ function perform(world: World, task: Task, effect: Effect): void {
       break;
     case effectKind.wait:
     case effectKind.receive:
-      task.dueNs = world.nowNs + effect.timeoutNs;
-      task.sleptAtStep = world.steps;
+      setTimer(world, task, effect.timeoutNs);
       break;
     case effectKind.sleep:
       sleep(world, task, effect.durationNs);
@@ -268,11 +307,16 @@ function perform(world: World, task: Task, effect: Effect): void {
   }
 }
 
+function setTimer(world: World, task: Task, durationNs: number): void {
+  task.dueNs = world.nowNs + durationNs;
+  task.sleptAtStep = world.steps;
+  if (reliesOnVerbs(world, task)) world.footprint.rests = true;
+}
+
 /** Where nobody looks at the clock, and nobody else is on the node, a pause is as good as none. */
 function sleep(world: World, task: Task, durationNs: number): void {
   if (durationNs === boundaryNs) return;
-  task.dueNs = world.nowNs + durationNs;
-  task.sleptAtStep = world.steps;
+  setTimer(world, task, durationNs);
   const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
   if (!matters) task.timedOut = true;
 }
@@ -292,7 +336,7 @@ function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): 
   const node = nodeOf(address);
   const from = offsetOf(address) / 8;
   const to = from + lengthBytes / 8 - 1;
-  world.footprint.access(node, from, to, op !== localOp.read);
+  const before = memory.changes;
   world.sharing?.touch(task.root, node, from, to, op !== localOp.read);
   if (op === localOp.persist) memory.flush(node, from, to);
   else if (op === localOp.cas) {
@@ -312,4 +356,6 @@ function accessLocally(world: World, task: Task, access: LocalAccess<unknown>): 
     }
     if (op === localOp.write) world.observer?.stepped(task, `local write ${lengthBytes} B`);
   }
+  world.footprint.access(node, from, to, memory.changes !== before);
+  if (op !== localOp.read) world.footprint.wrote |= 1 << node;
 }

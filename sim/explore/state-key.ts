@@ -1,7 +1,8 @@
-import { effectKind, verbOp } from '../../src/core/effect.ts';
+import { verbOp } from '../../src/core/effect.ts';
 import { incoming, mailboxState } from '../../src/core/mailbox-state.ts';
 import { highHalf, loadHalf, lowHalf } from '../../src/core/word.ts';
 import { answerOf } from './act.ts';
+import { reliesOnVerbs } from './choices.ts';
 import { Digest } from './digest.ts';
 import { type Flight, flightState, type Pair } from './flight.ts';
 import type { WorldNode } from './node.ts';
@@ -55,7 +56,15 @@ function chainNode(world: World, node: WorldNode, into: Digest): void {
 function flagsOf(task: Task): number {
   // Else a state in which all spin could not be told from the one before, and no search would see it.
   const spins = task.blocked && (task.held || !task.daemon);
-  const flags = [task.effect === undefined, task.timedOut, task.fenced, task.held, spins];
+  const hasPolled = task.idleRounds === 1;
+  const flags = [
+    task.effect === undefined,
+    task.timedOut,
+    task.fenced,
+    task.held,
+    spins,
+    hasPolled,
+  ];
   return flags.reduce((bits, flag, i) => bits + (flag ? 1 << i : 0), 0);
 }
 
@@ -115,9 +124,7 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
  */
 function addOrder(world: World, key: Digest): void {
   for (const task of world.tasks) {
-    if (task.dueNs === Number.POSITIVE_INFINITY) continue;
-    if (task.effect?.kind === effectKind.sleep && task.effect.isRest) continue;
-    if (task.dueNs - world.nowNs < world.verbBoundNs) continue;
+    if (!reliesOnVerbs(world, task)) continue;
     for (const { flights } of world.pairs) {
       for (const flight of flights) {
         if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;

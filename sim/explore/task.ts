@@ -33,6 +33,8 @@ export class Task {
   fenced = false;
   /** It spins, and nothing that it looks at has changed. */
   blocked = false;
+  /** How often in a row its timer has fired, it found nothing to do, and waits for as long again. */
+  idleRounds = 0;
   /** Its effect has not been performed yet. */
   held = false;
   ended = false;

@@ -20,7 +20,10 @@ import { resume, takeFence, takeTurns } from './resume.ts';
 import type { Sharing } from './sharing.ts';
 import { inherit, restAt } from './standing.ts';
 import { keyOf } from './state-key.ts';
+import { noteAccess, noteChanges, swallow } from './step.ts';
 import { Task } from './task.ts';
+
+function ignoreFault(): void {}
 
 /**
  * A cluster in which everything that may happen next is a choice; see docs/verification.md, "The world".
@@ -64,7 +67,7 @@ export class World implements NodeHost {
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
-  onFault: (entry: FaultMenuEntry, node: number) => void = () => undefined;
+  onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
   /** Programs that spun, and need not any more because of this step. */
@@ -87,7 +90,8 @@ export class World implements NodeHost {
     this.incarnations = this.cluster.nodes.map((node) => node.id);
     this.down = new Array<boolean>(count).fill(false);
     this.fenced = this.cluster.nodes.map(() => new Set<number>());
-    memory.onChange = (node, word) => this.#unblock(node, word);
+    const onChange = (node: number, word: number): void => this.#unblock(node, word);
+    memory.onChange = onChange;
   }
 
   newIncarnation(): number {
@@ -126,6 +130,7 @@ export class World implements NodeHost {
     daemon: boolean,
     parent?: Task,
   ): Task {
+    this.footprint.changed |= 1 << node.id;
     const number = this.names.numberOf(name);
     const task = new Task(number, name, node, program, daemon, parent);
     if (this.tracks && parent !== undefined) inherit(task, parent);
@@ -138,6 +143,7 @@ export class World implements NodeHost {
   end(task: Task): void {
     if (task.ended) return;
     task.ended = true;
+    this.footprint.changed |= 1 << task.node.id;
     if (!task.daemon) this.foreground--;
     // The last one ends the run: what could have happened before it cannot happen after.
     if (this.foreground === 0) this.footprint.global = true;
@@ -168,6 +174,7 @@ export class World implements NodeHost {
         break;
     }
     if (this.rules.grain === 'turns') takeTurns(this);
+    if (this.tracks) noteChanges(this);
   }
 
   /** From here on digests say where programs stand; or they would, were they looked at. */
@@ -200,6 +207,7 @@ export class World implements NodeHost {
   }
 
   post(task: Task, verbs: readonly Verb<unknown>[]): void {
+    this.footprint.posted = true;
     let isRefused = false;
     let slot = this.rules.everyOption ? freeSlot(this.pairs, task) : task.serial;
     for (const verb of verbs) {
@@ -217,6 +225,9 @@ export class World implements NodeHost {
         continue;
       }
       pair.flights.push(flight);
+      if (this.memory.isMailbox(flight.node, flight.from)) {
+        this.footprint.sent |= 1 << task.node.id;
+      }
       // The body of a message: nobody looks at it before its sequence word.
       if (flight.to > flight.from && this.memory.isMailbox(flight.node, flight.from)) {
         actWhole(this.memory, flight);
@@ -253,17 +264,18 @@ export class World implements NodeHost {
   #act(flight: Flight, option: number): void {
     const { verb, node, from, to, task } = flight;
     const { footprint } = this;
-    footprint.task = task.number;
-    footprint.access(node, from, to, verb.op !== verbOp.read);
+    footprint.concerns(task.root);
     footprint.actedFor = senderAt(node, flight.pair.incarnation);
     this.sharing?.touch(flight.pair.owner, node, from, to, verb.op !== verbOp.read);
     if (flight.state === flightState.posted) flight.actedAtStep = this.steps;
     this.observer?.acting(flight);
-    if (flight.isAtomic) {
-      if (option === 1 && wouldSwap(this.memory, flight)) this.#swallow(flight);
-    } else if (option !== 0) {
+    const swallows = flight.isAtomic && option === 1 && wouldSwap(this.memory, flight);
+    if (swallows) swallow(this, flight);
+    const before = this.memory.changes;
+    if (!flight.isAtomic && option !== 0) {
       flight.part = option;
       actFirstPart(this.memory, flight);
+      noteAccess(this, flight, before);
       flight.state = flightState.partly;
       this.events.tornVerbs++;
       if (flight.isOrphan) this.events.landedInPart++;
@@ -271,6 +283,7 @@ export class World implements NodeHost {
       return;
     }
     const isPure = actWhole(this.memory, flight);
+    noteAccess(this, flight, before);
     if (verb.op === verbOp.cas && isPure) this.events.casLost++;
     flight.state = flightState.acted;
     if (flight.isOrphan) this.events.landedAfterCrash++;
@@ -282,18 +295,6 @@ export class World implements NodeHost {
     task.spin.acted(flight, answerOf(flight), isPure);
     this.#goOn(task);
     for (const freed of this.#freed.splice(0)) this.#goOn(freed);
-  }
-
-  /** The atomic's write comes last: racing WRITEs of its word are lost. */
-  #swallow(flight: Flight): void {
-    for (const pair of this.pairs) {
-      for (const other of pair.flights) {
-        if (pair === flight.pair || !other.isWrite || !other.overlaps(flight)) continue;
-        if (other.state === flightState.acted) continue;
-        (other.swallowed ??= new Set()).add(flight.from);
-        this.events.writesSwallowed++;
-      }
-    }
   }
 
   /** Completions come in post order. */
@@ -337,7 +338,7 @@ export class World implements NodeHost {
     task.timedOut = true;
     resume(this, task);
     // One that found nothing to do is as if it had not fired.
-    if (isEarly && !task.blocked) this.earlyTimersLeft--;
+    if (isEarly && !task.blocked && task.idleRounds === 0) this.earlyTimersLeft--;
   }
 
   readClock(node: WorldNode): number {

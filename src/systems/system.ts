@@ -176,7 +176,7 @@ export interface SystemStatistics {
   /** Bytes held on this node itself (tables, caches), by kind. */
   readonly metadataBytes: number;
   /** On one node or server only (who knows it): bytes in use on memory nodes. */
-  readonly remote?: { readonly dataBytes: number; readonly metadataBytes: number };
+  readonly remote?: { readonly dataBytes: number; readonly metadataBytes: number } | undefined;
 }
 
 /** The operations of a key-value store. Sizes are checked: FARSIDE_KEY, FARSIDE_VALUE. */

@@ -61,6 +61,16 @@ const once: readonly (readonly [string, Partial<Scenario>, string])[] = [
     { ...byConsent, faults: [crash, lose], replicas: 2 },
     two,
   ],
+  [
+    'a server that ends its take-over with as long a sleep as the one behind it',
+    { ...byConsent, ...{ timing: 'bounded', standbys: 1 }, faults: [{ ...crash, node: 'ms0' }] },
+    two,
+  ],
+  [
+    'the same server, started anew',
+    { ...byConsent, timing: 'bounded', faults: [{ kind: 'restart', count: 1, node: 'ms0' }] },
+    two,
+  ],
 ];
 
 test.each(once)('%s: all promises kept, and nobody waits for ever', (_, how, script) => {

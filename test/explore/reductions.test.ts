@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CommuteCheck, Footprint } from '../../sim/explore/index.ts';
 import type { Scenario } from '../../src/lab/check/scenario.ts';
 import { type Findings, searchAll } from '../../src/lab/check/search.ts';
 import type { Session } from '../../src/lab/check/session.ts';
@@ -99,6 +100,68 @@ describe('trying one order only of what commutes', () => {
     expect([...one.ends].sort()).toEqual([...every.ends].sort());
     expect(one.found.steps).toBeLessThan(every.found.steps);
     expect(every.found.exhaustive?.cutBySleep).toBe(0);
+  });
+});
+
+describe('steps that are taken to commute', () => {
+  const hooks = { progress: () => undefined, stopped: () => false };
+  const compare = (system: System, chosen: Scenario): ReturnType<CommuteCheck['compare']> => {
+    const commuteCheck = new CommuteCheck();
+    searchAll(stageOf(chosen, system), 8000, hooks, { sleeps: false, commuteCheck });
+    return commuteCheck.compare(chosen.earlyTimers !== undefined);
+  };
+  const scopes: readonly (readonly [string, System, Scenario])[] = [
+    ['direct', direct as System, scenario('put get/put get', { ...repaired, settings: {} })],
+    ['central', central as System, scenario('put get/put get', { ...repaired, earlyTimers: 1 })],
+    [
+      'clover',
+      clover as System,
+      scenario('put get/put get', { ...repaired, timing: 'bounded', earlyTimers: 1 }),
+    ],
+  ];
+
+  test.each(scopes)('%s: lead to one state in either order', (_, system, chosen) => {
+    const { same, different } = compare(system, chosen);
+    expect(different).toBe(0);
+    expect(same).toBeGreaterThan(100);
+  });
+
+  // Its answer lands, and the server learns that, while the next call of the same or another client comes.
+  test('do not, where one tells a program how its verb ended, and the other lets it go on', () => {
+    const [answer, call] = [new Footprint(), new Footprint()];
+    answer.concerns(1);
+    answer.arrived = 4;
+    call.concerns(2);
+    call.resumed = 2;
+    expect(answer.commutesWith(call)).toBe(true);
+    call.concerns(1);
+    expect(answer.commutesWith(call)).toBe(false);
+  });
+
+  test('do not, where one falls asleep for the bound of a verb, and the other posts one', () => {
+    const [asleep, posts] = [new Footprint(), new Footprint()];
+    asleep.rests = true;
+    posts.posted = true;
+    expect(asleep.commutesWith(posts)).toBe(false);
+    expect(posts.commutesWith(posts)).toBe(true);
+  });
+
+  test('of programs of one node do, where they change nothing that it has in common', () => {
+    const steps = [1, 2].map((root) => {
+      const footprint = new Footprint();
+      footprint.concerns(root);
+      footprint.resumed = 2;
+      return footprint;
+    }) as [Footprint, Footprint];
+    const [one, other] = steps;
+    expect(one.commutesWith(other)).toBe(true);
+    one.sent = 2;
+    expect(one.commutesWith(other)).toBe(true);
+    other.sent = 2;
+    expect(one.commutesWith(other)).toBe(false);
+    other.sent = 0;
+    other.changed = 2;
+    expect(one.commutesWith(other)).toBe(false);
   });
 });
 

@@ -107,13 +107,15 @@ describe('what isolates have learnt of who touches what', () => {
 test('a footprint goes to another isolate as it is', () => {
   const footprint = new Footprint();
   Object.assign(footprint, {
-    task: 5,
     resumed: 3,
     arrived: 4,
+    changed: 1,
+    rests: true,
     ended: true,
     actedFor: 4099,
     fenced: 8,
   });
+  footprint.roots.push(5, 6);
   footprint.access(1, 10, 12, true);
   expect(Footprint.of(footprint.toNumbers())).toEqual(footprint);
 });

@@ -65,6 +65,49 @@ test('what a program has posted last acts although it has ended, and holds bound
   expect(world.choices().filter(isWake)).toHaveLength(1);
 });
 
+test('a program that goes from one sleep to another one as long has gone on, and others look again', () => {
+  const world = openWorld();
+  const reached: string[] = [];
+  let isReady = false;
+  world.start(
+    computeNode,
+    'wait',
+    (function* (): Program {
+      while (!isReady) yield* sleep(300);
+      reached.push('ready');
+    })(),
+  );
+  world.start(
+    computeNode,
+    'take over',
+    (function* (): Program {
+      yield* sleep(1000);
+      isReady = true;
+      yield* sleep(1000);
+      reached.push('served');
+    })(),
+  );
+  takeAll(world, (choice) => isWake(choice) || isGo(choice));
+  expect(reached.sort()).toEqual(['ready', 'served']);
+});
+
+test('two programs of one node that wait for nobody do not wake each other for ever', () => {
+  const world = openWorld();
+  for (const name of ['one', 'other']) {
+    world.start(
+      computeNode,
+      name,
+      (function* (): Program {
+        for (;;) yield* sleep(100);
+      })(),
+    );
+  }
+  for (let steps = 0; world.choices().length > 0; steps++) {
+    expect(steps).toBeLessThan(20);
+    world.take(world.choices()[0] as number);
+  }
+});
+
 test('whoever polls its node goes on when the last step of another program has changed it', () => {
   const world = openWorld();
   let isSet = false;

@@ -39,7 +39,7 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
   // The CAS goes to another memory node than the WRITE, which is caught between its words by a reader.
   'link before data': {
     scenario: scenario(`put put put/${reads}/${reads}`, { ...late, valueWords: 8 }),
-    schedules: 160,
+    schedules: 400,
     names: 'read committed',
   },
   // A memory node is lost with the only copy that linked what readers have seen.
@@ -55,7 +55,7 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
       ],
     }),
     scheduler: 'pct',
-    schedules: 520,
+    schedules: 1500,
     names: 'linearizable',
   },
   'no flush': {

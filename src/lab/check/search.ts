@@ -1,5 +1,6 @@
 import {
   type ChoiceRules,
+  type CommuteCheck,
   choiceKind,
   choiceOf,
   type ExhaustiveCounts,
@@ -115,6 +116,8 @@ export interface ExhaustiveOptions {
   readonly together?: Together | undefined;
   /** Holds the keys of states to what they say. */
   readonly mergeCheck?: MergeCheck;
+  /** Holds footprints to what they say; without `sleeps`. */
+  readonly commuteCheck?: CommuteCheck;
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
@@ -125,7 +128,7 @@ export function searchAll(
   options: ExhaustiveOptions = {},
 ): Findings {
   const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
-  const { sharing = new Sharing(), mergeCheck } = options;
+  const { sharing = new Sharing(), mergeCheck, commuteCheck } = options;
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -151,7 +154,7 @@ export function searchAll(
         return states > statesMax || hooks.stopped();
       },
     },
-    { sharing: reduced ? sharing : undefined, sleeps, together, mergeCheck },
+    { sharing: reduced ? sharing : undefined, sleeps, together, mergeCheck, commuteCheck },
   );
   const end = search.search(prefix);
   const { counts } = search;

@@ -3,13 +3,15 @@ import {
   type ChoiceRules,
   choiceKind,
   type FaultKind,
+  type FaultMenuEntry,
   kindOf,
   longestAsleep,
   usualChoice,
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
-import { absent, type HistoryRecorder, operationAt, torn } from '../../check/history.ts';
+import { absent, type HistoryRecorder, type Outcome, torn } from '../../check/history.ts';
+import type { Parts } from '../../core/context.ts';
 import { atRest, type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
@@ -34,7 +36,14 @@ const patienceMax = 128;
 /** A batch waits for one timer, its answer for another. */
 const settleRounds = 8;
 
-/** One run of a scenario, up to wherever its schedule has been taken. */
+/**
+ * One run of a scenario, up to wherever its schedule has been taken.
+ *
+ * Thousands a second come and go, so each must die young. V8 (Node 20) puts a function that is written where
+ * it is assigned to a property, `a.b = () => c`, into the old generation, and with it all that it captures
+ * stays until a full collection: the scavenges before copied whole worlds, a third of all time. A function
+ * that is a constant first is an object like any other.
+ */
 export class Session {
   readonly stage: Stage;
   readonly world: World;
@@ -78,7 +87,8 @@ export class Session {
     if (scenario.grain !== 'effects') this.#comeToRest();
     this.world.earlyTimersLeft = rules.earlyTimersMax;
     this.#offerFaults();
-    this.world.onFault = (entry) => tellOfFault(this, entry);
+    const onFault = (entry: FaultMenuEntry): void => tellOfFault(this, entry);
+    this.world.onFault = onFault;
     observer?.opened(this.world);
     for (const [i, operations] of scenario.clients.entries()) this.#startClient(i, operations);
   }
@@ -187,7 +197,8 @@ export class Session {
 
   startServer(id: number, server: SystemServer): void {
     this.servers[id] = server;
-    this.world.node(id).describe = () => server.remembers?.();
+    const describe = (): Parts | undefined => server.remembers?.();
+    this.world.node(id).describe = describe;
     const label = this.label(id, 'server');
     for (const [i, program] of server.programs.entries()) {
       this.world.start(id, `${label}-${i}`, program, true);
@@ -207,7 +218,8 @@ export class Session {
       this.world.openNode(id);
       const opened = system.openNode(this.siteOf(id), config);
       this.systemNodes[id] = opened;
-      this.world.node(id).describe = () => opened.remembers?.();
+      const describe = (): Parts | undefined => opened.remembers?.();
+      this.world.node(id).describe = describe;
       for (const [i, program] of opened.background.entries()) {
         const task = this.world.start(id, `background${i}`, program, true);
         task.looksAt = opened.looksAt?.background?.[i];
@@ -326,28 +338,29 @@ export class Session {
     const word = writes ? ` := ${number}` : '';
     if (world.observer !== undefined) this.#note(client, `${what}${word} begins`);
     const value = new Uint8Array(this.stage.shape.valueBytesMax);
+    let result: string = 'unknown';
     try {
       if (operation === 'get') {
         const length = yield* client.get(key, value);
-        recorder.endGet(
-          row,
-          length === undefined ? -1 : decodeValue(value.subarray(0, length)),
-          world.steps,
-        );
+        const found = length === undefined ? absent : decodeValue(value.subarray(0, length));
+        recorder.endGet(row, found, world.steps);
+        result = foundText(found);
       } else {
         encodeValue(value, number);
         const done = yield* operation === 'delete'
           ? client.delete(key)
           : client[operation](key, value);
+        result = done ? 'ok' : 'refused';
         recorder.end(row, done ? 'ok' : 'refused', world.steps);
       }
     } catch (error) {
-      this.#failed(row, operation, error);
+      result = this.#failed(row, operation, error);
+      if (error instanceof VerbError) throw error;
     } finally {
       this.endedAtStep[row] = world.steps;
-      if (world.observer !== undefined) this.#note(client, `${what} ${this.#resultOf(row)}`);
+      if (world.observer !== undefined) this.#note(client, `${what} ${result}`);
       this.#endedOperations += 1 + process * 97 + (number % 256) * 8191;
-      world.ended(`${process}/${number}`, this.#resultOf(row));
+      world.ended(`${process}/${number}`, result);
     }
   }
 
@@ -356,21 +369,12 @@ export class Session {
     if (node !== undefined) this.world.note(node, what);
   }
 
-  /** `gives 513`, `ok`, `refused`, `unknown`. */
-  #resultOf(row: number): string {
-    const { kind, outcome, value } = operationAt(this.recorder.history(), row);
-    if (kind !== 'get' || outcome !== 'ok') return outcome;
-    return value === absent
-      ? 'finds nothing'
-      : value === torn
-        ? 'gives torn bytes'
-        : `gives ${value}`;
-  }
-
-  #failed(row: number, operation: string, error: unknown): void {
+  /** Gives the outcome; throws where farside is at fault. */
+  #failed(row: number, operation: string, error: unknown): Outcome {
     const { world } = this;
     if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
-    this.recorder.end(row, operation === 'get' ? 'failed' : 'unknown', world.steps);
+    const outcome = operation === 'get' ? 'failed' : 'unknown';
+    this.recorder.end(row, outcome, world.steps);
     if (error.code === 'FARSIDE_CORRUPT') {
       this.defects.push({
         promise: 'read committed',
@@ -378,6 +382,11 @@ export class Session {
         step: world.steps,
       });
     }
-    if (error instanceof VerbError) throw error;
+    return outcome;
   }
+}
+
+function foundText(value: number): string {
+  if (value === absent) return 'finds nothing';
+  return value === torn ? 'gives torn bytes' : `gives ${value}`;
 }

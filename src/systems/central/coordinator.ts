@@ -3,6 +3,7 @@ import type { Parts } from '../../core/context.ts';
 import { compute, type Program, sleep } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { ClusterNode } from '../../memory/cluster.ts';
+import { LateStatistics } from '../statistics.ts';
 import type { Site, SystemStatistics } from '../system.ts';
 import { BufferAllocator } from './allocator.ts';
 import type { Calls } from './calls.ts';
@@ -209,22 +210,22 @@ export class Coordinator {
 
   get statistics(): SystemStatistics {
     const coordinator = this;
-    return {
-      get events() {
+    return new LateStatistics({
+      events() {
         const { malformed } = coordinator.site.context.hub;
         return { ...coordinator.events, lockWaits: coordinator.locks.waits, malformed };
       },
-      get metadataBytes() {
+      metadataBytes() {
         const { table } = coordinator;
         return table.bytes + table.entries * mapSlotBytes(table.replicas);
       },
-      get remote() {
+      remote() {
         const { allocator } = coordinator;
         return {
           dataBytes: allocator.allocatedBytes.reduce((sum, bytes) => sum + bytes, 0),
           metadataBytes: allocator.chunksInUse * chunkHeadBytes,
         };
       },
-    };
+    });
   }
 }

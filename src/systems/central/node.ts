@@ -1,5 +1,6 @@
 import type { Program } from '../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
+import { LateStatistics } from '../statistics.ts';
 import type { Site, SystemNode } from '../system.ts';
 import { type CentralClient, CoordinatorAddress } from './client.ts';
 import type { CentralParts } from './parts.ts';
@@ -17,19 +18,21 @@ export function openNode(site: Site, config: CentralConfig, parts: CentralParts)
     },
     remembers: () => ({ coordinator, clients }),
     background: [],
-    statistics: {
-      get events() {
+    statistics: new LateStatistics({
+      events() {
         const { repeated, abandoned } = coordinator;
         return { callsRepeated: repeated, callsAbandoned: abandoned };
       },
-      metadataBytes: 0,
-    },
-    /** A client has nothing to repair. Of a new coordinator it learns so at once, not by time-outs. */
-    *recover(fault: Fault): Program<RecoveryReport> {
-      if (fault.kind === 'serverLost' && fault.successor !== undefined) {
-        coordinator.moveTo(fault.successor);
-      }
-      return nothingRecovered;
-    },
+      metadataBytes: () => 0,
+    }),
+    recover: (fault) => recover(coordinator, fault),
   };
+}
+
+/** A client has nothing to repair. Of a new coordinator it learns so at once, not by time-outs. */
+function* recover(coordinator: CoordinatorAddress, fault: Fault): Program<RecoveryReport> {
+  if (fault.kind === 'serverLost' && fault.successor !== undefined) {
+    coordinator.moveTo(fault.successor);
+  }
+  return nothingRecovered;
 }

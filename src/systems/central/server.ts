@@ -1,8 +1,9 @@
 import type { Address } from '../../core/address.ts';
-import type { NodeContext, Parts } from '../../core/context.ts';
+import type { Parts } from '../../core/context.ts';
 import { fence, type Program, sleep } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Port } from '../../core/message.ts';
+import type { ClusterMap } from '../../memory/cluster.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import type { Site, SystemServer, SystemStatistics } from '../system.ts';
 import { Coordinator } from './coordinator.ts';
@@ -19,7 +20,20 @@ type State = 'takingOver' | 'serving' | 'stoodDown';
  * The server that runs on a node now, if any. Whoever watches the cluster may tell one node of one
  * fault twice, and must not get two coordinators on it, which would share ports, map and incarnation.
  */
-const serverOf = new WeakMap<NodeContext, CentralServer>();
+const serversOf = new WeakMap<ClusterMap, Map<number, CentralServer>>();
+
+/** By cluster and node: an entry by context would live, for V8, until the next full collection. */
+function serverOn({ cluster, context }: Site): CentralServer | undefined {
+  const server = serversOf.get(cluster)?.get(context.node);
+  return server?.coordinator.site.context === context ? server : undefined;
+}
+
+function noteServer(server: CentralServer): void {
+  const { cluster, context } = server.coordinator.site;
+  let servers = serversOf.get(cluster);
+  if (servers === undefined) serversOf.set(cluster, (servers = new Map<number, CentralServer>()));
+  servers.set(context.node, server);
+}
 
 /** A coordinator's node: its handlers, before that the take-over, and what it is told of faults. */
 export class CentralServer implements SystemServer {
@@ -50,7 +64,7 @@ export class CentralServer implements SystemServer {
         index === 0 ? this.#takeOver(takeOver.run(), handler) : this.#afterTakeOver(handler),
       );
     }
-    serverOf.set(site.context, this);
+    noteServer(this);
   }
 
   static open(site: Site, config: CentralConfig, parts: CentralParts): CentralServer {
@@ -68,7 +82,7 @@ export class CentralServer implements SystemServer {
       () => `a coordinator takes over from a lost one, not after ${fault.kind}`,
       'FARSIDE_USAGE',
     );
-    const known = serverOf.get(site.context);
+    const known = serverOn(site);
     if (known === undefined) {
       return new CentralServer(site, config, parts, openPorts(site, config), fault);
     }

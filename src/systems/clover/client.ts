@@ -39,13 +39,14 @@ export class CloverClient implements StoreClient {
   readonly #walker: Walker;
   readonly #writer: Writer;
   readonly #renewal: Renewal;
-  readonly #renew = (): Program<void> => this.#renewal.run();
+  readonly #renew: () => Program<void>;
   readonly #get: Get;
 
   constructor(node: CloverNode) {
     const { shape, context } = node.site;
     this.#node = node;
     this.#renewal = new Renewal(node.restarts);
+    this.#renew = this.#renewal.run.bind(this.#renewal);
     this.#caller = new RpcCaller(context);
     const classMax = sizeClassFor(
       bufferBytes(shape.replicas, shape.keyBytesMax, shape.valueBytesMax),
@@ -56,7 +57,9 @@ export class CloverClient implements StoreClient {
     this.#get = new Get(this, node, this.#walker, this.#renewal, classMax);
   }
 
-  readonly remembers = (): unknown => [this.serial, this.#caller, this.#walker];
+  remembers(): unknown {
+    return [this.serial, this.#caller, this.#walker];
+  }
 
   get isBusy(): boolean {
     return this.serial % 2 === 1;

@@ -5,6 +5,7 @@ import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
 import { type RpcCaller, serve } from '../../core/rpc.ts';
 import type { Fault, RecoveryReport } from '../recovery.ts';
+import { LateStatistics } from '../statistics.ts';
 import type { Site, StoreClient, SystemNode, SystemStatistics } from '../system.ts';
 import { CallerPool } from './callers.ts';
 import { CloverClient } from './client.ts';
@@ -274,8 +275,8 @@ export class CloverNode implements SystemNode {
 
   #statistics(): SystemStatistics {
     const { events, cursors, free, retire, unfinished, layout } = this;
-    return {
-      get events() {
+    return new LateStatistics({
+      events() {
         return {
           ...events,
           evictions: cursors.evictions,
@@ -287,9 +288,9 @@ export class CloverNode implements SystemNode {
         };
       },
       /** Per cursor: R pointers, the chain's number, epoch, and the key. */
-      get metadataBytes() {
+      metadataBytes() {
         return cursors.size * (8 * layout.replicas + 16) + cursors.keyBytes;
       },
-    };
+    });
   }
 }

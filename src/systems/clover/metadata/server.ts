@@ -6,6 +6,7 @@ import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../../recovery.ts';
 import { Renewal } from '../../renewal.ts';
+import { LateStatistics } from '../../statistics.ts';
 import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
@@ -371,8 +372,8 @@ export class MetadataServer implements SystemServer {
     const faults = this.#memoryFaults;
     const { replicas } = state.layout;
     const takeOverNs = (): number => this.takeOverNs;
-    return {
-      get events() {
+    return new LateStatistics({
+      events() {
         const { pausedNs, entriesLost } = faults;
         // Of the store, so told once.
         const redundancyDown = state.index === 0 ? state.layout.bucketsTogether : 0;
@@ -385,15 +386,15 @@ export class MetadataServer implements SystemServer {
         };
       },
       /** Per key: text, R pointers, shortcut, and the links of both tables. */
-      get metadataBytes() {
+      metadataBytes() {
         return state.namer.keys * (8 * replicas + 32) + state.namer.keyBytes;
       },
-      get remote() {
+      remote() {
         return {
           dataBytes: state.allocator.usedBytes,
           metadataBytes: state.namer.chains * 8 * replicas,
         };
       },
-    };
+    });
   }
 }
