@@ -1,8 +1,7 @@
 import { type Batch, batch, read, type Verb } from '../../core/effect.ts';
 import type { CursorRows } from './cursor-rows.ts';
 import { noReference, type Reference } from './pointer.ts';
-import type { Scratch } from './scratch.ts';
-import { shortcutRead } from './walker.ts';
+import { type Scratch, shortcutRead } from './scratch.ts';
 
 /**
  * The two READs of a get, in one doorbell a node: the buffer at the cursor, and the shortcut. Used again

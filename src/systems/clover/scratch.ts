@@ -1,4 +1,5 @@
-import { type Ticket, type Verb, verbStatus } from '../../core/effect.ts';
+import type { Address } from '../../core/address.ts';
+import { read, readWord, type Ticket, type Verb, verbStatus } from '../../core/effect.ts';
 import { copyValue, recordHead, recordValueOffset } from '../../core/record.ts';
 import { classBytes, sizeClassCount } from './pools.ts';
 
@@ -53,4 +54,9 @@ export class Scratch {
 
 function hasLanded(ticket: Ticket | undefined): boolean {
   return ticket === undefined || ticket.status >= verbStatus.ok;
+}
+
+/** One word needs no buffer; more are read into the scratch. */
+export function shortcutRead(address: Address, { shortcut }: Scratch): Verb<unknown> {
+  return shortcut.length === 8 ? readWord(address) : read(address, shortcut);
 }

@@ -1,21 +1,11 @@
 import type { Address } from '../../core/address.ts';
-import {
-  batch,
-  compute,
-  flush,
-  type Program,
-  read,
-  readWord,
-  sleep,
-  type Verb,
-} from '../../core/effect.ts';
+import { batch, compute, flush, type Program, read, sleep, type Verb } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
-import { recordBytes, recordHead, recordIsWhole } from '../../core/record.ts';
+import { recordHead, recordIsWhole } from '../../core/record.ts';
 import type { RpcCaller } from '../../core/rpc.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
 import type { Cursor } from './cursor.ts';
-import type { CloverLayout } from './layout.ts';
 import type { CloverNode } from './node.ts';
 import { OtherCopies } from './other-copies.ts';
 import {
@@ -32,7 +22,8 @@ import {
   versionOf,
 } from './pointer.ts';
 import { repairHeld } from './recovery/repair.ts';
-import type { Scratch } from './scratch.ts';
+import { type Scratch, shortcutRead } from './scratch.ts';
+import { hasKey, headerAndKeyBytes, isOf } from './whose-record.ts';
 
 /** What a READ of one buffer says. */
 export const verdict = {
@@ -371,36 +362,6 @@ export class Walker {
     }
     yield* sleep(heldPollNs);
   }
-}
-
-/** One word needs no buffer; more are read into the scratch. */
-export function shortcutRead(address: Address, { shortcut }: Scratch): Verb<unknown> {
-  return shortcut.length === 8 ? readWord(address) : read(address, shortcut);
-}
-
-/**
- * Whether the record at `at` says that it is of that chain and version: then it is of the chain's key, since
- * no number ever names two chains, and nothing of the key need be fetched into the CPU's cache. First
- * versions do not say it: they are written before their chain has a number.
- */
-function isOf(chain: number, version: number, bytes: Uint8Array, at: number): boolean {
-  return recordHead.field.version.get(bytes, at) === chain * 256 + version;
-}
-
-/** Whether a record of that key lies at `at`. By its text, which finding the cursor has just touched. */
-function hasKey(bytes: Uint8Array, at: number, key: Key): boolean {
-  const { text } = key;
-  if (recordHead.field.keyBytes.get(bytes, at) !== text.length) return false;
-  const start = at + recordHead.sizeBytes;
-  for (let i = 0; i < text.length; i++) {
-    if (bytes[start + i] !== text.charCodeAt(i)) return false;
-  }
-  return true;
-}
-
-/** Header words, record head and key; less where a foreign, smaller buffer ends before. */
-function headerAndKeyBytes(key: Key, whole: Uint8Array, layout: CloverLayout): number {
-  return Math.min(whole.length, 8 * layout.replicas + recordBytes(key.bytes.length, 0));
 }
 
 function neverSure(key: Key, reads: number): FarsideError {
