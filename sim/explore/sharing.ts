@@ -69,14 +69,16 @@ export class Sharing {
    * may as well do it now; from then on the search relies on that.
    *
    * Not the verb of a crashed program: it may also never act, which whoever looks at memory in the end
-   * could tell. Nor that of the last client: if it ends, so does the run, and what the background could have
-   * done before is not tried any more.
+   * could tell. Nor one that may let a program end for which the run waits: the run is over with the last of
+   * them, so what the background does then, and crashes in the middle of that, would be tried after one end
+   * less. (A put has landed, a get finds it and ends, and then its node crashes, before the put has ended:
+   * with the put's answer at once, the get is the last to end.)
    */
   isLonely(world: World, flight: Flight): boolean {
     const { verb, task, pair } = flight;
     if (flight.isOrphan || flight.state !== flightState.posted || verb.op === verbOp.flush)
       return false;
-    if (world.foreground === 1 && !task.daemon) return false;
+    if (mayEnd(task)) return false;
     if (world.rules.grain === 'turns' && !this.#isAlone(world, task.node)) return false;
     if (world.memory.isMailbox(flight.node, flight.from))
       return this.#isLonelyMessage(world, flight);
@@ -103,9 +105,10 @@ export class Sharing {
    * give up before, or one that takes what others send to the same port.
    */
   #isLonelyMessage(world: World, flight: Flight): boolean {
-    if (world.earlyTimersLeft > 0 || world.foreground === 1) return false;
+    if (world.earlyTimersLeft > 0) return false;
     const receiver = world.nodes[flight.node];
     if (receiver === undefined || !this.#isAlone(world, receiver)) return false;
+    if (receiver.tasks.some(mayEnd)) return false;
     const key = flight.node * nodeFactor + portOf(world.memory, flight);
     const sender = this.#senders.get(key);
     if (sender !== undefined && sender !== flight.pair.owner) return false;
@@ -189,6 +192,10 @@ export class Sharing {
     }
     for (const [key, owner] of senders) this.#senders.set(key, number(owner));
   }
+}
+
+function mayEnd({ daemon, endsLater }: Task): boolean {
+  return !daemon && !endsLater;
 }
 
 /** It fences who is fenced there: that changes nothing, now or later. */

@@ -38,6 +38,8 @@ export class Task {
   /** Its effect has not been performed yet. */
   held = false;
   ended = false;
+  /** Of one that the run waits for: it has more to do after what it is at, and begins that by a choice. */
+  endsLater = false;
   /** The parts of what its node remembers that it looks at; undefined: all. */
   looksAt: readonly string[] | undefined = undefined;
   /** What it remembers by itself: all that it was told since it was at rest, and saw of its node then. */

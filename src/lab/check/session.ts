@@ -288,7 +288,7 @@ export class Session {
     const nodes = this.stage.cluster.withRole('compute');
     const id = (nodes[index % nodes.length] as { id: number }).id;
     const label = first === 0 ? `client${index}` : `client${index}from${first}`;
-    const program = this.#perform(this.clientOn(id), index, operations, first);
+    const program = this.#perform(id, this.clientOn(id), index, operations, first);
     this.world.start(id, label, program).looksAt = this.systemNodes[id]?.looksAt?.clients;
   }
 
@@ -297,6 +297,7 @@ export class Session {
    * pairs, so the rest is for a new program.
    */
   *#perform(
+    id: number,
     client: StoreClient,
     index: number,
     operations: readonly ClientOperation[],
@@ -305,6 +306,8 @@ export class Session {
     for (let i = first; i < operations.length; i++) {
       const { operation, key } = operations[i] as ClientOperation;
       yield* atRest(sleep(boundaryNs));
+      const { current } = this.world.node(id);
+      if (current !== undefined) current.endsLater = i + 1 < operations.length;
       try {
         yield* this.operate(client, index, operation, key, writtenValue(index, i));
       } catch (error) {
