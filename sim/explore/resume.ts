@@ -87,7 +87,9 @@ function advance(world: World, task: Task): boolean {
   task.dueNs = Number.POSITIVE_INFINITY;
   const isPoll = polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before);
   task.idleRounds = isPoll ? task.idleRounds + 1 : 0;
-  if (isPoll && (task.idleRounds > 1 || isAtRest(polled, task.effect))) {
+  const isThere =
+    polled !== undefined && (polled.effect === task.effect || isAtRest(polled, task.effect));
+  if (isPoll && (task.idleRounds > 1 || isThere)) {
     pollAgain(world, task, polled.ns, before);
     return false;
   }
@@ -146,6 +148,7 @@ function lookAgain(task: Task, surely: boolean): void {
 }
 
 interface Poll {
+  readonly effect: Effect;
   readonly port: Port | undefined;
   readonly ns: number;
   readonly isRest: boolean;
@@ -154,10 +157,10 @@ interface Poll {
 /** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */
 function pollOf({ effect }: Task): Poll | undefined {
   if (effect?.kind === effectKind.sleep) {
-    return { port: undefined, ns: effect.durationNs, isRest: effect.isRest };
+    return { effect, port: undefined, ns: effect.durationNs, isRest: effect.isRest };
   }
   if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
-  return { port: effect.port, ns: effect.timeoutNs, isRest: effect.isRest };
+  return { effect, port: effect.port, ns: effect.timeoutNs, isRest: effect.isRest };
 }
 
 /**
@@ -167,8 +170,9 @@ function pollOf({ effect }: Task): Poll | undefined {
  *
  * Where in its program it waits nobody can see, so once is not enough: it may have gone from one sleep to
  * another one as long, and what it did in between be what others of its node wait for. Twice in a row is, and
- * once where it says that it is at rest both times. (Three different sleeps of one length, between which a
- * program shows nobody anything, would still be taken for one.)
+ * once where it says that it is at rest both times, or yields the very same effect again (`until`). (Three
+ * different sleeps of one length, between which a program shows nobody anything, would still be taken for
+ * one.)
  */
 function pollsOn(task: Task, before: Poll): boolean {
   const now = pollOf(task);

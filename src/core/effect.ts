@@ -20,7 +20,17 @@ export {
   computeKinds,
 } from './effect/compute.ts';
 export { LocalAccess, type LocalOp, local, localOp } from './effect/local.ts';
-export { Fence, fence, Reconnect, reconnect, Sleep, Spawn, sleep, spawn } from './effect/node.ts';
+export {
+  Fence,
+  fence,
+  Reconnect,
+  reconnect,
+  Sleep,
+  Spawn,
+  sleep,
+  spawn,
+  until,
+} from './effect/node.ts';
 export { Batch, batch, gather, Post, post, settle, Wait, wait } from './effect/posting.ts';
 export { Receive, receive } from './effect/receive.ts';
 export { atRest } from './effect/rest.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { choiceKind, kindOf, TaskNames, World, WorldMemory } from '../../sim/explore/index.ts';
 import { globalAddress } from '../../src/core/address.ts';
-import { type Program, post, sleep, writeWord } from '../../src/core/effect.ts';
+import { type Program, post, sleep, until, writeWord } from '../../src/core/effect.ts';
 import { plainCluster } from '../support/sim.ts';
 
 const memoryNode = 0;
@@ -89,6 +89,40 @@ test('a program that goes from one sleep to another one as long has gone on, and
   );
   takeAll(world, (choice) => isWake(choice) || isGo(choice));
   expect(reached.sort()).toEqual(['ready', 'served']);
+});
+
+test('whoever waits by the same sleep again need not be woken twice, and goes on when it may', () => {
+  const wakesOf = (waiting: (isSo: () => boolean) => Program): number => {
+    const world = openWorld();
+    let isReady = false;
+    let served = false;
+    world.start(
+      computeNode,
+      'wait',
+      (function* (): Program {
+        yield* waiting(() => isReady);
+        served = true;
+      })(),
+    );
+    world.take(world.choices()[0] as number);
+    let wakes = 0;
+    for (; world.choices().length > 0; wakes++) world.take(world.choices()[0] as number);
+    world.start(
+      computeNode,
+      'make ready',
+      (function* (): Program {
+        isReady = true;
+      })(),
+    );
+    takeAll(world, (choice) => isWake(choice) || isGo(choice));
+    expect(served).toBe(true);
+    return wakes;
+  };
+  expect(wakesOf((isSo) => until(isSo, 300))).toBe(1);
+  const anew = function* (isSo: () => boolean): Program {
+    while (!isSo()) yield* sleep(300);
+  };
+  expect(wakesOf(anew)).toBe(2);
 });
 
 test('two programs of one node that wait for nobody do not wake each other for ever', () => {

@@ -12,11 +12,24 @@ export class Sleep extends EffectBase<void> {
     this.durationNs = durationNs;
   }
 
-  override finish(): void {}
+  /** May be yielded again. */
+  override finish(): void {
+    this.yielded = false;
+  }
 }
 
 export function sleep(durationNs: number): Sleep {
   return new Sleep(durationNs);
+}
+
+/**
+ * Looks every so often whether something has come about that other programs of the node bring about. To yield
+ * the very same sleep again right after it says that the program stands where it stood: whoever explores
+ * schedules then need not try what comes of looking once more. So between two naps nothing may be counted.
+ */
+export function* until(isSo: () => boolean, everyNs: number): Program<void> {
+  const nap = sleep(everyNs);
+  while (!isSo()) yield* nap;
 }
 
 /** Background work of the same node, on the queue pairs of the program that spawns it. */

@@ -7,6 +7,7 @@ import {
   settle,
   sleep,
   spawn,
+  until,
   type Verb,
   VerbError,
   verbStatus,
@@ -301,7 +302,7 @@ export class Copies {
    * again, when the other finds that the node has started anew, clears the list and frees the buffer.
    */
   *payDebts(node: number): Program<number> {
-    while (this.#paying.has(node)) yield* sleep(patience.firstNs);
+    yield* until(() => !this.#paying.has(node), patience.firstNs);
     this.#paying.add(node);
     try {
       let paid = 0;

@@ -1,5 +1,5 @@
 import { nodeOf } from '../../core/address.ts';
-import { type Program, sleep, spawn, type Verb, writeWord } from '../../core/effect.ts';
+import { type Program, sleep, spawn, until, type Verb, writeWord } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
 import { nothingRecovered, type RecoveryReport, sumOfReports } from '../recovery.ts';
 import { chunkWord } from './chunk.ts';
@@ -53,7 +53,7 @@ export class Relocation {
    */
   *readmit(node: number, restarted: boolean): Program<RecoveryReport> {
     const { nodes, allocator, copies, site } = this.#coordinator;
-    while (this.#readmitting.has(node)) yield* sleep(drainWaitNs);
+    yield* until(() => !this.#readmitting.has(node), drainWaitNs);
     if (nodes.status(node) === 'left' || nodes.status(node) === 'spare') return nothingRecovered;
     if (restarted) copies.startedAnew(node);
     this.#readmitting.add(node);
@@ -190,7 +190,7 @@ export class Relocation {
       running--;
     };
     for (let i = 0; i < workers; i++) yield* spawn(worker(), 'relocation');
-    while (running > 0) yield* sleep(pollNs);
+    yield* until(() => running === 0, pollNs);
     const bytesMoved = this.#mover.bytesMoved - bytesBefore;
     return { report: { ...nothingRecovered, entriesRepaired, bytesMoved }, isLater };
   }

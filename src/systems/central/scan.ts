@@ -1,5 +1,5 @@
 import { type Address, nodeOf } from '../../core/address.ts';
-import { compute, flush, type Program, read, sleep, spawn, type Verb } from '../../core/effect.ts';
+import { compute, flush, type Program, read, spawn, until, type Verb } from '../../core/effect.ts';
 import { recordBytes, recordHead, recordIsWhole } from '../../core/record.ts';
 import { loadHalf, loadWord } from '../../core/word.ts';
 import { buffersPerChunk, chunkBytes, chunkClass, chunkHeadBytes } from './chunk.ts';
@@ -92,7 +92,7 @@ export function* scan(
     running--;
   };
   for (const node of present) yield* spawn(scanner(node), 'scan');
-  while (running > 0) yield* sleep(pollNs);
+  yield* until(() => running === 0, pollNs);
   return found;
 }
 

@@ -1,6 +1,6 @@
 import type { Address } from '../../core/address.ts';
 import type { Parts } from '../../core/context.ts';
-import { fence, type Program, sleep } from '../../core/effect.ts';
+import { fence, type Program, until } from '../../core/effect.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import type { Port } from '../../core/message.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
@@ -113,7 +113,7 @@ export class CentralServer implements SystemServer {
   }
 
   *#settled(): Program<void> {
-    while (this.state === 'takingOver') yield* sleep(pollNs);
+    yield* until(() => this.state !== 'takingOver', pollNs);
   }
 
   /**

@@ -97,6 +97,22 @@ export const operations = {
   expel: 13,
 } as const;
 
+/** Requests whose answer waits for others. */
+export const takeLong: ReadonlySet<number> = new Set([
+  operations.lost,
+  operations.memory,
+  operations.rebuild,
+]);
+
+/** Those of operations, and of what follows them, which compute nodes at rest have none of under way. */
+export const givenUpAtRest: ReadonlySet<number> = new Set([
+  operations.query,
+  operations.open,
+  operations.remove,
+  operations.ask,
+  operations.retire,
+]);
+
 /** `pause`, server to compute node: `all` 0 or 1: forget what is of this server, or of all of them. */
 export const pauseBody = layout('pause', {
   all: u53,

@@ -44,8 +44,9 @@ export function* passEpochs(
   const byRounds = config.reuse === 'epochs';
   const silence = new Silence(config.silentNs);
   let epochDueNs = context.nowNs() + config.epochNs;
+  const nap = sleep(byRounds ? config.roundNs : config.epochNs);
   for (;;) {
-    yield* sleep(byRounds ? config.roundNs : config.epochNs);
+    yield* nap;
     const nowNs = context.nowNs();
     const { allocator } = host;
     allocator.settle(nowNs);

@@ -1,4 +1,4 @@
-import { type Program, sleep } from '../../../core/effect.ts';
+import { type Program, until } from '../../../core/effect.ts';
 
 const pollNs = 1000;
 
@@ -11,7 +11,7 @@ export class Exclusive {
   }
 
   *run<T>(program: () => Program<T>): Program<T> {
-    while (this.#busy) yield* sleep(pollNs);
+    if (this.#busy) yield* until(() => !this.#busy, pollNs);
     this.#busy = true;
     try {
       return yield* program();

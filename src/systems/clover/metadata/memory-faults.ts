@@ -1,4 +1,4 @@
-import { type Program, reconnect, sleep } from '../../../core/effect.ts';
+import { type Program, reconnect, until } from '../../../core/effect.ts';
 import { FarsideError } from '../../../core/errors.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
 import {
@@ -88,7 +88,7 @@ export class MemoryFaults {
   *#lead(fault: MemoryFault): Program<RecoveryReport> {
     const name = JSON.stringify(fault);
     while (this.#underWay.has(name)) {
-      while (this.#underWay.has(name)) yield* sleep(pollNs);
+      yield* until(() => !this.#underWay.has(name), pollNs);
       if (!this.#failed.has(name)) return nothingRecovered;
     }
     if (!this.#isOwed && this.#isWhole(fault)) return nothingRecovered;

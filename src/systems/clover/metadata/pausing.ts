@@ -4,6 +4,7 @@ import {
   reconnect,
   sleep,
   spawn,
+  until,
   VerbError,
 } from '../../../core/effect.ts';
 import { RpcCaller } from '../../../core/rpc.ts';
@@ -92,7 +93,7 @@ export class Pausing {
         'pause',
       );
     }
-    while (left > 0) yield* sleep(pollNs);
+    yield* until(() => left === 0, pollNs);
   }
 
   *#pauseNode(node: number, request: Uint8Array): Program<void> {

@@ -1,5 +1,5 @@
 import { nodeOf } from '../../../core/address.ts';
-import { compute, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
+import { compute, type Program, reconnect, spawn, until, VerbError } from '../../../core/effect.ts';
 import { assert, FarsideError } from '../../../core/errors.ts';
 import type { Message } from '../../../core/message.ts';
 import {
@@ -107,7 +107,9 @@ export class Requests {
     const key = keyIn(body, 8 * replicas);
     const refs = buffersAt(body, bodyAt, replicas, this.#state.layout);
     // One after another: of two chains with one key, a successor could not tell which one was named.
-    while (this.#opening.get(key.text) === true) yield* sleep(openPollNs);
+    if (this.#opening.get(key.text) === true) {
+      yield* until(() => this.#opening.get(key.text) !== true, openPollNs);
+    }
     if (this.#isRefused(request)) return newReply(statuses.refused);
     if (this.#opening.has(key.text)) return newReply(statuses.reserved);
     const { namer, allocator } = this.#state;

@@ -1,6 +1,14 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
 import type { Parts } from '../../../core/context.ts';
-import { fence, type Program, reconnect, sleep, spawn, VerbError } from '../../../core/effect.ts';
+import {
+  fence,
+  type Program,
+  reconnect,
+  sleep,
+  spawn,
+  until,
+  VerbError,
+} from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
 import type { Caller, Message, Port } from '../../../core/message.ts';
 import { serve } from '../../../core/rpc.ts';
@@ -11,6 +19,7 @@ import type { Site, SystemServer, SystemStatistics } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import {
+  givenUpAtRest,
   lostNode,
   memoryFaultIn,
   newReply,
@@ -20,6 +29,7 @@ import {
   requestHead,
   requestPort,
   statuses,
+  takeLong,
 } from '../messages.ts';
 import { LostError } from '../recovery/servers.ts';
 import type { Allocator } from './allocator.ts';
@@ -37,22 +47,6 @@ import { Sweep } from './sweep.ts';
 const pollNs = 1000;
 const takeOverPauseNs = 100_000;
 const sweepPauseNs = 20_000;
-
-/** Requests whose answer waits for others. */
-const takeLong: ReadonlySet<number> = new Set([
-  operations.lost,
-  operations.memory,
-  operations.rebuild,
-]);
-
-/** Those of operations, and of what follows them, which compute nodes at rest have none of under way. */
-const givenUpAtRest: ReadonlySet<number> = new Set([
-  operations.query,
-  operations.open,
-  operations.remove,
-  operations.ask,
-  operations.retire,
-]);
 
 interface LongRequest {
   readonly caller: Caller;
@@ -126,7 +120,7 @@ export class MetadataServer implements SystemServer {
   }
 
   *#awaitReady(program: Program<never>): Program<never> {
-    while (!this.#isReady) yield* sleep(pollNs);
+    yield* until(() => this.#isReady, pollNs);
     return yield* program;
   }
 
@@ -213,7 +207,7 @@ export class MetadataServer implements SystemServer {
       default:
         // A take-over that waits for this very node goes on without it, and what was lost comes after it.
         this.#memoryFaults.hear(fault);
-        while (!this.#isReady) yield* sleep(pollNs);
+        yield* until(() => this.#isReady, pollNs);
         return yield* this.#memoryFaults.recover(fault);
     }
   }
@@ -241,7 +235,7 @@ export class MetadataServer implements SystemServer {
    */
   *#recoverCompute({ node, incarnation }: ComputeLost): Program<RecoveryReport> {
     if (this.#recovered.has(incarnation)) {
-      while (this.#recovered.get(incarnation) === false) yield* sleep(pollNs);
+      yield* until(() => this.#recovered.get(incarnation) !== false, pollNs);
       return nothingRecovered;
     }
     this.#recovered.set(incarnation, false);

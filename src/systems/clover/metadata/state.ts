@@ -6,6 +6,7 @@ import {
   type Program,
   reconnect,
   sleep,
+  until,
   type Verb,
   VerbError,
   writeWord,
@@ -191,7 +192,7 @@ export class MetadataState {
   /** Until nothing works on the present tables any more. */
   *quiet(): Program<void> {
     this.isRebuilding = true;
-    while (this.#ending > 0) yield* sleep(endRetryNs / 20);
+    yield* until(() => this.#ending === 0, endRetryNs / 20);
   }
 
   free(refs: readonly Reference[]): void {

@@ -1,4 +1,4 @@
-import { type Program, sleep } from '../../../core/effect.ts';
+import { type Program, until } from '../../../core/effect.ts';
 import type { FarsideError } from '../../../core/errors.ts';
 
 const pollNs = 1000;
@@ -48,10 +48,8 @@ export class Gate {
 
   /** Until it is open. Whoever has passed must begin before its next yield. */
   *pass(): Program<void> {
-    while (this.isClosed) {
-      if (this.#forEver !== undefined) throw this.#forEver;
-      yield* sleep(pollNs);
-    }
+    yield* until(() => !this.isClosed || this.#forEver !== undefined, pollNs);
+    if (this.isClosed && this.#forEver !== undefined) throw this.#forEver;
   }
 
   /** Runs `program` as work that is waited for. */

@@ -1,4 +1,4 @@
-import { fence, type Program, sleep } from '../../../core/effect.ts';
+import { fence, type Program, until } from '../../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport, sumOfReports } from '../../recovery.ts';
 import { lostNode, memoryRequest, newRequest, operations, requestHead } from '../messages.ts';
 import type { CloverNode } from '../node.ts';
@@ -63,10 +63,8 @@ export class NodeRecovery implements Repairer {
     if (server < 0 || servers.incarnation(server) !== fault.incarnation) return nothingRecovered;
     servers.lose(server);
     if (fault.successor === undefined) return nothingRecovered;
-    while (servers.isLost(server) || gate.isClosed) {
-      if (gate.isClosedForEver) break;
-      yield* sleep(pollNs);
-    }
+    const hasSuccessor = (): boolean => !servers.isLost(server) && !gate.isClosed;
+    yield* until(() => gate.isClosedForEver || hasSuccessor(), pollNs);
     return nothingRecovered;
   }
 
