@@ -8,6 +8,7 @@ export type { Durability, FabricKind, NodeContext } from './core/context.ts';
 export { Counters } from './core/counters.ts';
 export {
   atomicWrite,
+  atRest,
   batch,
   cas,
   compute,
@@ -28,6 +29,7 @@ export {
   sleep,
   spawn,
   type Ticket,
+  until,
   type Verb,
   VerbError,
   verbStatus,
