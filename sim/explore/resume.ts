@@ -87,8 +87,7 @@ function advance(world: World, task: Task): boolean {
   task.dueNs = Number.POSITIVE_INFINITY;
   const isPoll = polled !== undefined && pollsOn(task, polled) && !hasChanged(task, before);
   task.idleRounds = isPoll ? task.idleRounds + 1 : 0;
-  const isThere =
-    polled !== undefined && (polled.effect === task.effect || isAtRest(polled, task.effect));
+  const isThere = isPoll && (isAtRest(polled, task.effect) || isSameAgain(task, polled, before));
   if (isPoll && (task.idleRounds > 1 || isThere)) {
     pollAgain(world, task, polled.ns, before);
     return false;
@@ -170,7 +169,7 @@ function pollOf({ effect }: Task): Poll | undefined {
  *
  * Where in its program it waits nobody can see, so once is not enough: it may have gone from one sleep to
  * another one as long, and what it did in between be what others of its node wait for. Twice in a row is, and
- * once where it says that it is at rest both times, or yields the very same effect again (`until`). (Three
+ * once where it says that it is at rest both times, or waits by the very same effect (`until`). (Three
  * different sleeps of one length, between which a program shows nobody anything, would still be taken for
  * one.)
  */
@@ -182,6 +181,15 @@ function pollsOn(task: Task, before: Poll): boolean {
 function isAtRest(before: Poll, effect: Effect): boolean {
   const waits = effect.kind === effectKind.sleep || effect.kind === effectKind.receive;
   return before.isRest && waits && effect.isRest;
+}
+
+/**
+ * It waits by the very same effect. That says where in its program it is, and not that it has done nothing:
+ * of a node that does not say what it remembers, others may wait for what it did.
+ */
+function isSameAgain(task: Task, polled: Poll, before: Before | undefined): boolean {
+  if (before === undefined || task.node.describe?.() === undefined) return false;
+  return polled.effect === task.effect;
 }
 
 /** What the program is about to learn becomes part of the state. */

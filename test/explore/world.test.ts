@@ -96,6 +96,8 @@ test('whoever waits by the same sleep again need not be woken twice, and goes on
     const world = openWorld();
     let isReady = false;
     let served = false;
+    world.tracks = true;
+    world.node(computeNode).describe = () => ({ isReady });
     world.start(
       computeNode,
       'wait',
