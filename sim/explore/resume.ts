@@ -4,6 +4,8 @@ import {
   effectKind,
   type LocalAccess,
   localOp,
+  type Receive,
+  type Sleep,
   type Verb,
 } from '../../src/core/effect.ts';
 import { unreachable } from '../../src/core/errors.ts';
@@ -89,7 +91,7 @@ function advance(world: World, task: Task): boolean {
   task.idleRounds = isPoll ? task.idleRounds + 1 : 0;
   const isThere = isPoll && (isAtRest(polled, task.effect) || isSameAgain(task, polled, before));
   if (isPoll && (task.idleRounds > 1 || isThere)) {
-    pollAgain(world, task, polled.ns, before);
+    pollAgain(world, task, timerNs(polled), before);
     return false;
   }
   if (isPoll) world.footprint.changed |= 1 << node.id;
@@ -146,20 +148,21 @@ function lookAgain(task: Task, surely: boolean): void {
   }
 }
 
-interface Poll {
-  readonly effect: Effect;
-  readonly port: Port | undefined;
-  readonly ns: number;
-  readonly isRest: boolean;
+type Poll = Sleep | Receive;
+
+/** By what it waits for a timer before it looks at its node: asleep, or for a message as well. */
+function pollOf({ effect }: Task): Poll | undefined {
+  if (effect?.kind === effectKind.sleep) return effect;
+  if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
+  return effect;
 }
 
-/** How long it waits for a timer before it looks at its node: asleep, or for a message as well. */
-function pollOf({ effect }: Task): Poll | undefined {
-  if (effect?.kind === effectKind.sleep) {
-    return { effect, port: undefined, ns: effect.durationNs, isRest: effect.isRest };
-  }
-  if (effect?.kind !== effectKind.receive || effect.port.queue.length > 0) return undefined;
-  return { effect, port: effect.port, ns: effect.timeoutNs, isRest: effect.isRest };
+function timerNs(poll: Poll): number {
+  return poll.kind === effectKind.sleep ? poll.durationNs : poll.timeoutNs;
+}
+
+function portOf(poll: Poll): Port | undefined {
+  return poll.kind === effectKind.receive ? poll.port : undefined;
 }
 
 /**
@@ -175,7 +178,7 @@ function pollOf({ effect }: Task): Poll | undefined {
  */
 function pollsOn(task: Task, before: Poll): boolean {
   const now = pollOf(task);
-  return now !== undefined && now.port === before.port && now.ns === before.ns;
+  return now !== undefined && portOf(now) === portOf(before) && timerNs(now) === timerNs(before);
 }
 
 function isAtRest(before: Poll, effect: Effect): boolean {
@@ -189,7 +192,7 @@ function isAtRest(before: Poll, effect: Effect): boolean {
  */
 function isSameAgain(task: Task, polled: Poll, before: Before | undefined): boolean {
   if (before === undefined || task.node.describe?.() === undefined) return false;
-  return polled.effect === task.effect;
+  return polled === task.effect;
 }
 
 /** What the program is about to learn becomes part of the state. */

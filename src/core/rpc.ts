@@ -76,10 +76,8 @@ export class RpcCaller {
     this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
     const { hub, counters } = this.#context;
-    const posted = hub.sendNow(envelope, body, counters);
-    if (posted !== undefined) yield* posted;
-    else if (timeoutNs === forever) yield* hub.send(envelope, body, counters);
-    else yield* hub.send(envelope, body, counters, timeoutNs);
+    const patienceNs = timeoutNs === forever ? undefined : timeoutNs;
+    yield* hub.sendNow(envelope, body, counters) ?? hub.send(envelope, body, counters, patienceNs);
     const dueNs = timeoutNs === forever ? forever : this.#context.nowNs() + timeoutNs;
     for (;;) {
       const leftNs = dueNs === forever ? forever : Math.max(0, dueNs - this.#context.nowNs());

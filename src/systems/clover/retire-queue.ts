@@ -158,26 +158,15 @@ export class RetireQueue {
   /** Works on a lane until it holds fewer than `least` links. */
   *#drain(lane: Lane, least: number): Program<void> {
     const caller = this.#callers.take();
-    const gate = this.#gate;
     try {
       while (lane.links.length >= least) {
-        if (gate.isClosed && (yield* ignoreLoss(this.#pass())) === undefined) return;
-        gate.working++;
-        try {
-          if (!(yield* this.#send(lane, caller))) return;
-        } finally {
-          gate.working--;
-        }
+        const sent = yield* ignoreLoss(this.#gate.work(() => this.#send(lane, caller)));
+        if (sent !== true) return;
       }
     } finally {
       lane.draining = false;
       this.#callers.giveBack(caller);
     }
-  }
-
-  *#pass(): Program<true> {
-    yield* this.#gate.pass();
-    return true;
   }
 
   /**

@@ -61,8 +61,7 @@ export class MemoryFaults {
 
   /** None has ever been told of. */
   get isUntouched(): boolean {
-    const { size } = this.#underWay;
-    return size + this.#failed.size + this.#unfinished.size + this.#state.lostMemory.size === 0;
+    return this.#underWay.size + this.#failed.size + this.#unfinished.size === 0;
   }
 
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
