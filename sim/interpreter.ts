@@ -110,8 +110,7 @@ export class Interpreter implements Completions {
   #step(task: Task): void {
     const { scheduler } = this;
     scheduler.begin();
-    const node = this.nodes[task.root.node] as SimNode;
-    node.current = task.counters;
+    (this.nodes[task.root.node] as SimNode).context.counters = task.counters;
     this.#running = task;
     let effect: Effect | undefined;
     if (task.deferred) {

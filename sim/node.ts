@@ -1,5 +1,5 @@
 import { offsetOf } from '../src/core/address.ts';
-import type { Durability, NodeContext } from '../src/core/context.ts';
+import type { Durability, OwnContext } from '../src/core/context.ts';
 import { Counters } from '../src/core/counters.ts';
 import { type ComputeKind, type Program, type ProgramSeries, sleep } from '../src/core/effect.ts';
 import { MailboxHub } from '../src/core/mailbox.ts';
@@ -30,12 +30,10 @@ export interface NodeSetting {
 
 /** A node that runs programs: its cores, its mailboxes, and the context its programs are given. */
 export class SimNode implements NodeRuntime {
-  readonly context: NodeContext;
+  readonly context: OwnContext;
   readonly background = new Counters();
   readonly machine: Machine;
   readonly hub: MailboxHub;
-  /** Counters of the program that runs now, or ran last. */
-  current = this.background;
   readonly cores: Core[];
   readonly #setting: NodeSetting;
   #credits: Root;
@@ -167,10 +165,9 @@ export class SimNode implements NodeRuntime {
     );
   }
 
-  #openContext(): NodeContext {
+  #openContext(): OwnContext {
     const { seed, durability, costs, scheduler, charge } = this.#setting;
     const { machine, hub } = this;
-    const counters = (): Counters => this.current;
     const incarnation = machine.computeIncarnation;
     return {
       node: machine.id,
@@ -179,9 +176,7 @@ export class SimNode implements NodeRuntime {
       durability,
       hub,
       verbBoundNs: costs.verbBoundPs / 1000,
-      get counters() {
-        return counters();
-      },
+      counters: this.background,
       charge,
       nowNs: () => scheduler.localPs / 1000,
       random: streamsOf(seed, machine.id, incarnation),

@@ -1,5 +1,5 @@
 import { offsetOf } from '../../core/address.ts';
-import type { Durability, NodeContext } from '../../core/context.ts';
+import type { Durability, OwnContext } from '../../core/context.ts';
 import { Counters } from '../../core/counters.ts';
 import {
   type Compute,
@@ -53,7 +53,7 @@ type OwnEffect = Receive | LocalAccess<unknown> | Compute | Sleep | Spawn;
  * has had its turn. What becomes of verbs and of the control path is the fabric's: `perform`.
  */
 export abstract class RealNode<T extends Task> implements NodeRuntime {
-  readonly context: NodeContext;
+  readonly context: OwnContext;
   readonly background = new Counters();
   protected readonly clockNs: () => number;
   protected readonly executor: VerbExecutor;
@@ -63,7 +63,6 @@ export abstract class RealNode<T extends Task> implements NodeRuntime {
   /** The last that told peers how many of their messages were taken. */
   #credits: T | undefined;
   #foreground = 0;
-  #current = this.background;
 
   /** `space`: what of the cluster's memory is at hand, its own at least. */
   constructor(
@@ -175,7 +174,7 @@ export abstract class RealNode<T extends Task> implements NodeRuntime {
 
   #run(task: T): void {
     const { counters } = task;
-    this.#current = counters;
+    this.context.counters = counters;
     let effect = resume(task);
     for (let budget = effectsPerTurn; effect !== undefined; ) {
       let cost = 1;
@@ -198,9 +197,8 @@ export abstract class RealNode<T extends Task> implements NodeRuntime {
     if (!task.daemon) this.#foreground--;
   }
 
-  #makeContext(fabric: 'shared' | 'verbs', options: RealNodeOptions): NodeContext {
+  #makeContext(fabric: 'shared' | 'verbs', options: RealNodeOptions): OwnContext {
     const { node, incarnation = node, durability, verbBoundNs, clockNs, seed } = options;
-    const counters = (): Counters => this.#current;
     return {
       node,
       incarnation,
@@ -208,9 +206,7 @@ export abstract class RealNode<T extends Task> implements NodeRuntime {
       durability,
       hub: this.#hub,
       verbBoundNs,
-      get counters() {
-        return counters();
-      },
+      counters: this.background,
       charge: free,
       nowNs: clockNs,
       random: streamsOf(seed, node, incarnation),

@@ -87,10 +87,14 @@ export class Get implements Steps<number | undefined> {
   }
 
   #look(): IteratorResult<Effect, number | undefined> {
+    this.#client.serial++;
+    return this.#lookAgain();
+  }
+
+  #lookAgain(): IteratorResult<Effect, number | undefined> {
     const node = this.#node;
     const key = this.#key as Key;
     const { context } = node.site;
-    this.#client.serial++;
     context.charge('lookup');
     const row = node.findRow(key);
     if (row < 0 || !node.isPlain) return this.#goOn(this.#getWith(row, key, this.#into));
@@ -110,7 +114,12 @@ export class Get implements Steps<number | undefined> {
     }
     const tookNs = node.site.context.nowNs() - reads.startNs;
     const seen = this.#walker.judge(key, reads.chain, reads.bytes, reads.version, tookNs);
-    if (seen !== verdict.current) return this.#goOn(this.#getOn(seen, key, this.#into));
+    if (seen !== verdict.current) {
+      const cursor = node.cursors.find(key);
+      // Another program has moved or dropped the cursor since: what was read says nothing of it.
+      if (cursor?.primary !== reads.primary) return this.#lookAgain();
+      return this.#goOn(this.#getOn(seen, cursor, key, this.#into));
+    }
     node.cursors.validate(reads.row, key, reads.primary, reads.epoch);
     this.#client.serial++;
     handBack.value = this.#copyOut(reads.bytes, this.#into);
@@ -164,12 +173,8 @@ export class Get implements Steps<number | undefined> {
   }
 
   /** The usual get where the cursor does not point at the newest version. */
-  *#getOn(seen: Verdict, key: Key, into: Uint8Array): Program<number | undefined> {
-    const node = this.#node;
-    const { primary, epoch, shortcut } = this.#reads;
-    const cursor = node.cursors.find(key);
-    // Another program has moved or dropped the cursor since: what was read says nothing of it.
-    if (cursor?.primary !== primary) return yield* this.#getWith(node.findRow(key), key, into);
+  *#getOn(seen: Verdict, cursor: Cursor, key: Key, into: Uint8Array): Program<number | undefined> {
+    const { epoch, shortcut } = this.#reads;
     this.#walker.start(cursor);
     this.#walker.takeShortcut(shortcut);
     return yield* this.#walkOn(seen, key, epoch, into);

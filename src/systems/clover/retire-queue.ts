@@ -44,26 +44,25 @@ interface Link {
   readonly isInDoubt: boolean;
 }
 
-class Lane {
-  readonly server: number;
-  readonly links: Link[] = [];
-  draining = false;
-  /** By how many links it tells of: the bytes of a request. A lane sends one at a time. */
-  readonly #requests: Uint8Array[] = [];
-
-  constructor(server: number) {
-    this.server = server;
-  }
+/** Requests by how many links they tell of: the bytes are used again and again, one call at a time. */
+class Requests {
+  readonly #known: Uint8Array[] = [];
 
   /** A request of that length, with whatever records it had before. */
-  request(links: number, recordBytes: number, incarnation: number): Uint8Array {
-    const known = this.#requests[links];
+  of(links: number, recordBytes: number, incarnation: number): Uint8Array {
+    const known = this.#known[links];
     if (known !== undefined) return known;
     const request = newRequest(operations.retire, links * recordBytes, incarnation);
     requestHead.field.count.set(request, 0, links);
-    this.#requests[links] = request;
+    this.#known[links] = request;
     return request;
   }
+}
+
+class Lane {
+  readonly links: Link[] = [];
+  draining = false;
+  readonly requests = new Requests();
 }
 
 /**
@@ -83,7 +82,10 @@ export class RetireQueue {
   /** Memory nodes where a WRITE of this queue is in doubt. */
   readonly #doubts: Set<number>;
   readonly #callers: CallerPool;
-  readonly #lanes: Lane[];
+  /** By server. */
+  readonly #lanes: readonly (readonly Lane[])[];
+  /** Of what is left over. */
+  readonly #requests = new Requests();
 
   constructor(
     context: NodeContext,
@@ -99,9 +101,8 @@ export class RetireQueue {
     this.#gate = gate;
     this.#doubts = doubts;
     this.#callers = callers;
-    this.#lanes = Array.from(
-      { length: servers.count * lanes },
-      (_, i) => new Lane(Math.floor(i / lanes)),
+    this.#lanes = Array.from({ length: servers.count }, () =>
+      Array.from({ length: lanes }, () => new Lane()),
     );
   }
 
@@ -113,15 +114,15 @@ export class RetireQueue {
     sequence: number,
     isInDoubt = false,
   ): Program<void> | undefined {
-    const lane = this.#lanes[cursor.server * lanes + (cursor.chain % lanes)] as Lane;
+    const lane = this.#laneOf(cursor);
     lane.links.push({ cursor, old, refs, sequence, isInDoubt });
     if (lane.draining || lane.links.length < this.#config.retireBatch) return undefined;
     lane.draining = true;
-    return this.#drain(lane, this.#config.retireBatch);
+    return this.#drain(cursor.server, lane);
   }
 
   *remembers(): Generator<unknown> {
-    for (const { draining, links } of this.#lanes) {
+    for (const { draining, links } of this.#lanes.flat()) {
       yield draining;
       for (const { cursor, old, refs, sequence, isInDoubt } of links) {
         const { chain, shortcutSequence } = cursor;
@@ -133,35 +134,41 @@ export class RetireQueue {
 
   /** Links that the servers have not been told of. */
   get waiting(): number {
-    return this.#lanes.reduce((sum, lane) => sum + lane.links.length, 0);
+    return this.#lanes.reduce((sum, ofServer) => sum + countOf(ofServer), 0);
   }
 
-  /** Background program: sends batches that do not fill up. `restarts`: see CloverNode. */
+  /**
+   * Background program: sends batches that do not fill up. `restarts`: see CloverNode. All lanes of a server
+   * that nobody works on go into one message: at moderate load each has a few links when the time has come,
+   * and a message costs both sides more than all that it tells of.
+   */
   *sendLeftovers(restarts: readonly number[]): Program<never> {
     const renewal = new Renewal(restarts);
     for (;;) {
       yield* atRest(sleep(this.#config.retireIntervalNs));
       if (renewal.isDue) yield* renewal.run();
-      for (const lane of this.#lanes) {
-        if (lane.draining || lane.links.length === 0) continue;
-        lane.draining = true;
-        yield* this.#drain(lane, 1);
+      for (const [server, ofServer] of this.#lanes.entries()) {
+        const idle = ofServer.filter(({ draining, links }) => !draining && links.length > 0);
+        if (idle.length > 0) yield* this.#drainTogether(server, idle);
       }
     }
   }
 
   /** Forgets the links of a server, which has found them by itself. */
   drop(server: number): void {
-    for (const lane of this.#lanes) if (lane.server === server) lane.links.length = 0;
+    for (const lane of this.#lanes[server] ?? []) lane.links.length = 0;
   }
 
-  /** Works on a lane until it holds fewer than `least` links. */
-  *#drain(lane: Lane, least: number): Program<void> {
+  #laneOf({ server, chain }: Cursor): Lane {
+    return (this.#lanes[server] as readonly Lane[])[chain % lanes] as Lane;
+  }
+
+  /** Works on a lane, which is the caller's, until it holds less than a batch. */
+  *#drain(server: number, lane: Lane): Program<void> {
     const caller = this.#callers.take();
     try {
-      while (lane.links.length >= least) {
-        const sent = yield* ignoreLoss(this.#gate.work(() => this.#send(lane, caller)));
-        if (sent !== true) return;
+      while (lane.links.length >= this.#config.retireBatch) {
+        if (!(yield* this.#sendOnce(server, [lane], lane.requests, caller))) return;
       }
     } finally {
       lane.draining = false;
@@ -169,12 +176,42 @@ export class RetireQueue {
     }
   }
 
+  /** Sends what is there now; while it is under way lanes may fill up again, and whoever adds sees to that. */
+  *#drainTogether(server: number, idle: readonly Lane[]): Program<void> {
+    const caller = this.#callers.take();
+    for (const lane of idle) lane.draining = true;
+    try {
+      for (let left = countOf(idle); left > 0; left -= this.#config.retireBatch) {
+        if (!(yield* this.#sendOnce(server, idle, this.#requests, caller))) return;
+      }
+    } finally {
+      for (const lane of idle) lane.draining = false;
+      this.#callers.giveBack(caller);
+    }
+  }
+
+  /** Whether a batch was sent. */
+  *#sendOnce(
+    server: number,
+    from: readonly Lane[],
+    requests: Requests,
+    caller: RpcCaller,
+  ): Program<boolean> {
+    const sending = this.#gate.work(() => this.#send(server, from, requests, caller));
+    return (yield* ignoreLoss(sending)) === true;
+  }
+
   /**
    * Sends one batch; false where a memory node or the server does not answer. The links then wait for
    * better times, or for a recovery that finds them in memory and has this queue forget them.
    */
-  *#send(lane: Lane, caller: RpcCaller): Program<boolean> {
-    const links = lane.links.splice(0, this.#config.retireBatch);
+  *#send(
+    server: number,
+    from: readonly Lane[],
+    requests: Requests,
+    caller: RpcCaller,
+  ): Program<boolean> {
+    const links = takeFrom(from, this.#config.retireBatch);
     // Forgotten while the gate was closed.
     if (links.length === 0) return false;
     const newest = newestOf(links);
@@ -183,14 +220,14 @@ export class RetireQueue {
     try {
       if (verbs.length > 0) yield* new Batch(verbs, true);
       for (const { cursor, sequence } of newest) cursor.shortcutSequence = sequence;
-      const request = retireRequest(lane, links, this.#context.incarnation);
-      yield* this.#servers.call(lane.server, request, caller);
+      const request = retireRequest(requests, links, this.#context.incarnation);
+      yield* this.#servers.call(server, request, caller);
       caller.release();
       this.linksRetired += links.length;
       return true;
     } catch (error) {
       for (const node of inDoubt(verbs)) this.#doubts.add(node);
-      lane.links.unshift(...links);
+      for (const link of links.toReversed()) this.#laneOf(link.cursor).links.unshift(link);
       if (error instanceof VerbError) {
         yield* reconnect(nodeOf(error.address));
         return false;
@@ -216,6 +253,17 @@ export class RetireQueue {
   }
 }
 
+function countOf(from: readonly Lane[]): number {
+  return from.reduce((sum, { links }) => sum + links.length, 0);
+}
+
+/** The first links of these lanes, each lane's in their order. */
+function takeFrom(from: readonly Lane[], most: number): Link[] {
+  const taken: Link[] = [];
+  for (const { links } of from) taken.push(...links.splice(0, most - taken.length));
+  return taken;
+}
+
 /**
  * Of each chain its newest version in the batch, where that is later than its shortcut: the one to be
  * WRITTEN there. Programs of this node finish in any order, so newest is decided by sequence: neither the
@@ -234,9 +282,13 @@ function newestOf(links: readonly Link[]): readonly Link[] {
   return newest;
 }
 
-function retireRequest(lane: Lane, links: readonly Link[], incarnation: number): Uint8Array {
+function retireRequest(
+  requests: Requests,
+  links: readonly Link[],
+  incarnation: number,
+): Uint8Array {
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
-  const request = lane.request(links.length, recordBytes, incarnation);
+  const request = requests.of(links.length, recordBytes, incarnation);
   let at = requestHead.sizeBytes;
   for (const { cursor, old, refs, sequence, isInDoubt } of links) {
     retireHead.field.chain.set(request, at, cursor.chain);
