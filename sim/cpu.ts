@@ -1,3 +1,4 @@
+import { Ring } from './ring.ts';
 import type { Task } from './task.ts';
 
 /** One core of a compute node: programs that are ready take it in turn, first come first served. */
@@ -12,8 +13,7 @@ export class Core {
   dispatchDue = false;
   /** Time in which programs did something; a polling core is never idle, so this is kept apart. */
   usefulPs = 0;
-  readonly #ready: Task[] = [];
-  #head = 0;
+  readonly #ready = new Ring<Task>(8);
 
   constructor(index: number, node: number, background: boolean) {
     this.index = index;
@@ -22,19 +22,18 @@ export class Core {
   }
 
   get queued(): number {
-    return this.#ready.length - this.#head;
+    return this.#ready.count;
   }
 
   /** Whether a program that becomes ready now may run at once. */
   idle(nowPs: number): boolean {
-    return this.holder === undefined && this.freePs <= nowPs && this.#head === this.#ready.length;
+    return this.holder === undefined && this.freePs <= nowPs && this.#ready.count === 0;
   }
 
   /** Its node has crashed: nobody holds it or waits for it any more. */
   abandon(): void {
     this.holder = undefined;
-    this.#ready.length = 0;
-    this.#head = 0;
+    this.#ready.clear();
   }
 
   enqueue(task: Task): void {
@@ -42,15 +41,6 @@ export class Core {
   }
 
   dequeue(): Task | undefined {
-    if (this.#head === this.#ready.length) return undefined;
-    const task = this.#ready[this.#head++];
-    if (this.#head === this.#ready.length) {
-      this.#ready.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1024) {
-      this.#ready.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return task;
+    return this.#ready.count === 0 ? undefined : this.#ready.shift();
   }
 }

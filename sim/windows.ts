@@ -1,35 +1,8 @@
 import { mix32 } from '../src/core/hash.ts';
 import { highHalf, loadHalf, lowHalf, storeHalf } from '../src/core/word.ts';
 import type { Flight } from './flight.ts';
+import { Ring } from './ring.ts';
 import type { SparseBytes } from './sparse-bytes.ts';
-
-/** Verbs in arrival order whose windows may still be open. */
-class WindowRing {
-  head = 0;
-  count = 0;
-  #slots: (Flight | undefined)[] = new Array<Flight | undefined>(64).fill(undefined);
-
-  at(i: number): Flight {
-    return this.#slots[(this.head + i) & (this.#slots.length - 1)] as Flight;
-  }
-
-  push(flight: Flight): void {
-    if (this.count === this.#slots.length) {
-      const all = Array.from({ length: this.count }, (_, i): Flight | undefined => this.at(i));
-      this.#slots = all.concat(new Array<Flight | undefined>(all.length).fill(undefined));
-      this.head = 0;
-    }
-    this.#slots[(this.head + this.count++) & (this.#slots.length - 1)] = flight;
-  }
-
-  shift(): Flight {
-    const first = this.at(0);
-    this.#slots[this.head] = undefined;
-    this.head = (this.head + 1) & (this.#slots.length - 1);
-    this.count--;
-    return first;
-  }
-}
 
 /**
  * How verbs tear at one node's memory.
@@ -52,8 +25,9 @@ class WindowRing {
 export class Windows {
   readonly #visible: SparseBytes;
   readonly #windowPs: number;
-  readonly #reads = new WindowRing();
-  readonly #writes = new WindowRing();
+  /** In arrival order; their windows may still be open. */
+  readonly #reads = new Ring<Flight>(64);
+  readonly #writes = new Ring<Flight>(64);
 
   constructor(visible: SparseBytes, windowPs: number) {
     this.#visible = visible;

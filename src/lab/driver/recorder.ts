@@ -46,13 +46,17 @@ export class KindRecord {
 /** All kinds of one process. Whoever makes it calls `destroy`: histograms live outside the heap. */
 export class Recorder {
   readonly #kinds = new Map<OperationKind, KindRecord>();
+  /** Asked for last: nearly all operations are of the kind of the one before. */
+  #last: { readonly kind: OperationKind; readonly record: KindRecord } | undefined = undefined;
 
   of(kind: OperationKind): KindRecord {
+    if (this.#last?.kind === kind) return this.#last.record;
     let record = this.#kinds.get(kind);
     if (record === undefined) {
       record = new KindRecord();
       this.#kinds.set(kind, record);
     }
+    this.#last = { kind, record };
     return record;
   }
 
@@ -74,6 +78,7 @@ export class Recorder {
       intended.destroy();
     }
     this.#kinds.clear();
+    this.#last = undefined;
   }
 }
 

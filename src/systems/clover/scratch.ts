@@ -14,8 +14,8 @@ export class Scratch {
   /** A READ that may still land here although nobody waits for it. */
   #pendingData: Ticket | undefined = undefined;
   #pendingShortcut: Ticket | undefined = undefined;
-  #valueStart = 0;
-  #value: Uint8Array = new Uint8Array(0);
+  /** Of the last values, by where they start. */
+  readonly #values: Uint8Array[] = [];
 
   constructor(classMax: number, replicas: number) {
     this.bytes = new Uint8Array(classBytes(classMax));
@@ -27,17 +27,19 @@ export class Scratch {
 
   /**
    * Copies the value of the record at `at` of one of the views into `into`, and gives its length. The
-   * view of the last value is kept: values of one length make no view of their own.
+   * views of the last values are kept: values of one length make no view of their own. By their start,
+   * which varies with the length of the key.
    */
   copyValue(bytes: Uint8Array, at: number, into: Uint8Array): number {
     const length = recordHead.field.valueBytes.get(bytes, at);
     const start = at + recordValueOffset(bytes, at);
     if (length > into.length) return copyValue(bytes, at, into);
-    if (start !== this.#valueStart || length !== this.#value.length) {
-      this.#valueStart = start;
-      this.#value = this.bytes.subarray(start, start + length);
+    let value = this.#values[start];
+    if (value === undefined || value.length !== length) {
+      value = this.bytes.subarray(start, start + length);
+      this.#values[start] = value;
     }
-    into.set(this.#value);
+    into.set(value);
     return length;
   }
 
