@@ -48,9 +48,9 @@ export class SlotsInUse {
 
   /**
    * Its program has lost a verb at it: a sweep finds out what has become of the slot, when that verb is over.
-   * Until then it stays in use, since another sweep may be under way. Say the verb is the WRITE of an insert's
-   * record: that sweep would find the slot free, this node's and in no list, and offer it to all; another node
-   * would fill and link it, and the WRITE would land in that one's record.
+   * Until then it stays in use, since another sweep may be under way. Say the verb is the WRITE of an
+   * insert's record: that sweep would find the slot free, this node's and in no list, and offer it to all;
+   * another node would fill and link it, and the WRITE would land in that one's record.
    */
   lost(primary: number, slot: FreeSlot): void {
     this.lostAt.add(primary);
