@@ -10,6 +10,7 @@ const twoServers = { ...settings, metadataServers: 2 };
 
 const restarted = [{ kind: 'restart', count: 1 }] as const;
 const cut = [{ kind: 'cut', count: 1 }] as const;
+const crashed = [{ kind: 'crash', count: 1 }] as const;
 const bounded = { timing: 'bounded' } as const;
 const flushed = { ...bounded, settings, replicas: 2, durability: 'flush' } as const;
 const comings = 'put get delete insert get/insert put get get/get delete insert put';
@@ -103,6 +104,34 @@ const found: readonly Found[] = [
     scenario: scenario(comings, { ...bounded, replicas: 2, faults: [{ kind: 'cut', count: 2 }] }),
     scheduler: 'pct',
     schedules: 160,
+  },
+  {
+    what: 'a recovery waits for verbs that its node has lost since, and finds what they took over',
+    system: direct as System,
+    scenario: scenario('put put insert delete/insert put delete', {
+      ...{ ...bounded, memoryNodes: 1, spares: 2, recoverers: 2, seed: 437 },
+      faults: [{ kind: 'cut', count: 2 }, ...crashed],
+    }),
+    scheduler: 'slow',
+    schedules: 120,
+  },
+  {
+    what: 'a run whose claim lands behind a recovery is found',
+    system: direct as System,
+    scenario: scenario('insert1 insert2 delete1/insert2 insert3 delete2/insert3 delete3 insert1', {
+      ...{ ...bounded, keys: 4, memoryNodes: 1, recoverers: 2, seed: 12 },
+      faults: [{ kind: 'cut', count: 2 }, ...crashed],
+    }),
+    schedules: 40,
+  },
+  {
+    what: 'a repair goes by no redo that a power loss may take back',
+    system: direct as System,
+    scenario: scenario('delete insert/insert1 delete1', {
+      ...{ ...bounded, durability: 'flush', replicas: 2, keys: 2, recoverers: 2, seed: 4 },
+      faults: [{ kind: 'cut', count: 2 }, ...restarted],
+    }),
+    schedules: 40,
   },
   {
     what: 'a chain that ends while a memory node is made whole is freed once',

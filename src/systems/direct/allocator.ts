@@ -18,6 +18,7 @@ import { listBusy, listRetriesMax, SlotOffers } from './offers.ts';
 import { runSlots } from './runs.ts';
 import { type SizeClass, sizeClassAt, sizeClasses, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
+import { SlotsInUse } from './slots-in-use.ts';
 import { type Claim, packClaim, packExtent, unpackClaim } from './words.ts';
 
 /** A slot that nobody refers to, and the generation of its next life. */
@@ -77,10 +78,8 @@ export class SlotAllocator {
   readonly #isRebuilding: (primary: number) => boolean;
   readonly #offers: SlotOffers;
   #pools: PrimaryPool[];
-  /** Slots handed out and neither linked nor given back: by primary, slot and its generation. */
-  readonly #inUse = new Map<string, FreeSlot>();
-  /** Primaries at which programs of this node have lost slots, for recovery to find. */
-  readonly lostSlotsAt = new Set<number>();
+  /** Slots handed out and neither linked nor given back, and those that recovery is at work on. */
+  readonly inUse = new SlotsInUse();
   /** Strides of slots taken less those given back; over all nodes, the bytes of one copy in use. */
   usedBytes = 0;
 
@@ -94,7 +93,13 @@ export class SlotAllocator {
     this.#geometry = geometry;
     this.#count = count;
     this.#isRebuilding = isRebuilding;
-    this.#offers = new SlotOffers(context, geometry, count, this);
+    this.#offers = new SlotOffers(
+      context,
+      geometry,
+      count,
+      (primary, slot, sizeClass) => this.owns(primary, slot, sizeClass),
+      this.inUse,
+    );
     this.#pools = Array.from({ length: geometry.memoryNodes }, () => new PrimaryPool());
   }
 
@@ -127,7 +132,7 @@ export class SlotAllocator {
     }
     // A slot is this node's at every moment between the list and the caller's hands.
     const own = free.pop();
-    if (own !== undefined) this.borrow(primary, own);
+    if (own !== undefined) this.inUse.begin(primary, own);
     const slot = own ?? (yield* this.#offers.take(primary, sizeClass));
     if (slot === undefined && this.#isRebuilding(primary)) return undefined;
     if (slot === undefined) {
@@ -144,31 +149,30 @@ export class SlotAllocator {
 
   /** A slot that was handed out is named by an entry now. */
   linked(primary: number, slot: FreeSlot): void {
-    this.#inUse.delete(`${primary} ${slot.slot}`);
+    this.inUse.done(primary, slot);
   }
 
   /** A program that had the slot has lost it: recovery finds out what has become of it. */
   handedOver(primary: number, sizeClass: SizeClass, slot: FreeSlot): void {
     this.usedBytes -= sizeClass.strideBytes;
-    this.linked(primary, slot);
-    this.lostSlotsAt.add(primary);
+    this.inUse.lost(primary, slot);
   }
 
   /** As `release`, of a slot that was handed out and not used; nothing where it was forgotten since. */
   giveBack(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
-    if (!this.#inUse.has(`${primary} ${slot.slot}`)) return undefined;
+    if (!this.inUse.has(primary, slot.slot)) return undefined;
     return this.release(primary, sizeClass, slot);
   }
 
   /** Takes back a slot; gives background work to be spawned where the node keeps too many. */
   release(primary: number, sizeClass: SizeClass, slot: FreeSlot): Program | undefined {
     this.usedBytes -= sizeClass.strideBytes;
-    this.#inUse.delete(`${primary} ${slot.slot}`);
+    this.inUse.done(primary, slot);
     const free = this.#list(primary, sizeClass);
     free.push(slot);
     if (free.length <= runSlots(sizeClass, this.#geometry.sizing)) return undefined;
     const shared = free.pop() as FreeSlot;
-    this.borrow(primary, shared);
+    this.inUse.reach(primary, shared);
     return this.#offers.share(primary, sizeClass, shared);
   }
 
@@ -186,24 +190,19 @@ export class SlotAllocator {
 
   /** Whether a slot is this node's: on a list of its own, or handed out to one of its programs. */
   owns(primary: number, slot: number, sizeClass: SizeClass): boolean {
-    if (this.#inUse.has(`${primary} ${slot}`)) return true;
+    if (this.inUse.has(primary, slot)) return true;
     return this.#list(primary, sizeClass).some((free) => free.slot === slot);
   }
 
-  /** Takes that slot off this node's list, if it is there; `linked` or `release` ends that. */
+  /** Takes that slot off this node's list, if it is there; `release` ends that. */
   withdraw(primary: number, slot: number, sizeClass: SizeClass): FreeSlot | undefined {
     const list = this.#list(primary, sizeClass);
     const at = list.findIndex((free) => free.slot === slot);
     if (at < 0) return undefined;
     const [free] = list.splice(at, 1);
-    this.borrow(primary, free as FreeSlot);
+    this.inUse.begin(primary, free as FreeSlot);
     this.usedBytes += sizeClass.strideBytes;
     return free;
-  }
-
-  /** A slot that recovery is at work on, and that is this node's by its word. */
-  borrow(primary: number, slot: FreeSlot): void {
-    this.#inUse.set(`${primary} ${slot.slot}`, slot);
   }
 
   /** Addresses of all slots on this node's lists, at the primary. */
@@ -220,9 +219,7 @@ export class SlotAllocator {
     // Their bytes are on offer from now on, and counted by whoever takes them.
     this.#pools[primary] = new PrimaryPool();
     this.#offers.forget(primary);
-    for (const name of [...this.#inUse.keys()]) {
-      if (name.startsWith(`${primary} `)) this.#inUse.delete(name);
-    }
+    this.inUse.forget(primary);
   }
 
   /** Lets nodes that have looked in vain look again: that slot is on offer. */
@@ -289,7 +286,7 @@ export class SlotAllocator {
     try {
       return yield* effect;
     } catch (error) {
-      this.lostSlotsAt.add(primary);
+      this.inUse.lostAt.add(primary);
       throw error;
     }
   }

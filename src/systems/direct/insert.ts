@@ -118,6 +118,8 @@ export class Inserter {
         this.#node.count('bucketRetries');
         yield* this.#node.backOff(tries);
       }
+      yield* this.#abandon(candidate);
+      throw restless(key);
     } catch (error) {
       // Its slot may be filled, linked or neither: for recovery to find out.
       if (error instanceof VerbError) {
@@ -126,8 +128,6 @@ export class Inserter {
       }
       throw error;
     }
-    yield* this.#abandon(candidate);
-    throw restless(key);
   }
 
   /** Leaves the lock in every case; undefined: try again. */

@@ -9,7 +9,7 @@ import {
 } from '../../core/effect.ts';
 import { nothingRecovered } from '../recovery.ts';
 import type { DirectNode } from './node.ts';
-import { type HeldBucket, type HeldSlot, SlotRepair } from './repair.ts';
+import { type HeldBucket, type HeldSlot, SlotRepair, type Tally } from './repair.ts';
 import { Sweep } from './sweep.ts';
 import { decodeLock, lockState } from './words.ts';
 
@@ -23,7 +23,7 @@ const lookPauseNsMax = 1e9;
 /**
  * What writes of this node have left when they lost a verb, and this node lives: locks of slots and buckets
  * (`DirectNode.left`), and slots that were freed, claimed or handed out by a verb of which nobody has heard
- * (`SlotAllocator.lostSlotsAt`). Only this node can tell that no program of it is at work on them, so nobody
+ * (`SlotAllocator.inUse`). Only this node can tell that no program of it is at work on them, so nobody
  * else finishes them.
  *
  * Nothing of it is looked at before the verbs that were lost are over (`DirectNode.settle`): one that
@@ -71,24 +71,44 @@ export class Leftovers {
 
   /** Finishes what writes of this node have left, and finds the slots that they have lost. */
   *look(): Program {
-    const { lostSlotsAt } = this.#node.allocator;
+    const { lostAt } = this.#node.allocator.inUse;
     yield* this.finish();
-    for (const primary of [...lostSlotsAt]) {
+    for (const primary of [...lostAt]) {
       // Another program may be sweeping by now, or have swept.
-      if (this.#node.isSuspended(primary) || !lostSlotsAt.delete(primary)) continue;
-      this.#inHand++;
+      if (this.#node.isSuspended(primary) || !lostAt.has(primary)) continue;
       try {
-        // A claim that lands when the sweep has passed would be found by nobody.
-        yield* this.#node.settle();
-        yield* new Sweep(this.#node, primary, { ...nothingRecovered }).run();
+        yield* this.sweep(primary, { ...nothingRecovered });
         this.#lostInARow = 0;
       } catch (error) {
-        lostSlotsAt.add(primary);
         if (!(error instanceof VerbError)) throw error;
         yield* this.#reconnect(error);
-      } finally {
-        this.#inHand--;
       }
+    }
+  }
+
+  /**
+   * Sweeps a primary, and finds what programs of this node have lost there. Whoever sweeps and takes that
+   * upon itself begins when the verbs that were lost are over. Say a sweep S of this node has posted a CAS
+   * that takes slot s over from a lost node, and is cut off; a recovery has waited for lost verbs before,
+   * and takes what S leaves for its own to find. If it did not wait again, it would READ s as S did, the CAS
+   * of S would land, its own would find another word, and s be this node's and in no list.
+   */
+  *sweep(primary: number, tally: Tally): Program {
+    const { inUse } = this.#node.allocator;
+    const lost = inUse.takeLost(primary);
+    if (lost !== undefined) this.#inHand++;
+    try {
+      if (lost !== undefined) {
+        yield* this.#node.settle();
+        inUse.settled(primary, lost);
+      }
+      yield* new Sweep(this.#node, primary, tally).run();
+    } catch (error) {
+      if (lost !== undefined) inUse.lostAt.add(primary);
+      // Now: others may look for what this sweep has lost before its caller says so.
+      throw this.#node.broken(error);
+    } finally {
+      if (lost !== undefined) this.#inHand--;
     }
   }
 
@@ -136,7 +156,7 @@ export class Leftovers {
 
   #nothingIsLeft(): boolean {
     const { left, allocator } = this.#node;
-    return left.length === 0 && allocator.lostSlotsAt.size === 0 && this.#inHand === 0;
+    return left.length === 0 && allocator.inUse.lostAt.size === 0 && this.#inHand === 0;
   }
 
   *#unlock({ primary, bucket }: HeldBucket): Program<boolean> {
@@ -178,7 +198,9 @@ export class Leftovers {
     const { incarnation } = this.#node.context;
     // Its last WRITE has landed and nobody heard of it: the slot is this node's, and in no list.
     const isFreed = lock.state === lockState.free && lock.incarnation === incarnation;
-    if (isFreed && lock.generation > held.generation) this.#node.allocator.lostSlotsAt.add(primary);
+    if (isFreed && lock.generation > held.generation) {
+      this.#node.allocator.inUse.lostAt.add(primary);
+    }
     if (lock.state !== lockState.held || lock.incarnation !== incarnation) return true;
     if (lock.stamp !== held.stamp || lock.generation !== held.generation) {
       // The lock of an earlier write of this node, which a power loss brought back (a sweep that met it in

@@ -7,20 +7,12 @@ import type { Geometry } from './geometry.ts';
 import { type Run, readDirectory, runSlots } from './runs.ts';
 import { type SizeClass, sizeClassAt, slotUnitBytes } from './size-classes.ts';
 import { extentBytes, runExtents } from './sizing.ts';
+import type { SlotsInUse } from './slots-in-use.ts';
 import { decodeLock, freeWord, lockState, nobody, packOffer, unpackExtent } from './words.ts';
 
 export const listRetriesMax = 10_000;
 /** Lock words of a run READ together, while looking for slots on offer. */
 const wordsPerBatch = 64;
-
-/** Who of this node has which slot. */
-interface Slots {
-  owns(primary: number, slot: number, sizeClass: SizeClass): boolean;
-  borrow(primary: number, slot: FreeSlot): void;
-  linked(primary: number, slot: FreeSlot): void;
-  /** Primaries at which slots were lost, for recovery to find. */
-  readonly lostSlotsAt: Set<number>;
-}
 
 /**
  * Slots that nobody owns, for all nodes: their words say so, and one word per primary and size class
@@ -30,15 +22,24 @@ export class SlotOffers {
   readonly #context: NodeContext;
   readonly #geometry: Geometry;
   readonly #count: CountEvent;
-  readonly #slots: Slots;
+  readonly #owns: (primary: number, slot: number, sizeClass: SizeClass) => boolean;
+  readonly #inUse: SlotsInUse;
   /** By primary and class: the offer word when all that was on offer had gone. */
   readonly #searched = new Map<string, bigint>();
 
-  constructor(context: NodeContext, geometry: Geometry, count: CountEvent, slots: Slots) {
+  /** `owns`: whether a slot is this node's already. */
+  constructor(
+    context: NodeContext,
+    geometry: Geometry,
+    count: CountEvent,
+    owns: (primary: number, slot: number, sizeClass: SizeClass) => boolean,
+    inUse: SlotsInUse,
+  ) {
     this.#context = context;
     this.#geometry = geometry;
     this.#count = count;
-    this.#slots = slots;
+    this.#owns = owns;
+    this.#inUse = inUse;
   }
 
   get #flushes(): boolean {
@@ -90,15 +91,17 @@ export class SlotOffers {
         const { state, incarnation, generation } = decodeLock(word);
         if (state !== lockState.free || incarnation !== nobody) continue;
         const slot = slots[i] as number;
-        if (this.#slots.owns(primary, slot, sizeClass)) continue;
+        if (this.#owns(primary, slot, sizeClass)) continue;
         // Before the CAS: once the word names this node, its own recovery would take the slot for one
         // that it has lost.
-        this.#slots.borrow(primary, { slot, generation });
-        if (yield* this.#takeOver(primary, { slot, generation }, word)) {
+        const free = { slot, generation };
+        this.#inUse.reach(primary, free);
+        if (yield* this.#takeOver(primary, free, word)) {
+          this.#inUse.begin(primary, free);
           this.#count('slotsTaken');
-          return { slot, generation };
+          return free;
         }
-        this.#slots.linked(primary, { slot, generation });
+        this.#inUse.done(primary, free);
         this.#count('listRetries');
       }
     }
@@ -113,8 +116,7 @@ export class SlotOffers {
       yield* batch(take, ...(this.#flushes ? [flush(address, 8)] : []));
     } catch (error) {
       // It may be this node's by its word, and in no list: as this node's own it would never be found.
-      this.#slots.linked(primary, free);
-      this.#slots.lostSlotsAt.add(primary);
+      this.#inUse.lost(primary, free);
       throw error;
     }
     return take.swapped;
@@ -139,11 +141,10 @@ export class SlotOffers {
       this.#count('slotsShared');
     } catch (error) {
       // Its word says whose the slot is, and a sweep finds it there.
-      this.#slots.lostSlotsAt.add(primary);
+      this.#inUse.lost(primary, free);
       throw error;
-    } finally {
-      this.#slots.linked(primary, free);
     }
+    this.#inUse.done(primary, free);
   }
 
   /** Lets nodes that have looked in vain look again: there are free slots in that run. */

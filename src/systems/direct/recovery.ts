@@ -13,7 +13,6 @@ import { type Fault, livingSpare, nothingRecovered, type RecoveryReport } from '
 import type { DirectNode } from './node.ts';
 import { Relocation } from './relocation.ts';
 import type { Tally } from './repair.ts';
-import { Sweep } from './sweep.ts';
 import { freeWord } from './words.ts';
 
 /**
@@ -240,9 +239,8 @@ export class Recovery {
   *#sweep(primaries: readonly number[], tally: Tally): Program {
     let unreachable: VerbError | undefined;
     for (const primary of primaries) {
-      this.#node.allocator.lostSlotsAt.delete(primary);
       try {
-        yield* new Sweep(this.#node, primary, tally).run();
+        yield* this.#node.leftovers.sweep(primary, tally);
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
         unreachable = error;

@@ -13,12 +13,12 @@ import {
 import { FarsideError } from '../../core/errors.ts';
 import { type Key, keyOf } from '../../core/key.ts';
 import { recordBytes, recordFlags, recordHead, recordIsWhole } from '../../core/record.ts';
-import { loadWord } from '../../core/word.ts';
+import { highHalf, loadWord, lowHalf } from '../../core/word.ts';
 import type { RecoveryReport } from '../recovery.ts';
 import { IndexTable } from './index-table.ts';
 import type { DirectNode } from './node.ts';
 import { checksummedBytes, movedFlag, RecordReader } from './reader.ts';
-import { lockBytes, type SizeClass, sizeClasses } from './size-classes.ts';
+import { lockBytes, type SizeClass, sizeClassAt, sizeClasses } from './size-classes.ts';
 import { bucketBytes } from './sizing.ts';
 import { readIndex } from './sweep-reads.ts';
 import {
@@ -28,6 +28,7 @@ import {
   lockState,
   nextLifeWord,
   nobody,
+  unpackEntry,
   versionGeneration,
   versionOf,
 } from './words.ts';
@@ -111,7 +112,15 @@ export class SlotRepair {
   *finish(held: HeldSlot): Program<Repaired> {
     const records = this.#copies.map((bytes) => bytes.subarray(0, held.sizeClass.capacityBytes));
     const redoAt = held.sizeClass.redoOffsetBytes;
-    yield* batch(...records.map((into, copy) => read(this.#address(held, copy) + redoAt, into)));
+    // What is READ here decides, and has to decide the same after a power loss: the writer's own FLUSH may
+    // have been lost with it. Say the redo is on both copies and not durable, this goes forward and has
+    // written one committed copy when the memory node of the other copy starts anew, without the redo:
+    // whoever comes next goes back, and the copies differ; or without the lock, and nobody comes.
+    const reads = records.flatMap((into, copy): Verb<unknown>[] => {
+      const address = this.#address(held, copy) + redoAt;
+      return [read(address, into), ...this.#flushOf(address, into.length)];
+    });
+    yield* batch(...this.#flushOf(this.#address(held, 0), lockBytes), ...reads);
     const version = versionOf(held.generation, held.stamp);
     const redo = records[0] as Uint8Array;
     if (yield* this.#agree(records, version)) return yield* this.#forward(held, redo);
@@ -142,18 +151,30 @@ export class SlotRepair {
   /** Puts a record over all committed copies, and does what it says. */
   *#forward(held: HeldSlot, source: Uint8Array): Program<Repaired> {
     const record = source.slice(0, lengthOf(source));
-    yield* this.#toCopies(held, lockBytes, record);
     const flags = recordHead.field.flags.get(record, 0);
+    const key = keyIn(record);
+    const to = (flags & movedFlag) === 0 ? 0n : loadWord(record, movedWordAt(key));
+    // Filled in one doorbell with the redo; its FLUSH may have been lost as well, and the note goes over the
+    // old value.
+    if (to !== 0n) yield* this.#flushMoved(held.primary, to);
+    yield* this.#toCopies(held, lockBytes, record);
     this.tally.entriesRepaired++;
     if ((flags & (recordFlags.tombstone | movedFlag)) === 0) {
       yield* this.#leave(held, idleWord(held.generation));
       return 'forward';
     }
-    const key = keyIn(record);
-    const to = (flags & movedFlag) === 0 ? 0n : loadWord(record, movedWordAt(key));
     yield* this.#relink(held, key, to);
     yield* this.free(held);
     return 'forward';
+  }
+
+  *#flushMoved(primary: number, entry: bigint): Program {
+    const { slot, sizeClass } = unpackEntry(highHalf(entry), lowHalf(entry));
+    const lengthBytes = lockBytes + sizeClassAt(sizeClass).capacityBytes;
+    const flushes = this.#copies.flatMap((_, copy) =>
+      this.#flushOf(this.#node.geometry.slot(primary, copy, slot), lengthBytes),
+    );
+    if (flushes.length > 0) yield* batch(...flushes);
   }
 
   /** Makes the entry that names the slot name another, or nothing. */

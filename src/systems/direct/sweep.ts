@@ -7,6 +7,7 @@ import {
   type Verb,
   writeWord,
 } from '../../core/effect.ts';
+import { FarsideError } from '../../core/errors.ts';
 import type { DirectNode } from './node.ts';
 import { type HeldSlot, type Repaired, SlotRepair, stillHeld, type Tally } from './repair.ts';
 import { readDirectory } from './runs.ts';
@@ -63,6 +64,8 @@ export class Sweep {
   readonly #loose: SlotSeen[] = [];
   /** This node's own free slots, whose words do not say so any more. */
   readonly #forgotten: SlotSeen[] = [];
+  /** Programs of this node may have them, and may not: see `SlotsInUse`. */
+  #reached: SlotSeen[] = [];
 
   constructor(node: DirectNode, primary: number, tally: Tally) {
     this.#node = node;
@@ -88,6 +91,7 @@ export class Sweep {
       }
       yield* this.#offer();
     }
+    yield* this.#untilNoneIsReached();
     yield* this.#remember();
     yield* this.#throughIndex();
     for (const held of this.#deferred) yield* this.repair.finishInTime(held);
@@ -107,15 +111,46 @@ export class Sweep {
     return this.#node.lost.has(incarnation);
   }
 
-  /** Whether a program of this node has it, or is about to: of a claim, only where it was this node's. */
-  #owns({ slot, sizeClass, run }: SlotSeen): boolean {
+  /** Whether a program of this node has it, or is about to. */
+  #owns(seen: SlotSeen): boolean {
+    if (this.#isReached(seen)) return true;
+    return this.#node.allocator.owns(this.#primary, seen.slot, seen.sizeClass);
+  }
+
+  /** Of a claim that is under way, only where the run is this node's. */
+  #isReached({ slot, sizeClass, run }: SlotSeen): boolean {
     const { allocator, context } = this.#node;
-    if (allocator.owns(this.#primary, slot, sizeClass)) return true;
+    if (allocator.inUse.isReached(this.#primary, slot)) return true;
     if (run.incarnation !== context.incarnation) return false;
     return allocator.isClaiming(this.#primary, slot, sizeClass);
   }
 
   *#look(seen: SlotSeen): Program {
+    if (this.#isReached(seen)) this.#reached.push(seen);
+    else yield* this.#lookAt(seen);
+  }
+
+  /** Who reached for them, and does not have them now, has left them to this sweep. */
+  *#untilNoneIsReached(): Program {
+    const { geometry, config } = this.#node;
+    for (let tries = 0; this.#reached.length > 0; tries++) {
+      const some = this.#reached;
+      this.#reached = [];
+      for (const seen of some) {
+        if (this.#isReached(seen)) this.#reached.push(seen);
+        else {
+          const [again] = yield* readRun(geometry, this.#primary, 0, seen.run, [seen.slot]);
+          yield* this.#look(again as SlotSeen);
+        }
+      }
+      yield* this.#offer();
+      if (this.#reached.length === 0) return;
+      if (tries >= config.lockRetriesMax) throw neverReached(this.#primary, this.#reached.length);
+      yield* this.#node.backOff(tries);
+    }
+  }
+
+  *#lookAt(seen: SlotSeen): Program {
     const { lock, slot, sizeClass, word, run } = seen;
     const { state, incarnation, generation, stamp } = lock;
     const { context } = this.#node;
@@ -214,23 +249,31 @@ export class Sweep {
    * would mark what was filled there as free.
    */
   *#offer(): Program {
-    const { allocator } = this.#node;
     while (this.#loose.length > 0) {
-      // A program of this node may have taken a slot since it was seen to be nobody's.
-      const some = this.#loose
-        .splice(0, slotsPerBatch)
-        .filter((seen) => !this.#owns(seen))
-        .map((seen) => ({ ...seen, generation: Math.max(1, seen.lock.generation) }));
-      for (const free of some) allocator.borrow(this.#primary, free);
-      try {
-        yield* this.#node.undisturbed(this.#primary, this.#offerSome(some));
-      } finally {
-        for (const free of some) allocator.linked(this.#primary, free);
-      }
+      const some = this.#loose.splice(0, slotsPerBatch);
+      yield* this.#node.undisturbed(this.#primary, this.#reachFor(some));
     }
   }
 
+  *#reachFor(seen: readonly SlotSeen[]): Program {
+    const { inUse } = this.#node.allocator;
+    // A program of this node may have taken a slot since it was seen to be nobody's, or reach for it.
+    this.#reached.push(...seen.filter((one) => this.#isReached(one)));
+    const some = seen
+      .filter((one) => !this.#owns(one))
+      .map((one) => ({ ...one, generation: Math.max(1, one.lock.generation) }));
+    for (const free of some) inUse.reach(this.#primary, free);
+    try {
+      yield* this.#offerSome(some);
+    } catch (error) {
+      for (const free of some) inUse.lost(this.#primary, free);
+      throw error;
+    }
+    for (const free of some) inUse.done(this.#primary, free);
+  }
+
   *#offerSome(some: readonly (SlotSeen & { readonly generation: number })[]): Program {
+    if (some.length === 0) return;
     const own = this.#node.context.incarnation;
     const takes = some.map(({ slot, word, generation }) =>
       cas(this.#address(slot, 0), word, freeWord(generation, own)),
@@ -268,6 +311,11 @@ export class Sweep {
       }
       try {
         yield* this.#node.undisturbed(this.#primary, this.#durably(verbs));
+      } catch (error) {
+        // On the list it could be filled before a WRITE that was lost acts, and says that it is free.
+        this.#node.broken(error);
+        yield* this.#node.settle();
+        throw error;
       } finally {
         const sharing = allocator.release(this.#primary, sizeClass, free);
         if (sharing !== undefined) yield* sharing;
@@ -335,6 +383,14 @@ export class Sweep {
   #address(slot: number, copy: number): number {
     return this.#node.geometry.slot(this.#primary, copy, slot);
   }
+}
+
+function neverReached(primary: number, slots: number): FarsideError {
+  return new FarsideError(
+    'FARSIDE_LIMIT',
+    `${slots} slots of place ${primary} were still being taken, or offered, by programs of the node that ` +
+      'sweeps it; is lockRetriesMax too low?',
+  );
 }
 
 function isOfOtherLife({ version, lock }: SlotSeen): boolean {

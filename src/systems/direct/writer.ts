@@ -207,11 +207,11 @@ export class SlotWriter {
     // Before its word can say that it is this node's: a sweep by this node would find it in no list, take it
     // for one that a program has lost, and offer it to all, while this program puts it on its node's list.
     const free = { slot, generation: generation + 1 };
-    this.#node.allocator.borrow(primary, free);
+    this.#node.allocator.inUse.begin(primary, free);
     try {
       yield* batch(...this.#lockWords(primary, slot, word), ...after);
     } catch (error) {
-      this.#node.allocator.linked(primary, free);
+      this.#node.allocator.inUse.lost(primary, free);
       throw error;
     }
   }
