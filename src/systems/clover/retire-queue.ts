@@ -176,7 +176,7 @@ export class RetireQueue {
     }
   }
 
-  /** Sends what is there now; while it is under way lanes may fill up again, and whoever adds sees to that. */
+  /** Sends what is there now. Lanes may fill up again while it is under way: whoever adds sees to that. */
   *#drainTogether(server: number, idle: readonly Lane[]): Program<void> {
     const caller = this.#callers.take();
     for (const lane of idle) lane.draining = true;
