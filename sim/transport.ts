@@ -253,7 +253,10 @@ export class Transport {
       flight.status = state.unknown;
       verb.reason = 'the node crashed before it could confirm';
     }
-    if (flight.status === state.unknown) queuePair.broken = true;
+    if (flight.status === state.unknown) {
+      queuePair.broken = true;
+      verb.start = queuePair.targetIncarnation;
+    }
     if (flight.completePs - flight.postPs > this.#costs.verbBoundPs) this.overdue++;
     if (this.tracer !== undefined) this.tracer.completed(flight);
     verb.status = flight.status;

@@ -1,4 +1,4 @@
-import { verbOp } from '../../src/core/effect.ts';
+import { verbOp, verbStatus } from '../../src/core/effect.ts';
 import { highHalf, loadHalf, lowHalf, packWord, storeHalf } from '../../src/core/word.ts';
 import { scramble } from './digest.ts';
 import { type Flight, flightState } from './flight.ts';
@@ -81,7 +81,13 @@ export function wouldSwap(memory: WorldMemory, { verb, node, from }: Flight): bo
 }
 
 /** A hash of what the program will learn from the verb. */
-export function answerOf({ verb, isWrite }: Flight): number {
+export function answerOf(flight: Flight): number {
+  const { verb } = flight;
+  const answer = wordsOf(flight);
+  return verb.status === verbStatus.unknown ? scramble(answer, verb.start, 0, 1) : answer;
+}
+
+function wordsOf({ verb, isWrite }: Flight): number {
   if (isWrite || verb.op === verbOp.flush) return verb.status;
   if (verb.buffer === undefined) return scramble(verb.status, verb.low, verb.high, 1);
   let h: number = verb.status;

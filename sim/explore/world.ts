@@ -307,6 +307,7 @@ export class World implements NodeHost {
   /** The outcome of a verb, told to its program when that goes on. */
   finish(flight: Flight, status: 2 | 3 | 4): void {
     flight.verb.status = status;
+    if (status === verbStatus.unknown) flight.verb.start = flight.pair.targetIncarnation;
     flight.answer = answerOf(flight);
     if (this.tracks && !flight.isForgotten) {
       flight.task.learned.add(flight.slot, status, flight.answer);

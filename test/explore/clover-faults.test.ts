@@ -55,6 +55,16 @@ const once: readonly (readonly [string, Partial<Scenario>, string])[] = [
     { ...byConsent, faults: [cut], replicas: 2 },
     'put get delete/insert put get',
   ],
+  [
+    'a memory node restarts, and verbs of a node that lives are left in doubt before or behind that',
+    {
+      ...byConsent,
+      faults: [{ kind: 'restart', count: 1 }, cut],
+      replicas: 2,
+      durability: 'flush',
+    },
+    two,
+  ],
   ['a compute node crashes, any verb late', { ...byConsent, faults: [crash] }, three],
   [
     'a compute and a memory node are lost, any verb late',

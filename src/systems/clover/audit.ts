@@ -28,7 +28,7 @@ export function auditClover(
 ): Audit {
   // A server's own layout: it knows which memory node has taken whose place.
   const layout = servers[0]?.layout ?? new CloverLayout(site.cluster, site.shape, config);
-  const doubts = new Set(nodes.flatMap((node) => [...node.doubts]));
+  const doubts = new Set(nodes.flatMap((node) => [...node.doubts.nodes()]));
   const auditor = new Auditor(layout, image);
   for (const server of servers) {
     for (const chain of server.namer.all()) auditor.walk(chain);

@@ -169,9 +169,9 @@ export class CloverClient implements StoreClient {
     const { unfinished, doubts, free } = this.#node;
     const { refs, posted } = this.#writer;
     const isVerb = error instanceof VerbError;
-    const lostAt = isVerb ? [...inDoubt(posted)] : [];
-    for (const node of lostAt) doubts.add(node);
-    if (isVerb && (left !== undefined || lostAt.length > 0)) yield* unfinished.take(left, refs);
+    const isLost = isVerb && !inDoubt(posted).next().done;
+    if (isLost) doubts.note(posted);
+    if (isVerb && (left !== undefined || isLost)) yield* unfinished.take(left, refs);
     else free.giveBack(server, sizeClass, refs);
     if (isVerb) yield* reconnect(nodeOf(error.address));
   }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { CloverStore } from '../../../test/support/clover-store.ts';
 import { smallShape } from '../../../test/support/in-thread.ts';
-import { effectKind, type Program } from '../../core/effect.ts';
+import { globalAddress } from '../../core/address.ts';
+import { effectKind, type Program, verbStatus, writeWord } from '../../core/effect.ts';
 import { keyOf } from '../../core/key.ts';
 import type { StoreClient, StoreShape } from '../system.ts';
 import { system } from './index.ts';
@@ -106,7 +107,9 @@ test('no epoch passes while an operation of before is under way, and none is hel
 test('a node with a verb of unknown outcome never consents', () => {
   const store = tinyStore();
   store.once((client) => client.insert(key, numbered(0)));
-  store.node().doubts.add(0);
+  const lost = writeWord(globalAddress(0, 0), 1n);
+  lost.status = verbStatus.unknown;
+  store.node().doubts.note([lost]);
   expect(() => store.once((client) => putMany(client, 20_000))).toThrow('no free buffer');
   expect(store.servers[0]?.allocator.epoch).toBe(0);
 });

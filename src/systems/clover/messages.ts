@@ -118,8 +118,10 @@ export const pauseBody = layout('pause', {
   all: u53,
   /** Of the server that asks. */
   incarnation: u53,
-  /** 1 + a memory node that is lost or has started anew: verbs in doubt there are none any more. */
+  /** 1 + a memory node that is lost or has started anew; 0: none. */
   healed: u53,
+  /** Verbs that were posted to starts of it before this one are over. */
+  start: u53,
 });
 
 /**

@@ -28,6 +28,7 @@ import {
 } from './messages.ts';
 import { noReference, ownerNumber, type Reference } from './pointer.ts';
 import { Consent, epochsUnusedMax } from './recovery/consent.ts';
+import { Doubts } from './recovery/doubt.ts';
 import { Gate } from './recovery/gate.ts';
 import { NodeRecovery } from './recovery/node-recovery.ts';
 import { givenUp, ignoreLoss, Servers } from './recovery/servers.ts';
@@ -79,7 +80,7 @@ export class CloverNode implements SystemNode {
   /** Newest epoch heard of, by server. */
   readonly epochs: number[];
   /** Memory nodes where a verb ended unknown: it may take effect at any later time. */
-  readonly doubts = new Set<number>();
+  readonly doubts = new Doubts();
   /** Memory nodes of which it has been told that they will not come back: nothing takes effect there. */
   readonly lostMemory = new Set<number>();
   readonly gate = new Gate();
@@ -127,7 +128,9 @@ export class CloverNode implements SystemNode {
 
   /** Whether a verb of this node may still take effect when nobody reckons with it any more. */
   get isInDoubt(): boolean {
-    return this.doubts.size > 0 && [...this.doubts].some((node) => !this.lostMemory.has(node));
+    return (
+      this.doubts.size > 0 && [...this.doubts.nodes()].some((node) => !this.lostMemory.has(node))
+    );
   }
 
   openClient(): StoreClient {

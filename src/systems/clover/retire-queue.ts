@@ -27,7 +27,7 @@ import {
   storeEntry,
 } from './messages.ts';
 import { entryLow, handleOf, highHalfFor, type Reference, sequenceDistance } from './pointer.ts';
-import { inDoubt } from './recovery/doubt.ts';
+import type { Doubts } from './recovery/doubt.ts';
 import type { Gate } from './recovery/gate.ts';
 import { ignoreLoss, LostError, type Servers } from './recovery/servers.ts';
 
@@ -80,7 +80,7 @@ export class RetireQueue {
   readonly #servers: Servers;
   readonly #gate: Gate;
   /** Memory nodes where a WRITE of this queue is in doubt. */
-  readonly #doubts: Set<number>;
+  readonly #doubts: Doubts;
   readonly #callers: CallerPool;
   /** By server. */
   readonly #lanes: readonly (readonly Lane[])[];
@@ -93,7 +93,7 @@ export class RetireQueue {
     servers: Servers,
     callers: CallerPool,
     gate: Gate,
-    doubts: Set<number>,
+    doubts: Doubts,
   ) {
     this.#context = context;
     this.#config = config;
@@ -226,7 +226,7 @@ export class RetireQueue {
       this.linksRetired += links.length;
       return true;
     } catch (error) {
-      for (const node of inDoubt(verbs)) this.#doubts.add(node);
+      this.#doubts.note(verbs);
       for (const link of links.toReversed()) this.#laneOf(link.cursor).links.unshift(link);
       if (error instanceof VerbError) {
         yield* reconnect(nodeOf(error.address));

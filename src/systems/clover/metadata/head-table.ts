@@ -1,25 +1,20 @@
 import { type Address, align8, nodeOf } from '../../../core/address.ts';
 import {
   batch,
-  cas,
-  fenced,
-  flush,
   local,
   type Program,
+  read,
   reconnect,
   sleep,
   type Verb,
   VerbError,
-  verbStatus,
 } from '../../../core/effect.ts';
-import { loadWord } from '../../../core/word.ts';
 import type { RegionSpec } from '../../../memory/cluster.ts';
 import type { Site, StoreShape } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import { planPools } from '../pools.ts';
 import {
-  bufferNamed,
   entryBytes,
   entryFrom,
   type HeadEntry,
@@ -28,11 +23,13 @@ import {
   numberWord,
   storeHead,
 } from './head-entry.ts';
+import { EntryImage, EntrySwaps } from './head-swaps.ts';
 import type { LateVerbs } from './late-verbs.ts';
 import type { Chain } from './namer.ts';
 
 export const headRegion = 'heads';
 const retryNs = 20_000;
+const entriesAtOnce = 4096;
 
 /**
  * Where the chains of a metadata server begin, in its own persistent memory and, by one-sided CASes, in
@@ -154,15 +151,20 @@ export class HeadTable {
     const swaps = [...this.#mirrors.values()].flatMap((base) =>
       images.map((image) => new EntrySwaps(base, image)),
     );
-    let due = [...beside, ...swaps.flatMap((swap) => this.#verbsOf(swap))];
-    // Again where another word stood than the own table has: of a verb that was lost, or a former server's.
+    yield* this.#swap(swaps, beside);
+  }
+
+  *#swap(swaps: readonly EntrySwaps[], beside: readonly Verb<unknown>[] = []): Program<void> {
+    const isFlushed = this.#site.context.durability === 'flush';
+    let due = [...beside, ...swaps.flatMap((swap) => swap.verbs(isFlushed))];
+    // Again where another word stood than was expected: of a verb that was lost.
     while (due.length > 0) {
       try {
         yield* batch(...due);
       } finally {
         for (const swap of swaps) swap.note(this.#late);
       }
-      due = swaps.flatMap((swap) => this.#verbsOf(swap));
+      due = swaps.flatMap((swap) => swap.verbs(isFlushed));
     }
   }
 
@@ -170,30 +172,18 @@ export class HeadTable {
   *storeSurely(chains: readonly Chain[]): Program<void> {
     // Encoded once: where one attempt has failed, a standby may still go by the head that is not overwritten.
     const images = this.#encodeAll(chains);
-    for (;;) {
-      try {
-        yield* this.#store(images, []);
-        this.#spare.push(...images);
-        return;
-      } catch (error) {
-        if (!(error instanceof VerbError)) throw error;
-        yield* reconnect(nodeOf(error.address));
-        yield* sleep(retryNs);
-      }
-    }
+    yield* surely(() => this.#store(images, []));
+    this.#spare.push(...images);
   }
 
   /** All entries of this server, from its own memory. */
   *load(): Program<HeadEntry[]> {
     const found: HeadEntry[] = [];
-    const slots = [...this.#layout.slotsOf(this.#index)];
-    const perBucket = slots.length / this.#layout.buckets;
-    const bytes = new Uint8Array(perBucket * this.#entryBytes);
-    for (let first = 0; first < slots.length; first += perBucket) {
-      const at = this.#offset(slots[first] as number);
+    for (const { at, count } of this.#pieces()) {
+      const bytes = new Uint8Array(count * this.#entryBytes);
       yield* local.read(this.#own + at, bytes);
       if (this.#bytes.length > 0) this.#bytes.set(bytes, at);
-      for (let i = 0; i < perBucket; i++) {
+      for (let i = 0; i < count; i++) {
         const of = bytes.subarray(i * this.#entryBytes, (i + 1) * this.#entryBytes);
         const entry = entryFrom(of, this.#layout);
         if (entry === undefined) continue;
@@ -204,17 +194,57 @@ export class HeadTable {
     return found;
   }
 
-  /** The number first: the head that is stored next is of that chain. */
-  #verbsOf({ number, head }: EntrySwaps): Verb<unknown>[] {
-    const isFlushed = this.#site.context.durability === 'flush';
-    const verbs: Verb<unknown>[] = [];
-    for (const words of [number, head]) {
-      const isFirst = verbs.length === 0;
-      // The head not before its number is durable, in flush mode.
-      for (const verb of words.due()) verbs.push(isFirst ? verb : fenced(verb));
-      if (isFlushed && verbs.length > 0) verbs.push(flush(words.address, words.lengthBytes));
+  /**
+   * Makes the tables of standbys equal to this one, as `load` has found it: in a take-over, before the first
+   * move, and when the server before is fenced at the standbys.
+   *
+   * That one may have died with its last move of an entry, m, in this table and not at a standby, where the
+   * heads then are those of m - 1 and m - 2. Here m counts, so m + 1 goes to the head of m - 1: the only
+   * one that is whole at the standby. Were this server lost with some words of m + 1 stored there, the standby
+   * would go by m - 2, which is retired: its buffer may hold another key's version, and the chain is gone.
+   *
+   * The other way round no head is lost. What differs is of the last move only, since every standby has
+   * confirmed the one before. So it is in the head that does not count here, or not there.
+   */
+  *level(): Program<void> {
+    for (const standby of [...this.#mirrors.keys()]) yield* surely(() => this.#level(standby));
+  }
+
+  *#level(standby: number): Program<void> {
+    for (const { at, count } of this.#pieces()) {
+      const base = this.#mirrors.get(standby);
+      if (base === undefined) return;
+      const bytes = new Uint8Array(count * this.#entryBytes);
+      yield* read(base + at, bytes);
+      const swaps: EntrySwaps[] = [];
+      for (let i = 0; i < count; i++) {
+        const found = bytes.subarray(i * this.#entryBytes, (i + 1) * this.#entryBytes);
+        for (const image of this.#differences(at + i * this.#entryBytes, found)) {
+          swaps.push(new EntrySwaps(base, image));
+        }
+      }
+      yield* this.#swap(swaps);
     }
-    return verbs;
+  }
+
+  /** By head, how an entry found at a standby becomes that of this table. */
+  *#differences(at: number, found: Uint8Array): Generator<EntryImage> {
+    const { replicas } = this.#layout;
+    const own = this.#bytes.subarray(at, at + this.#entryBytes);
+    if (own.every((byte, i) => byte === found[i])) return;
+    for (const move of [0, 1]) yield EntryImage.between(found, own, at, headAt(move, replicas));
+  }
+
+  /** Runs of entries of this server, of at most `entriesAtOnce`. */
+  *#pieces(): Generator<{ readonly at: number; readonly count: number }> {
+    const { buckets, plan } = this.#layout;
+    const end = plan.shortcutSlotsPerServer;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      for (let first = 0; first < end; first += entriesAtOnce) {
+        const at = this.#offset(this.#layout.slot(bucket, this.#index, first));
+        yield { at, count: Math.min(entriesAtOnce, end - first) };
+      }
+    }
   }
 
   #offset(slot: number): number {
@@ -241,83 +271,15 @@ export class HeadTable {
   }
 }
 
-/** What an entry becomes, and what stood there; where no standby is, nobody asks for the latter. */
-class EntryImage {
-  at = 0;
-  readonly number = new Uint8Array(8);
-  readonly numberBefore = new Uint8Array(8);
-  headAt = 0;
-  readonly head: Uint8Array;
-  readonly headBefore: Uint8Array;
-
-  constructor(replicas: number) {
-    this.head = new Uint8Array(8 * replicas);
-    this.headBefore = new Uint8Array(8 * replicas);
-  }
-
-  replace(table: Uint8Array): void {
-    const { at, number, headAt, head } = this;
-    this.numberBefore.set(table.subarray(at, at + number.length));
-    this.headBefore.set(table.subarray(headAt, headAt + head.length));
-    table.set(number, at);
-    table.set(head, headAt);
-  }
-}
-
-/** An entry of a standby's table on its way. */
-class EntrySwaps {
-  readonly number: WordSwaps;
-  readonly head: WordSwaps;
-
-  constructor(base: Address, image: EntryImage) {
-    this.number = new WordSwaps(base + image.at, image.numberBefore, image.number);
-    this.head = new WordSwaps(base + image.headAt, image.headBefore, image.head);
-  }
-
-  note(late: LateVerbs): void {
-    for (const words of [this.number, this.head]) words.note(late, words === this.head);
-  }
-}
-
-/** Words that CASes change, each from what was found there last. */
-class WordSwaps {
-  readonly address: Address;
-  readonly #expected: bigint[] = [];
-  readonly #desired: bigint[] = [];
-  #posted: Verb<bigint>[] = [];
-
-  constructor(address: Address, before: Uint8Array, after: Uint8Array) {
-    this.address = address;
-    for (let at = 0; at < after.length; at += 8) {
-      this.#expected.push(loadWord(before, at));
-      this.#desired.push(loadWord(after, at));
+/** Again until no verb fails: a standby that does not answer may yet, or is said to be lost. */
+function* surely(program: () => Program<void>): Program<void> {
+  for (;;) {
+    try {
+      return yield* program();
+    } catch (error) {
+      if (!(error instanceof VerbError)) throw error;
+      yield* reconnect(nodeOf(error.address));
+      yield* sleep(retryNs);
     }
-  }
-
-  get lengthBytes(): number {
-    return 8 * this.#desired.length;
-  }
-
-  /** CASes of the words that do not stand yet, as far as is known. */
-  due(): readonly Verb<bigint>[] {
-    this.#posted = [];
-    for (const [i, desired] of this.#desired.entries()) {
-      const expected = this.#expected[i] as bigint;
-      if (expected !== desired) this.#posted.push(cas(this.address + 8 * i, expected, desired));
-    }
-    return this.#posted;
-  }
-
-  /** They have ended. `namesBuffers`: what the words are that they expect. */
-  note(late: LateVerbs, namesBuffers: boolean): void {
-    for (const verb of this.#posted) {
-      const i = (verb.address - this.address) / 8;
-      const high = Number(verb.compare >> 32n);
-      const low = Number(verb.compare & 0xffff_ffffn);
-      late.noteSwap(verb, namesBuffers ? bufferNamed(high, low) : 0);
-      if (verb.status === verbStatus.ok)
-        this.#expected[i] = verb.swapped ? verb.operand : verb.word;
-    }
-    this.#posted = [];
   }
 }

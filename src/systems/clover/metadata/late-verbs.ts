@@ -39,7 +39,8 @@ export class LateVerbs {
 
   /** Verbs that have ended, and the buffers that their words name. */
   note(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): void {
-    for (const node of inDoubt(verbs)) {
+    for (const { address } of inDoubt(verbs)) {
+      const node = nodeOf(address);
       this.#nodes.add(node);
       for (const copy of refs) this.#name(handleOf(copy), node);
     }

@@ -11,7 +11,7 @@ import {
 import type { Place } from '../layout.ts';
 import { type MemoryFault, memoryRequest, operations } from '../messages.ts';
 import type { Exclusive } from './exclusive.ts';
-import type { Pausing } from './pausing.ts';
+import type { Healed, Pausing } from './pausing.ts';
 import { type BucketChange, Rebuild } from './rebuild.ts';
 import type { MetadataState } from './state.ts';
 
@@ -116,8 +116,7 @@ export class MemoryFaults {
     const state = this.#state;
     if (!this.#isOwed && this.#changesOf(fault).length === 0) return nothingRecovered;
     const sinceNs = state.nowNs();
-    const isHealed = fault.kind !== 'memoryMoved';
-    yield* this.#pausing.pause(true, isHealed ? fault.node : undefined);
+    yield* this.#pausing.pause(true, healedBy(fault));
     this.hear(fault);
     this.#isOwed = true;
     let total = yield* this.#rebuild(fault, this.#changesOf(fault));
@@ -252,6 +251,13 @@ export class MemoryFaults {
     );
     return yield* this.#state.servers.askToRecover(server, request, caller);
   }
+}
+
+/** Where verbs in doubt are over. What was moved lives on. */
+function healedBy(fault: MemoryFault): Healed | undefined {
+  if (fault.kind === 'memoryMoved') return undefined;
+  const { node } = fault;
+  return { node, start: fault.kind === 'memoryLost' ? Number.MAX_SAFE_INTEGER : fault.start };
 }
 
 function isPlaced({ from, to }: BucketChange): boolean {

@@ -31,6 +31,12 @@ const pollNs = 1000;
 const doubtPollNs = 20_000;
 const bodyAt = requestHead.sizeBytes;
 
+/** A memory node that has started anew, or, after its last start, is lost. */
+export interface Healed {
+  readonly node: number;
+  readonly start: number;
+}
+
 interface Answer {
   readonly status: number | undefined;
   readonly doubts: readonly number[];
@@ -56,12 +62,13 @@ export class Pausing {
     this.#expel = expel;
   }
 
-  /** `all`: of all servers' buffers. `healed`: a memory node where no verb is in doubt any more. */
-  *pause(all: boolean, healed: number | undefined): Program<void> {
+  /** `all`: of all servers' buffers. `healed`: at that memory node, verbs to earlier starts are over. */
+  *pause(all: boolean, healed: Healed | undefined): Program<void> {
     const request = newRequest(operations.pause, pauseBody.sizeBytes, this.#state.index);
     pauseBody.field.all.set(request, bodyAt, all ? 1 : 0);
     pauseBody.field.incarnation.set(request, bodyAt, this.#state.context.incarnation);
-    pauseBody.field.healed.set(request, bodyAt, healed === undefined ? 0 : healed + 1);
+    pauseBody.field.healed.set(request, bodyAt, healed === undefined ? 0 : healed.node + 1);
+    pauseBody.field.start.set(request, bodyAt, healed?.start ?? 0);
     yield* this.#ofAll((node) => this.#pauseNode(node, request));
   }
 

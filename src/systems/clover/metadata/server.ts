@@ -308,12 +308,14 @@ export class MetadataServer implements SystemServer {
     for (let isRebuilt = false; !isRebuilt; ) {
       try {
         for (const { id, role } of state.site.cluster.nodes) {
-          // At this node too: the lost server may still have WRITEs on their way to this table.
-          if (role === 'memory' || id === state.context.node) yield* fence(id, incarnation);
+          // At this node and at standbys too: its CASes may still be on their way to their tables.
+          const hasTable = id === state.context.node || role === 'standby';
+          if (role === 'memory' || hasTable) yield* fence(id, incarnation);
         }
         const leads = state.index === 0 && state.servers.count > 1;
         yield* this.#pausing.pause(leads, undefined);
         const entries = yield* state.heads.load();
+        yield* state.heads.level();
         const numbers = entries.map((entry) => entry.number);
         const rebuild = new Rebuild(state, []);
         yield* rebuild.run(entries, numbers, true);

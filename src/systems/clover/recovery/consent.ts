@@ -111,7 +111,7 @@ export class Consent {
       yield* sleep(pollNs);
     }
     const healed = pauseBody.field.healed.get(body, bodyAt) - 1;
-    doubts.delete(healed);
+    doubts.end(healed, pauseBody.field.start.get(body, bodyAt));
     if (node.isInDoubt) return this.#describeDoubts();
     if (healed >= 0) node.restarts.push(healed);
     const all = pauseBody.field.all.get(body, bodyAt) === 1;
@@ -121,7 +121,7 @@ export class Consent {
 
   #describeDoubts(): Uint8Array {
     const { doubts, lostMemory } = this.#node;
-    const at = [...doubts].filter((node) => !lostMemory.has(node));
+    const at = [...doubts.nodes()].filter((node) => !lostMemory.has(node));
     const reply = newReply(statuses.unavailable, at.length);
     for (const [i, node] of at.entries()) storeHalf(reply, replyHead.sizeBytes + 8 * i, node);
     return reply;
