@@ -67,6 +67,8 @@ export class World implements NodeHost {
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
+  /** A timer that is known to fire for nothing does not: false to see whether that is so. */
+  skipsIdle = true;
   onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
