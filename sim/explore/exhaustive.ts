@@ -1,8 +1,8 @@
 import { choiceKind, kindOf } from './choice.ts';
 import type { CommuteCheck } from './commute-check.ts';
 import type { Crew, Job } from './crew.ts';
-import type { Footprint } from './footprint.ts';
 import type { Digest } from './digest.ts';
+import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
 import { type MergeCheck, textOf } from './merge-check.ts';
 import { Sharing } from './sharing.ts';
@@ -117,7 +117,6 @@ export class ExhaustiveSearch<R extends Run> {
     const run = this.#hooks.open();
     run.world.track(tracks);
     run.world.sharing = this.#sharing;
-    run.world.skipsIdle = this.#mergeCheck === undefined;
     return run;
   }
 
@@ -228,7 +227,8 @@ export class ExhaustiveSearch<R extends Run> {
     const { world } = this.#run;
     const isChecked = this.#mergeCheck !== undefined || this.#commuteCheck !== undefined;
     if (isChecked) this.#before = textOf(world.key());
-    world.take(choice);
+    if (this.#mergeCheck === undefined) world.take(choice);
+    else this.#mergeCheck.take(world, choice);
     this.#commuteCheck?.note(this.#before, choice, textOf(world.key()), world.footprint);
     this.counts.steps++;
     this.#path.push(choice);

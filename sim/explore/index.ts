@@ -23,8 +23,8 @@ export {
   usualChoice,
 } from './choices.ts';
 export { CommuteCheck } from './commute-check.ts';
-export type { Digest } from './digest.ts';
 export { Crew, type CrewBuffers } from './crew.ts';
+export type { Digest } from './digest.ts';
 export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,

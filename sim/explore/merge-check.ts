@@ -2,6 +2,8 @@ import { FarsideError } from '../../src/core/errors.ts';
 import { choiceKind, kindOf } from './choice.ts';
 import { type Digest, scramble } from './digest.ts';
 import type { Run } from './exhaustive.ts';
+import { whereIs } from './standing.ts';
+import type { World } from './world.ts';
 
 /** Steps that a run is followed behind a state that another one came to before it. */
 const stepsMax = 64;
@@ -20,10 +22,15 @@ const stepsMax = 64;
 export class MergeCheck {
   /** Steps that were compared. */
   compared = 0;
+  /** Timers that were tried though they are taken to be idle. */
+  probed = 0;
   readonly #steps = new Map<string, string>();
   readonly #offers = new Map<string, string>();
   readonly #ends = new Map<string, string>();
+  /** Where programs stood (`whereIs`) when a timer gave them something to do. */
+  readonly #busyWakes = new Set<string>();
   #turn = 0;
+  #follows = 0;
   #pass = 0;
 
   /** The next search is of the same, and takes what it can choose from in another order. */
@@ -63,6 +70,21 @@ export class MergeCheck {
     else this.compared++;
   }
 
+  /**
+   * Takes a choice of the world's. Where a timer finds nothing to do, a search takes it for one that never
+   * will in any state where its program stands there (`TaskNames.wokeForNothing`): so what a node does not
+   * tell may cost ends without two states ever being merged.
+   */
+  take(world: World, choice: number): void {
+    const woken = kindOf(choice) === choiceKind.wake ? world.taskOf(choice) : undefined;
+    const where = woken === undefined ? '' : whereIs(woken);
+    world.take(choice);
+    if (woken === undefined) return;
+    if (woken.ended || whereIs(woken) !== where) this.#busyWakes.add(where);
+    if (!this.#busyWakes.has(where) || !world.names.wakesForNothing(where)) return;
+    throw differs('in one of them a timer that fires finds nothing to do');
+  }
+
   /** A run that ended in that state came to `outcome`. */
   ended(at: string, outcome: string): void {
     const known = this.#ends.get(at);
@@ -70,20 +92,34 @@ export class MergeCheck {
     else if (known !== outcome) throw differs(`one ended in ${known}, the other one in ${outcome}`);
   }
 
-  /** Follows a run from a state that is known. */
+  /** Follows a run from a state that is known; every other one is asked there and then for idle timers. */
   follow(run: Run): void {
     const { world } = run;
+    const isProbe = this.#follows++ % 2 === 1;
     let from = textOf(world.key());
-    for (let steps = 0; steps < stepsMax; steps++) {
+    for (let steps = 0; steps < stepsMax && !isProbe; steps++) {
       const all = run.choices();
       this.offer(from, all);
       const choices = all.filter((choice) => this.#steps.has(`${from} ${choice}`));
       const choice = choices[this.#turn++ % choices.length];
-      if (choice === undefined) return;
-      world.take(choice);
+      if (choice === undefined) break;
+      this.take(world, choice);
       const to = textOf(world.key());
       this.note(from, choice, to);
       from = to;
+    }
+    this.#wakeIdle(run);
+  }
+
+  /** Timers that are not tried because they have nothing to do: one after another, they must have nothing. */
+  #wakeIdle({ world }: Run): void {
+    const usual = new Set(world.choices());
+    world.skipsIdle = false;
+    const idle = world.choices().filter((choice) => !usual.has(choice));
+    for (const choice of idle) {
+      if (!world.choices().includes(choice)) continue;
+      this.probed++;
+      this.take(world, choice);
     }
   }
 }

@@ -166,10 +166,10 @@ export class World implements NodeHost {
         this.#act(this.flightOf(choice), optionOf(choice));
         break;
       case choiceKind.go:
-        resume(this, this.#task(choice));
+        resume(this, this.taskOf(choice));
         break;
       case choiceKind.wake:
-        this.#wake(this.#task(choice));
+        this.#wake(this.taskOf(choice));
         break;
       case choiceKind.fault:
         performFault(this, serialOf(choice), optionOf(choice));
@@ -190,7 +190,8 @@ export class World implements NodeHost {
     return keyOf(this);
   }
 
-  #task(choice: number): Task {
+  /** Whose program it is that goes on. */
+  taskOf(choice: number): Task {
     const number = taskOf(choice);
     const task = this.tasks.find((candidate) => candidate.number === number);
     assert(task !== undefined, () => `${this.names.nameOf(number)} does not run`);
