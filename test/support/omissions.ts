@@ -5,17 +5,20 @@ import type { System, SystemNode, SystemServer } from '../../src/systems/system.
  * What nodes and servers say that they remember (`SystemNode.remembers`), with one field of it left out: as if
  * its system had forgotten to declare it.
  *
- * A field is named by who tells it (`node` or `server`, and the class, or else the part) and by its index:
- * `server EntryTable 3`. Inner lists add their index, rows that are alike (what a generator yields, lists of
- * lists) their length and a column: `server EntryTable 0 3`, `server NodePool *6 2`, and `*number` for numbers
+ * A field is named by its part, by the class that tells it, if any, and by its index:
+ * `server entries EntryTable 3`. Inner lists add their index, rows that are alike (what a generator yields, lists of
+ * lists) their length and a column: `server entries EntryTable 0 3`, `server space NodePool *6 2`, and `*number` for numbers
  * between rows. A map, a set, a typed array, and a list of plain values that is not itself what a `remembers`
  * gives, are one field each.
  */
 export interface Walk {
   /** Gives what stands there instead. */
   field(name: string, value: unknown): unknown;
-  /** What stands there consists of fields of its own, at other times perhaps of nothing yet. */
-  inside(name: string): void;
+  /**
+   * What stands there consists of fields of its own, at other times perhaps of nothing yet. False where
+   * nothing of it is told, not even how many rows there are.
+   */
+  enters(name: string): boolean;
 }
 
 type Told = SystemNode | SystemServer;
@@ -52,7 +55,8 @@ export function walked<C>(system: System<C>, walk: Walk): System {
     const remembers = (): Parts | undefined => {
       const parts = whole();
       if (parts === undefined) return undefined;
-      const own = (part: string): unknown => place(parts[part], side, `${side} ${part}`, true, walk);
+      const own = (part: string): unknown =>
+        place(parts[part], `${side} ${part}`, `${side} ${part}`, true, walk);
       return Object.fromEntries(Object.keys(parts).map((part) => [part, own(part)]));
     };
     Object.assign(told, { remembers });
@@ -60,26 +64,26 @@ export function walked<C>(system: System<C>, walk: Walk): System {
 }
 
 /** `isTold`: it is itself what somebody tells, so that a list is one of fields. */
-function place(value: unknown, side: string, name: string, isTold: boolean, walk: Walk): unknown {
+function place(value: unknown, part: string, name: string, isTold: boolean, walk: Walk): unknown {
   if (isStateful(value)) {
-    walk.inside(name);
-    return place(value.remembers(), side, `${side} ${value.constructor.name}`, true, walk);
+    if (!walk.enters(name)) return 0;
+    return place(value.remembers(), part, `${part} ${value.constructor.name}`, true, walk);
   }
-  if (isGenerator(value)) return rows([...value], side, name, walk);
+  if (isGenerator(value)) return rows([...value], part, name, walk);
   if (!Array.isArray(value) || value.length === 0) return walk.field(name, value);
-  if (value.every(isStateful)) return value.map((each) => place(each, side, name, false, walk));
+  if (value.every(isStateful)) return value.map((each) => place(each, part, name, false, walk));
   if (!isTold && value.every((each) => Object(each) !== each)) return walk.field(name, value);
-  if (!isTold && value.every(Array.isArray)) return rows(value, side, name, walk);
-  walk.inside(name);
-  return value.map((each, i) => place(each, side, `${name} ${i}`, false, walk));
+  if (!isTold && value.every(Array.isArray)) return rows(value, part, name, walk);
+  if (!walk.enters(name)) return 0;
+  return value.map((each, i) => place(each, part, `${name} ${i}`, false, walk));
 }
 
-function rows(value: readonly unknown[], side: string, name: string, walk: Walk): unknown[] {
-  walk.inside(name);
+function rows(value: readonly unknown[], part: string, name: string, walk: Walk): unknown {
+  if (!walk.enters(name)) return 0;
   return value.map((row) => {
-    if (!Array.isArray(row)) return place(row, side, `${name} *${typeof row}`, false, walk);
+    if (!Array.isArray(row)) return place(row, part, `${name} *${typeof row}`, false, walk);
     const { length } = row;
-    return row.map((each, i) => place(each, side, `${name} *${length} ${i}`, false, walk));
+    return row.map((each, i) => place(each, part, `${name} *${length} ${i}`, false, walk));
   });
 }
 
@@ -102,8 +106,9 @@ export class Fields implements Walk {
     return value;
   }
 
-  inside(name: string): void {
+  enters(name: string): boolean {
     this.#composed.add(name);
+    return true;
   }
 
   get names(): string[] {
@@ -111,8 +116,17 @@ export class Fields implements Walk {
   }
 }
 
-/** `system` as if it had not declared that field. */
+/** `system` as if it had not declared that field, or anything of which that is the beginning of the name. */
 export function without(system: System, name: string): System {
-  const field = (other: string, value: unknown): unknown => (other === name ? 0 : value);
-  return walked(system, { field, inside: () => undefined });
+  const isOut = (other: string): boolean => other === name || other.startsWith(`${name} `);
+  return walked(system, {
+    field: (other, value) => (isOut(other) ? 0 : value),
+    enters: (other) => !isOut(other),
+  });
 }
+
+/**
+ * What becomes of a search then. `noticed`: `MergeCheck` finds it. `merges`: fewer states, the same ends, and
+ * not noticed. `follows`: as many states and the same ends; all else in a key decides it, or it never differs.
+ */
+export type Verdict = 'noticed' | 'merges' | 'follows' | 'ends differ, and nobody notices';
