@@ -23,7 +23,7 @@ export const declaredBy = {
     ]),
     ...follows('moves: constant, no copy moves', ['server entries EntryTable 0 3']),
     ...follows(
-      'live, sequence, recordBytes, moves, unsettled, stale: derived, records and map words in memory, and what handlers have learnt, say so',
+      'live, sequence, recordBytes, unsettled, stale: derived, from records, map words and what handlers learnt',
       [
         'server entries EntryTable 0 0',
         'server entries EntryTable 0 1',
@@ -33,7 +33,7 @@ export const declaredBy = {
       ],
     ),
     ...follows(
-      'addresses, pins, keys, free and fresh entries: derived, map words in memory, and what handlers have learnt, say so',
+      'addresses, pins, keys, free, fresh: derived, from map words and what handlers learnt',
       [
         'server entries EntryTable 1',
         'server entries EntryTable 2',

@@ -2,14 +2,14 @@ import type { Parts } from '../../src/core/context.ts';
 import type { System, SystemNode, SystemServer } from '../../src/systems/system.ts';
 
 /**
- * What nodes and servers say that they remember (`SystemNode.remembers`), with one field of it left out: as if
- * its system had forgotten to declare it.
+ * What nodes and servers say that they remember (`SystemNode.remembers`), with one field of it left out: as
+ * if its system had forgotten to declare it.
  *
  * A field is named by its part, by the class that tells it, if any, and by its index:
- * `server entries EntryTable 3`. Inner lists add their index, rows that are alike (what a generator yields, lists of
- * lists) their length and a column: `server entries EntryTable 0 3`, `server space NodePool *6 2`, and `*number` for numbers
- * between rows. A map, a set, a typed array, and a list of plain values that is not itself what a `remembers`
- * gives, are one field each.
+ * `server entries EntryTable 3`. Inner lists add their index; rows that are alike (what a generator yields,
+ * lists of lists) their length and a column: `server entries EntryTable 0 3`, `server space NodePool *6 2`;
+ * numbers between rows, `*number`. A map, a set, a typed array, and a list of plain values that is not itself
+ * what a `remembers` gives, are one field each.
  */
 export interface Walk {
   /** Gives what stands there instead. */
@@ -116,7 +116,7 @@ export class Fields implements Walk {
   }
 }
 
-/** `system` as if it had not declared that field, or anything of which that is the beginning of the name. */
+/** `system` as if it had not declared that field, or anything whose name begins with that. */
 export function without(system: System, name: string): System {
   const isOut = (other: string): boolean => other === name || other.startsWith(`${name} `);
   return walked(system, {
@@ -126,7 +126,8 @@ export function without(system: System, name: string): System {
 }
 
 /**
- * What becomes of a search then. `noticed`: `MergeCheck` finds it. `merges`: fewer states, the same ends, and
- * not noticed. `follows`: as many states and the same ends; all else in a key decides it, or it never differs.
+ * What becomes of a search then. `noticed`: `MergeCheck` finds it. `merges`: fewer states, the same ends,
+ * and not noticed. `follows`: as many states and the same ends; all else in a key decides it, or it never
+ * differs.
  */
 export type Verdict = 'noticed' | 'merges' | 'follows' | 'ends differ, and nobody notices';
