@@ -23,7 +23,7 @@ export const declaredBy = {
     ]),
     ...follows('moves: constant, no copy moves', ['server entries EntryTable 0 3']),
     ...follows(
-      'live, sequence, recordBytes, unsettled, stale: derived, from records, map words and what handlers learnt',
+      'live, sequence, recordBytes, unsettled, stale: derived, from memory and what handlers learnt',
       [
         'server entries EntryTable 0 0',
         'server entries EntryTable 0 1',
