@@ -121,7 +121,7 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
   if (task.effect?.kind === effectKind.fence) return true;
   if (task.dueNs === Number.POSITIVE_INFINITY) return false;
   if (!world.rules.clockStands) return task.dueNs <= horizonNs;
-  if (world.tracks && world.nowNs === 0 && world.names.wakesForNothing(whereIs(task))) return false;
+  if (wakesForNothing(world, task)) return false;
   if (!reliesOnVerbs(world, task)) return true;
   return !world.pairs.some(({ flights }) =>
     flights.some(
@@ -131,6 +131,12 @@ function mayWake(world: World, task: Task, horizonNs: number): boolean {
         flight.postedAtStep <= task.sleptAtStep,
     ),
   );
+}
+
+/** It has been seen to wake there, with all that it can know, and to find nothing to do. */
+function wakesForNothing(world: World, task: Task): boolean {
+  if (!world.tracks || !world.skipsIdle || world.nowNs !== 0) return false;
+  return world.names.wakesForNothing(whereIs(task));
 }
 
 /**

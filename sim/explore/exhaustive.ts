@@ -1,6 +1,7 @@
 import { choiceKind, kindOf } from './choice.ts';
 import type { CommuteCheck } from './commute-check.ts';
 import type { Crew, Job } from './crew.ts';
+import type { Digest } from './digest.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
 import { type MergeCheck, textOf } from './merge-check.ts';
@@ -226,7 +227,8 @@ export class ExhaustiveSearch<R extends Run> {
     const { world } = this.#run;
     const isChecked = this.#mergeCheck !== undefined || this.#commuteCheck !== undefined;
     if (isChecked) this.#before = textOf(world.key());
-    world.take(choice);
+    if (this.#mergeCheck === undefined) world.take(choice);
+    else this.#mergeCheck.take(world, choice);
     this.#commuteCheck?.note(this.#before, choice, textOf(world.key()), world.footprint);
     this.counts.steps++;
     this.#path.push(choice);
@@ -258,14 +260,14 @@ export class ExhaustiveSearch<R extends Run> {
   #enter(sleep: Map<number, Footprint>): boolean {
     const { counts } = this;
     const all = this.#run.choices();
-    const choices = this.#sharing?.reduce(this.#run.world, all) ?? all;
+    const reduced = this.#sharing?.reduce(this.#run.world, all) ?? all;
+    const choices = this.#mergeCheck?.inOrder(reduced) ?? reduced;
     counts.cutByLonely += all.length - choices.length;
     // What follows is to look at the end of the run, and no part of it.
     if (choices.length === 0) this.#run.world.sharing = undefined;
     const key = this.#run.world.key();
     if (choices.length === 0) this.#run.world.tracks = false;
-    const choice = this.#path.at(-1);
-    if (choice !== undefined) this.#mergeCheck?.note(this.#before, choice, textOf(key));
+    this.#compare(key, all);
     const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
     if (isNew) {
       counts.states++;
@@ -283,6 +285,15 @@ export class ExhaustiveSearch<R extends Run> {
       this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0, standing });
     }
     return false;
+  }
+
+  /** With all runs that came to that state before. */
+  #compare(key: Digest, choices: readonly number[]): void {
+    if (this.#mergeCheck === undefined) return;
+    const at = textOf(key);
+    const choice = this.#path.at(-1);
+    if (choice !== undefined) this.#mergeCheck.note(this.#before, choice, at);
+    this.#mergeCheck.offer(at, choices);
   }
 
   /** What a run comes to is decided by its last state, so one that ends in it again is not judged. */

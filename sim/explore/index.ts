@@ -24,6 +24,7 @@ export {
 } from './choices.ts';
 export { CommuteCheck } from './commute-check.ts';
 export { Crew, type CrewBuffers } from './crew.ts';
+export type { Digest } from './digest.ts';
 export type { WorldEvents } from './events.ts';
 export {
   type ExhaustiveCounts,
@@ -39,7 +40,7 @@ export { Footprint } from './footprint.ts';
 export { type Knowledge, together } from './knowledge.ts';
 export { KnownStates, type StateBuffers } from './known-states.ts';
 export { WorldMemory } from './memory.ts';
-export { MergeCheck } from './merge-check.ts';
+export { MergeCheck, textOf } from './merge-check.ts';
 export type { WorldNode } from './node.ts';
 export type { WorldObserver } from './observer.ts';
 export type { WorldOptions } from './options.ts';

@@ -67,6 +67,8 @@ export class World implements NodeHost {
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
+  /** A timer that is known to fire for nothing does not: false to see whether that is so. */
+  skipsIdle = true;
   onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;
   #nextIncarnation: number;
   readonly #changedAt = new Map<number, number>();
@@ -164,10 +166,10 @@ export class World implements NodeHost {
         this.#act(this.flightOf(choice), optionOf(choice));
         break;
       case choiceKind.go:
-        resume(this, this.#task(choice));
+        resume(this, this.taskOf(choice));
         break;
       case choiceKind.wake:
-        this.#wake(this.#task(choice));
+        this.#wake(this.taskOf(choice));
         break;
       case choiceKind.fault:
         performFault(this, serialOf(choice), optionOf(choice));
@@ -188,7 +190,8 @@ export class World implements NodeHost {
     return keyOf(this);
   }
 
-  #task(choice: number): Task {
+  /** Whose program it is that goes on. */
+  taskOf(choice: number): Task {
     const number = taskOf(choice);
     const task = this.tasks.find((candidate) => candidate.number === number);
     assert(task !== undefined, () => `${this.names.nameOf(number)} does not run`);

@@ -3,6 +3,7 @@ import {
   type CommuteCheck,
   choiceKind,
   choiceOf,
+  type Digest,
   type ExhaustiveCounts,
   type ExhaustiveEnd,
   ExhaustiveSearch,
@@ -17,6 +18,7 @@ import {
   serialOf,
   type Together,
   taskOf,
+  textOf,
 } from '../../../sim/explore/index.ts';
 import { type RandomStream, randomStream } from '../../core/random.ts';
 import type { DiceName } from './draft.ts';
@@ -140,7 +142,10 @@ export function searchAll(
         unrepaired = 0;
       },
       ended(session, schedule) {
+        const { world } = session;
+        const key = mergeCheck === undefined ? '' : textOf(world.key());
         const { judgement, events: seen } = finish(session);
+        mergeCheck?.ended(key, outcomeOf(judgement, world.history));
         onEnd?.(session);
         addEvents(events, seen);
         if (session.unrepaired > 0) unrepaired++;
@@ -166,6 +171,12 @@ export function searchAll(
     unrepaired,
     exhaustive: { ...counts, end },
   };
+}
+
+/** Equal for runs that end in one state: the verdict, and what clients were told, the last readers too. */
+function outcomeOf(judgement: Judgement, history: Digest): string {
+  const broken = judgement.kind === 'kept' ? '' : ` of ${judgement.promise}`;
+  return `${judgement.kind}${broken}, told ${textOf(history)}`;
 }
 
 /**
