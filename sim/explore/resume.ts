@@ -47,7 +47,7 @@ export function takeTurns(world: World): void {
  */
 function goesOnAtOnce(world: World, task: Task): boolean {
   if (!task.isReady || task.mayWaitOn) return false;
-  if (world.isAlone(task) || world.rules.grain === 'turns') return true;
+  if (task.isAlone || world.rules.grain === 'turns') return true;
   if (world.rules.grain === 'effects') return false;
   switch (task.effect?.kind) {
     case effectKind.compute:
@@ -332,7 +332,7 @@ function setTimer(world: World, task: Task, durationNs: number): void {
 function sleep(world: World, task: Task, durationNs: number): void {
   if (durationNs === boundaryNs) return;
   setTimer(world, task, durationNs);
-  const matters = world.clockRead || world.timing === 'bounded' || !world.isAlone(task);
+  const matters = world.clockRead || world.timing === 'bounded' || !task.isAlone;
   if (!matters) task.timedOut = true;
 }
 

@@ -70,6 +70,11 @@ export class Task {
   }
 
   /** It can go on; a timer that could fire is another matter. */
+  /** The only program of its node. */
+  get isAlone(): boolean {
+    return this.node.tasks.length === 1;
+  }
+
   get isReady(): boolean {
     const { effect } = this;
     if (this.blocked || this.ended) return false;

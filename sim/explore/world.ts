@@ -321,12 +321,8 @@ export class World implements NodeHost {
   /** A program that is alone on its node goes on at once: nobody could tell it from later. */
   #goOn(task: Task): void {
     if (task.ended || !task.isReady || task.mayWaitOn) return;
-    if (!this.isAlone(task) && this.rules.grain !== 'turns') return;
+    if (!task.isAlone && this.rules.grain !== 'turns') return;
     resume(this, task);
-  }
-
-  isAlone(task: Task): boolean {
-    return task.node.tasks.length === 1;
   }
 
   #wake(task: Task): void {
