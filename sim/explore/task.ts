@@ -69,12 +69,12 @@ export class Task {
     this.looksAt = parent?.looksAt;
   }
 
-  /** It can go on; a timer that could fire is another matter. */
   /** The only program of its node. */
   get isAlone(): boolean {
     return this.node.tasks.length === 1;
   }
 
+  /** It can go on; a timer that could fire is another matter. */
   get isReady(): boolean {
     const { effect } = this;
     if (this.blocked || this.ended) return false;
