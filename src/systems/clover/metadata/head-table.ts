@@ -200,8 +200,9 @@ export class HeadTable {
    *
    * That one may have died with its last move of an entry, m, in this table and not at a standby, where the
    * heads then are those of m - 1 and m - 2. Here m counts, so m + 1 goes to the head of m - 1: the only
-   * one that is whole at the standby. Were this server lost with some words of m + 1 stored there, the standby
-   * would go by m - 2, which is retired: its buffer may hold another key's version, and the chain is gone.
+   * one that is whole at the standby. Were this server lost with some words of m + 1 stored there, the
+   * standby would go by m - 2, which is retired: its buffer may hold another key's version, and the chain
+   * is gone.
    *
    * The other way round no head is lost. What differs is of the last move only, since every standby has
    * confirmed the one before. So it is in the head that does not count here, or not there.

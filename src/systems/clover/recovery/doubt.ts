@@ -10,13 +10,14 @@ export function* inDoubt(verbs: readonly Verb<unknown>[]): Generator<Verb<unknow
 }
 
 /**
- * Memory nodes at which a verb of this node may still take effect at any later time. While there is one, this
- * node consents to no epoch; it ends when the memory node starts anew or is lost, or when this node is fenced.
+ * Memory nodes at which a verb of this node may still take effect at any later time. While there is one,
+ * this node consents to no epoch; it ends when the memory node starts anew or is lost, or when this node is
+ * fenced.
  *
- * By memory node, the latest start of it that such a verb was posted to. Who is told that the node has started
- * anew may by then have lost verbs at the new start as well: it makes itself new queue pairs as soon as the
- * former ones fail, and hears of the reason later. Dropped with the others, such a verb could act when the
- * recovery from that start has given its chain's buffers to others.
+ * By memory node, the latest start of it that such a verb was posted to. Who is told that the node has
+ * started anew may by then have lost verbs at the new start as well: it makes itself new queue pairs as soon
+ * as the former ones fail, and hears of the reason later. Dropped with the others, such a verb could act when
+ * the recovery from that start has given its chain's buffers to others.
  */
 export class Doubts {
   readonly #starts = new Map<number, number>();
