@@ -70,8 +70,8 @@ export class Verb<T = void> extends EffectBase<T> {
   reason = '';
   /**
    * Of an `unknown` verb: which start of its memory node the queue pair was made for, as the fault
-   * `memoryRestarted` numbers them. Once that node has started anew after that, the verb is over. 0 on fabrics
-   * where memory nodes do not start anew.
+   * `memoryRestarted` numbers them. Once that node has started anew after that, the verb is over. 0 on
+   * fabrics where memory nodes do not start anew.
    */
   start = 0;
   /** The word read or replaced, as two unsigned halves: no bigint unless someone asks for one. */
