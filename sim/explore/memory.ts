@@ -17,6 +17,7 @@ interface Word {
 }
 
 const nodeFactor = 2 ** 32;
+const toldNobody = (): void => undefined;
 
 /**
  * The bytes of all nodes, and what of them is durable. Made once and used for many schedules: `reset`
@@ -34,7 +35,7 @@ export class WorldMemory {
   /** Words that became others, or durable, so far. */
   changes = 0;
   /** Told of every word that changes. */
-  onChange: (node: number, word: number) => void = () => undefined;
+  onChange: (node: number, word: number) => void = toldNobody;
 
   constructor(cluster: ClusterMap, durability: Durability) {
     this.cluster = cluster;

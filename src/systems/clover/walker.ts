@@ -245,7 +245,9 @@ export class Walker {
     return Math.floor(recordHead.field.version.get(bytes, at) / 256);
   }
 
-  readShortcut = (address: Address): Verb<unknown> => shortcutRead(address, this.scratch);
+  readShortcut(address: Address): Verb<unknown> {
+    return shortcutRead(address, this.scratch);
+  }
 
   /**
    * Goes to the linked successor, or to the shortcut's version where that is further along. False
