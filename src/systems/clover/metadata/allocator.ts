@@ -38,7 +38,7 @@ export class Allocator {
   usedBytes = 0;
   readonly #layout: CloverLayout;
   /** Buffers that start no new round of versions now (late-verbs.ts). */
-  readonly #isNamedLate: (target: Reference) => boolean;
+  readonly #isLate: (target: Reference) => boolean;
   /** Undefined: buffers rest until a round of consent that began later has ended. */
   readonly #reuseDelayNs: number | undefined;
   #roundsBegun = 0;
@@ -56,10 +56,10 @@ export class Allocator {
     layout: CloverLayout,
     server: number,
     reuseDelayNs: number | undefined,
-    isNamedLate: (target: Reference) => boolean = () => false,
+    isLate: (target: Reference) => boolean = () => false,
   ) {
     this.#layout = layout;
-    this.#isNamedLate = isNamedLate;
+    this.#isLate = isLate;
     this.#reuseDelayNs = reuseDelayNs;
     for (let bucket = 0; bucket < layout.buckets; bucket++) {
       for (let c = 0; c < sizeClassCount; c++) {
@@ -104,14 +104,16 @@ export class Allocator {
       const [bucket, sizeClass] = [Math.floor(i / sizeClassCount), i % sizeClassCount];
       const first = list.nextIndex;
       const handleAt = (index: number): number => this.#layout.handle(bucket, sizeClass, index);
+      // A late one behind all that are in use as well: what was never used is handed out unseen.
       for (let index = first; index < list.endIndex; index++) {
-        if (used.has(handleAt(index))) list.nextIndex = index + 1;
+        const handle = handleAt(index);
+        if (used.has(handle) || this.#isLate(reference(handle, 1))) list.nextIndex = index + 1;
       }
       for (let index = first; index < list.nextIndex; index++) {
         if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
         else {
           const target = reference(handleAt(index), 1);
-          if (this.#isNamedLate(target)) this.setAside(target);
+          if (this.#isLate(target)) this.setAside(target);
           else list.returned.push(target);
           freed++;
         }
@@ -199,7 +201,7 @@ export class Allocator {
     while (this.#overflow.length > 0 && this.#overflowEpochs.peek() + epochsToWait <= epoch) {
       this.#overflowEpochs.shift();
       const target = this.#overflow.shift();
-      if (this.#isNamedLate(target)) this.setAside(target);
+      if (this.#isLate(target)) this.setAside(target);
       else this.#free(reference(handleOf(target), 1));
     }
   }
