@@ -49,6 +49,8 @@ export class Allocator {
   readonly #delayedUntil = new NumberQueue();
   readonly #overflow = new NumberQueue();
   readonly #overflowEpochs = new NumberQueue();
+  /** Late ones, for which no epoch need pass: not in vain, since each costs unused cursors their life. */
+  #late: Reference[] = [];
   /** Buffers handed out and not yet seen in a chain, with the incarnation that has them. */
   readonly #leases = new Map<Reference, number>();
 
@@ -113,7 +115,7 @@ export class Allocator {
         if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
         else {
           const target = reference(handleAt(index), 1);
-          if (this.#isLate(target)) this.setAside(target);
+          if (this.#isLate(target)) this.#late.push(target);
           else list.returned.push(target);
           freed++;
         }
@@ -125,7 +127,8 @@ export class Allocator {
   remembers(): unknown {
     const lists = this.#lists.map(({ returned, nextIndex }) => [nextIndex, returned]);
     const delayed = [this.#delayed, this.#delayedUntil, this.#overflow, this.#overflowEpochs];
-    return [this.epoch, this.#roundsBegun, this.#lastRound, lists, delayed, this.#leases];
+    const { epoch } = this;
+    return [epoch, this.#roundsBegun, this.#lastRound, lists, delayed, this.#late, this.#leases];
   }
 
   /** Buffers that have turned out not to be part of a chain stay with who has them. */
@@ -198,10 +201,16 @@ export class Allocator {
   /** Every compute node has acknowledged `epoch`. */
   enter(epoch: number): void {
     this.epoch = epoch;
+    const late = this.#late;
+    this.#late = [];
+    for (const target of late) {
+      if (this.#isLate(target)) this.#late.push(target);
+      else this.setAside(target);
+    }
     while (this.#overflow.length > 0 && this.#overflowEpochs.peek() + epochsToWait <= epoch) {
       this.#overflowEpochs.shift();
       const target = this.#overflow.shift();
-      if (this.#isLate(target)) this.setAside(target);
+      if (this.#isLate(target)) this.#late.push(target);
       else this.#free(reference(handleOf(target), 1));
     }
   }
@@ -217,6 +226,7 @@ export class Allocator {
     }
     yield* this.#delayed;
     yield* this.#overflow;
+    yield* this.#late;
   }
 
   #endDelays(nowNs: number): void {
