@@ -115,8 +115,11 @@ export class Allocator {
         if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
         else {
           const target = reference(handleAt(index), 1);
-          if (this.#isLate(target)) this.#late.push(target);
-          else list.returned.push(target);
+          if (!this.#isLate(target)) list.returned.push(target);
+          else {
+            this.#late.push(target);
+            this.usedBytes += classBytes(sizeClass);
+          }
           freed++;
         }
       }
@@ -202,11 +205,10 @@ export class Allocator {
   enter(epoch: number): void {
     this.epoch = epoch;
     const late = this.#late;
-    this.#late = [];
-    for (const target of late) {
-      if (this.#isLate(target)) this.#late.push(target);
-      else this.setAside(target);
-    }
+    this.#late = late.filter((target) => this.#isLate(target));
+    // They have waited for epochs, or come from a rebuild, when nobody referred to any.
+    for (const target of late)
+      if (!this.#isLate(target)) this.#free(reference(handleOf(target), 1));
     while (this.#overflow.length > 0 && this.#overflowEpochs.peek() + epochsToWait <= epoch) {
       this.#overflowEpochs.shift();
       const target = this.#overflow.shift();
