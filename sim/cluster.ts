@@ -173,7 +173,6 @@ export class SimCluster {
     const handlers: ((index: number) => void)[] = [];
     handlers[eventKind.arrive] = (index) => responder.arrive(index);
     handlers[eventKind.complete] = (index) => transport.completeOne(index);
-    handlers[eventKind.ready] = (index) => scheduler.readyAt(index);
     handlers[eventKind.resume] = (index) => scheduler.resume(index);
     handlers[eventKind.dispatch] = (index) => scheduler.dispatch(index);
     handlers[eventKind.timer] = (index) => interpreter.expire(index);

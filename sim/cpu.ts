@@ -1,4 +1,4 @@
-import { Ring } from './ring.ts';
+import { RunQueue } from './run-queue.ts';
 import type { Task } from './task.ts';
 
 /** One core of a compute node: programs that are ready take it in turn, first come first served. */
@@ -10,10 +10,11 @@ export class Core {
   freePs = 0;
   /** Who computes on it, across events. */
   holder: Task | undefined = undefined;
-  dispatchDue = false;
+  /** When it takes the next of its programs; infinity when no event for that is due. */
+  dispatchPs = Number.POSITIVE_INFINITY;
   /** Time in which programs did something; a polling core is never idle, so this is kept apart. */
   usefulPs = 0;
-  readonly #ready = new Ring<Task>(8);
+  readonly queue = new RunQueue();
 
   constructor(index: number, node: number, background: boolean) {
     this.index = index;
@@ -21,26 +22,14 @@ export class Core {
     this.background = background;
   }
 
-  get queued(): number {
-    return this.#ready.count;
-  }
-
   /** Whether a program that becomes ready now may run at once. */
   idle(nowPs: number): boolean {
-    return this.holder === undefined && this.freePs <= nowPs && this.#ready.count === 0;
+    return this.holder === undefined && this.freePs <= nowPs && this.queue.firstPs > nowPs;
   }
 
   /** Its node has crashed: nobody holds it or waits for it any more. */
   abandon(): void {
     this.holder = undefined;
-    this.#ready.clear();
-  }
-
-  enqueue(task: Task): void {
-    this.#ready.push(task);
-  }
-
-  dequeue(): Task | undefined {
-    return this.#ready.count === 0 ? undefined : this.#ready.shift();
+    this.queue.clear();
   }
 }

@@ -16,7 +16,7 @@ import { acceptMessage, type Message, type Port } from '../src/core/message.ts';
 import { resume, throwInto } from '../src/core/running.ts';
 import type { Costs } from './costs.ts';
 import type { Flight } from './flight.ts';
-import { eventKind, type Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import { accessLocally } from './local-access.ts';
 import type { SimNode } from './node.ts';
 import { Scheduler } from './scheduler.ts';
@@ -27,7 +27,6 @@ import type { Completions, Transport } from './transport.ts';
 const kinds = effectKind;
 const verbOps = verbOp;
 const state = verbStatus;
-const event = eventKind;
 
 /**
  * How far a program may run ahead of the event clock within one step. The CPU time of a step (polling,
@@ -81,7 +80,7 @@ export class Interpreter implements Completions {
   allComplete(task: Task): void {
     const { readyPs } = task;
     const { nowPs } = this.#kernel;
-    this.#kernel.schedule(readyPs > nowPs ? readyPs : nowPs, event.ready, task.index);
+    this.scheduler.readyAt(task, readyPs > nowPs ? readyPs : nowPs);
   }
 
   /** A posted verb completes now: whoever waits for it among others may go on. */
@@ -362,7 +361,7 @@ export class Interpreter implements Completions {
     task.effect = effect;
     task.root.queuePairs[effect.node] = undefined;
     const atPs = this.scheduler.localPs + this.#costs.controlPs;
-    this.#kernel.schedule(atPs, event.ready, task.index);
+    this.scheduler.readyAt(task, atPs);
     return next.wait;
   }
 
@@ -376,7 +375,7 @@ export class Interpreter implements Completions {
     this.#kernel.call(atPs + halfPs, () => {
       machine.fence(effect.incarnation, this.#kernel.nowPs);
     });
-    this.#kernel.schedule(atPs + 2 * halfPs, event.ready, task.index);
+    this.scheduler.readyAt(task, atPs + 2 * halfPs);
     return next.wait;
   }
 }

@@ -7,20 +7,18 @@ export const eventKind = {
   arrive: 0,
   /** A verb that nobody awaits as a whole completes. */
   complete: 1,
-  /** All verbs a program awaits have completed. */
-  ready: 2,
   /** A program goes on after computing, without having left its core. */
-  resume: 3,
+  resume: 2,
   /** A core takes the next of its programs. */
-  dispatch: 4,
+  dispatch: 3,
   /** A `wait`, `receive` or `sleep` times out. */
-  timer: 5,
+  timer: 4,
   /** A queue pair may launch verbs that waited for others. */
-  pump: 6,
+  pump: 5,
   /** A verb reaches the next hop of its path. */
-  hop: 7,
+  hop: 6,
   /** Anything else, rare: a closure. */
-  call: 8,
+  call: 7,
 } as const;
 export type EventKind = (typeof eventKind)[keyof typeof eventKind];
 

@@ -38,8 +38,7 @@ export class Scheduler {
   add(task: Task): void {
     this.tasks[task.index] = task;
     if (!task.daemon) this.foreground++;
-    task.core.enqueue(task);
-    if (task.core.holder === undefined) this.#dispatchWhenFree(task.core);
+    this.readyAt(task, this.#kernel.nowPs);
   }
 
   end(task: Task): void {
@@ -65,13 +64,19 @@ export class Scheduler {
       this.#run(task, core);
       return;
     }
-    core.enqueue(task);
-    if (core.holder === undefined) this.#dispatchWhenFree(core);
+    this.readyAt(task, this.#kernel.nowPs);
   }
 
-  readyAt(index: number): void {
-    const task = this.tasks[index];
-    if (task !== undefined && !task.dead) this.ready(task);
+  /**
+   * What the program waits for will have happened at that time, which nothing can change any more. Its place
+   * among the core's programs is known with it, so there need be no event to say that it is ready, and
+   * another one for its turn: on a core that is busy, which is where simulations spend their time, only the
+   * turns are left.
+   */
+  readyAt(task: Task, atPs: number): void {
+    const { core } = task;
+    core.queue.push(task, atPs);
+    if (core.holder === undefined) this.#dispatchWhenFree(core);
   }
 
   /** It goes on after computing, on the core that it kept. */
@@ -82,11 +87,18 @@ export class Scheduler {
 
   dispatch(index: number): void {
     const core = this.cores[index] as Core;
-    core.dispatchDue = false;
+    const { nowPs } = this.#kernel;
+    if (core.dispatchPs !== nowPs) return; // An earlier one has been scheduled since.
+    core.dispatchPs = Number.POSITIVE_INFINITY;
     if (core.holder !== undefined) return;
-    let task = core.dequeue();
-    while (task?.dead) task = core.dequeue();
-    if (task !== undefined) this.#run(task, core);
+    const { queue } = core;
+    while (queue.firstPs <= nowPs && core.freePs <= nowPs) {
+      const task = queue.shift();
+      if (task.dead) continue;
+      this.#run(task, core);
+      return;
+    }
+    if (queue.count > 0) this.#dispatchWhenFree(core);
   }
 
   #run(task: Task, core: Core): void {
@@ -108,7 +120,7 @@ export class Scheduler {
     core.holder = undefined;
     core.usefulPs += this.localPs - this.#startPs;
     core.freePs = this.localPs;
-    if (core.queued > 0) this.#dispatchWhenFree(core);
+    if (core.queue.count > 0) this.#dispatchWhenFree(core);
   }
 
   /** The program keeps its core until `localPs`, and goes on then. */
@@ -119,11 +131,12 @@ export class Scheduler {
   }
 
   #dispatchWhenFree(core: Core): void {
-    if (core.dispatchDue) return;
-    core.dispatchDue = true;
+    const { firstPs } = core.queue;
     const { freePs } = core;
-    const { nowPs } = this.#kernel;
-    this.#kernel.schedule(freePs > nowPs ? freePs : nowPs, dispatch, core.index);
+    const startPs = firstPs > freePs ? firstPs : freePs;
+    if (core.dispatchPs <= startPs) return;
+    core.dispatchPs = startPs;
+    this.#kernel.schedule(startPs, dispatch, core.index);
   }
 
   /** Resumes the program at that time, unless its present wait has ended before. */
