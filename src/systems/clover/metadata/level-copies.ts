@@ -17,20 +17,20 @@ import type { MetadataState } from './state.ts';
  * the head of its record, and would take one for whole of which the value has not landed: so the header is
  * WRITTEN when the record is known to stand. Where the record stands already, the header is all.
  *
- * **Its completion is lost, and the server lives on.** Then it may act at any later time. The rebuild ends and
- * is made again. With the same WRITE again, and successfully, clients would go on, link versions behind the
- * copy, and lose them when the first one acts at last; or the buffer would serve another chain by then, and
- * that one lose its record. So the copy goes to another buffer, which is as good as any while nobody refers
- * to one, and nothing uses this one as long as the verb is in doubt (late-verbs.ts, allocator.ts).
+ * **Its completion is lost, and the server lives on.** Then it may act at any later time. The rebuild ends
+ * and is made again. With the same WRITE again, and successfully, clients would go on, link versions behind
+ * the copy, and lose them when the first one acts at last; or the buffer would serve another chain by then,
+ * and that one lose its record. So the copy goes to another buffer, which is as good as any while nobody
+ * refers to one, and nothing uses this one as long as the verb is in doubt (late-verbs.ts, allocator.ts).
  *
- * What it leaves must be no copy of the chain: it is one that nothing will ever be linked behind, and somebody
- * may yet come there, by a shortcut of a server that is in doubt as well, and would take an old version
- * for the newest. Only one part of it is in doubt, since the header is not posted before the record stands,
- * so the other part is spoilt: whatever acts later, header and record do not go together. That comes last,
- * and before clients go on: until the table of heads names the new place, the old one may be the last copy.
+ * What it leaves must be no copy of the chain: nothing will ever be linked behind it, and somebody may yet
+ * come there, by a shortcut of a server that is in doubt as well, and would take an old version for the
+ * newest. Only one part of it is in doubt, since the header is not posted before the record stands, so the
+ * other part is spoilt: whatever acts later, header and record do not go together. That comes last, and
+ * before clients go on: until the table of heads names the new place, the old one may be the last copy.
  *
- * A successor needs to know nothing of that. It fences the lost server first, so nothing acts late, finds each
- * chain by the table of heads where the last attempt has left it, and makes level what is not.
+ * A successor needs to know nothing of that. It fences the lost server first, so nothing acts late, finds
+ * each chain by the table of heads where the last attempt has left it, and makes level what is not.
  */
 
 /** What is to lie in a buffer. */
@@ -127,7 +127,7 @@ function writing({ durability }: MetadataState, at: Address, bytes: Uint8Array):
  * there as well: who takes over from a lost server looks there, and the table of heads may be ahead of that.
  *
  * There are as many free buffers, at least, as may be on their way in normal operation; now none is. What no
- * buffer is left for ends the server: the WRITES that hold so many of them end with its incarnation.
+ * buffer is left for ends the server: the WRITEs that hold so many of them end with its incarnation.
  */
 export function* moveCopies(
   state: MetadataState,

@@ -181,9 +181,9 @@ export class Rebuild {
   }
 
   /**
-   * Copies that cannot be made level where they lie go to other buffers, when the table of heads says of every
-   * chain where it ends. Until then a buffer that no chain is left with may lie on the way there from a head
-   * that is stored, and for who takes over, were this server lost, the walk would end, or lead astray.
+   * Copies that cannot be made level where they lie go to other buffers, when the table of heads says of
+   * every chain where it ends. Until then a buffer that no chain is left with may lie on the way there from a
+   * head that is stored, and for who takes over, were this server lost, the walk would end, or lead astray.
    */
   *#move(namer: Namer): Program<void> {
     const taken = this.#found.flatMap(({ refs }) => refs);
