@@ -4,6 +4,7 @@ import { assembleCluster } from '../../assemble.ts';
 import { system } from '../index.ts';
 import { CloverLayout } from '../layout.ts';
 import { handleOf, type Reference, reference, versionOf } from '../pointer.ts';
+import { classBytes } from '../pools.ts';
 import { Allocator, epochsToWait, versionMax } from './allocator.ts';
 
 const shape = { ...smallShape, keysMax: 10, memoryBytes: 1_500_000 };
@@ -88,7 +89,9 @@ test('a buffer that a verb in doubt names starts no new round of versions until 
   named.add(handleOf(worn));
   for (let epoch = 1; epoch <= 3 * epochsToWait; epoch++) allocator.enter(epoch);
   expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([]);
-  expect(allocator.overflowing).toBe(1);
+  expect([...allocator.unused()]).toContain(worn);
+  // No epoch passes for its sake.
+  expect(allocator.overflowing).toBe(0);
   named.clear();
   for (let epoch = 1; epoch <= epochsToWait; epoch++) allocator.enter(3 * epochsToWait + epoch);
   expect(allocator.take(0, 0, 1, delayNs, lessee)).toEqual([reference(handleOf(worn), 1)]);
@@ -101,4 +104,17 @@ test('nor when a rebuild lets all others start anew', () => {
   expect(allocator.adopt([last], 0)).toBe(2);
   expect(allocator.take(0, 0, 1, 0, lessee)).toEqual([reference(handleOf(target) + 1, 1)]);
   expect([...allocator.unused()]).toContain(target);
+});
+
+test('nor when it lies behind all that are in use, among those never used', () => {
+  const named = new Set([layout.handle(0, 0, 5)]);
+  allocator = new Allocator(layout, 0, delayNs, (target) => named.has(handleOf(target)));
+  allocator.adopt([reference(layout.handle(0, 0, 2), 7)], 0);
+  const usedBytes = allocator.usedBytes;
+  const taken = allocator.take(0, 0, everything, 0, lessee);
+  expect(taken).not.toContain(reference(layout.handle(0, 0, 5), 1));
+  named.clear();
+  allocator.enter(1);
+  expect(allocator.take(0, 0, 1, 0, lessee)).toEqual([reference(layout.handle(0, 0, 5), 1)]);
+  expect(allocator.usedBytes).toBe(usedBytes + taken.length * classBytes(0));
 });

@@ -38,7 +38,7 @@ export class Allocator {
   usedBytes = 0;
   readonly #layout: CloverLayout;
   /** Buffers that start no new round of versions now (late-verbs.ts). */
-  readonly #isNamedLate: (target: Reference) => boolean;
+  readonly #isLate: (target: Reference) => boolean;
   /** Undefined: buffers rest until a round of consent that began later has ended. */
   readonly #reuseDelayNs: number | undefined;
   #roundsBegun = 0;
@@ -49,6 +49,8 @@ export class Allocator {
   readonly #delayedUntil = new NumberQueue();
   readonly #overflow = new NumberQueue();
   readonly #overflowEpochs = new NumberQueue();
+  /** Late ones, for which no epoch need pass: not in vain, since each costs unused cursors their life. */
+  #late: Reference[] = [];
   /** Buffers handed out and not yet seen in a chain, with the incarnation that has them. */
   readonly #leases = new Map<Reference, number>();
 
@@ -56,10 +58,10 @@ export class Allocator {
     layout: CloverLayout,
     server: number,
     reuseDelayNs: number | undefined,
-    isNamedLate: (target: Reference) => boolean = () => false,
+    isLate: (target: Reference) => boolean = () => false,
   ) {
     this.#layout = layout;
-    this.#isNamedLate = isNamedLate;
+    this.#isLate = isLate;
     this.#reuseDelayNs = reuseDelayNs;
     for (let bucket = 0; bucket < layout.buckets; bucket++) {
       for (let c = 0; c < sizeClassCount; c++) {
@@ -104,15 +106,20 @@ export class Allocator {
       const [bucket, sizeClass] = [Math.floor(i / sizeClassCount), i % sizeClassCount];
       const first = list.nextIndex;
       const handleAt = (index: number): number => this.#layout.handle(bucket, sizeClass, index);
+      // A late one behind all that are in use as well: what was never used is handed out unseen.
       for (let index = first; index < list.endIndex; index++) {
-        if (used.has(handleAt(index))) list.nextIndex = index + 1;
+        const handle = handleAt(index);
+        if (used.has(handle) || this.#isLate(reference(handle, 1))) list.nextIndex = index + 1;
       }
       for (let index = first; index < list.nextIndex; index++) {
         if (used.has(handleAt(index))) this.usedBytes += classBytes(sizeClass);
         else {
           const target = reference(handleAt(index), 1);
-          if (this.#isNamedLate(target)) this.setAside(target);
-          else list.returned.push(target);
+          if (!this.#isLate(target)) list.returned.push(target);
+          else {
+            this.#late.push(target);
+            this.usedBytes += classBytes(sizeClass);
+          }
           freed++;
         }
       }
@@ -123,7 +130,8 @@ export class Allocator {
   remembers(): unknown {
     const lists = this.#lists.map(({ returned, nextIndex }) => [nextIndex, returned]);
     const delayed = [this.#delayed, this.#delayedUntil, this.#overflow, this.#overflowEpochs];
-    return [this.epoch, this.#roundsBegun, this.#lastRound, lists, delayed, this.#leases];
+    const { epoch } = this;
+    return [epoch, this.#roundsBegun, this.#lastRound, lists, delayed, this.#late, this.#leases];
   }
 
   /** Buffers that have turned out not to be part of a chain stay with who has them. */
@@ -196,10 +204,15 @@ export class Allocator {
   /** Every compute node has acknowledged `epoch`. */
   enter(epoch: number): void {
     this.epoch = epoch;
+    const late = this.#late;
+    this.#late = late.filter((target) => this.#isLate(target));
+    // They have waited for epochs, or come from a rebuild, when nobody referred to any.
+    for (const target of late)
+      if (!this.#isLate(target)) this.#free(reference(handleOf(target), 1));
     while (this.#overflow.length > 0 && this.#overflowEpochs.peek() + epochsToWait <= epoch) {
       this.#overflowEpochs.shift();
       const target = this.#overflow.shift();
-      if (this.#isNamedLate(target)) this.setAside(target);
+      if (this.#isLate(target)) this.#late.push(target);
       else this.#free(reference(handleOf(target), 1));
     }
   }
@@ -215,6 +228,7 @@ export class Allocator {
     }
     yield* this.#delayed;
     yield* this.#overflow;
+    yield* this.#late;
   }
 
   #endDelays(nowNs: number): void {

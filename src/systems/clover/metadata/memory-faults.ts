@@ -166,6 +166,7 @@ export class MemoryFaults {
     yield* rebuild.run(heads, state.namer.numbers());
     this.#unfinished.clear();
     state.isRebuilding = false;
+    if (fault?.kind === 'memoryRestarted') state.late.endBefore(fault.node, fault.start);
     this.entriesLost += rebuild.entriesLost;
     return {
       locksBroken: 0,

@@ -1,20 +1,21 @@
 import { type Address, nodeOf } from '../../../core/address.ts';
-import { batch, flush, type Program, read, type Verb, write } from '../../../core/effect.ts';
+import { batch, type Program, read, type Verb } from '../../../core/effect.ts';
 import { assert } from '../../../core/errors.ts';
-import { recordBytes, recordHead, recordIsWhole, sealRecord } from '../../../core/record.ts';
-import { loadHalf, storeHalf } from '../../../core/word.ts';
+import { recordBytes, recordHead, recordIsWhole } from '../../../core/record.ts';
+import { loadHalf } from '../../../core/word.ts';
 import type { CloverLayout, Place } from '../layout.ts';
-import {
-  isHeld,
-  nextSequence,
-  noReference,
-  ownIn,
-  type Reference,
-  tailLow,
-  versionOf,
-} from '../pointer.ts';
+import { nextSequence, noReference, ownIn, type Reference, versionOf } from '../pointer.ts';
 import { classBytes } from '../pools.ts';
 import { standingOf } from '../recovery/header.ts';
+import {
+  type CopyImage,
+  imageOf,
+  isTail,
+  type Misplaced,
+  moveCopies,
+  spoil,
+  writeCopies,
+} from './level-copies.ts';
 import { Chain, Namer } from './namer.ts';
 import type { MetadataState } from './state.ts';
 import { clearStrays } from './strays.ts';
@@ -67,6 +68,7 @@ export class Rebuild {
    */
   readonly #lost: ReadonlySet<number>;
   readonly #found: Chain[] = [];
+  readonly #misplaced: Misplaced[] = [];
 
   constructor(state: MetadataState, changes: readonly BucketChange[]) {
     this.#state = state;
@@ -95,6 +97,8 @@ export class Rebuild {
     for (const chain of this.#found) namer.adopt(chain);
     namer.reserve(lastNumbers);
     yield* this.#storePointers(namer, lastNumbers);
+    if (this.#misplaced.length > 0) yield* this.#move(namer);
+    yield* spoil(state);
     const knownSlots = new Set(lastNumbers.map((number) => this.#layout.slotOf(number)));
     yield* clearStrays(state, knownSlots, (bucket, node) => {
       return (isTakeOver || this.#changes.has(bucket)) && !this.#lost.has(node);
@@ -149,29 +153,54 @@ export class Rebuild {
   *#level(tails: readonly Walk[]): Program<void> {
     const wanting = tails.filter((walk) => walk.copies.some((_, c) => this.#isWanting(walk, c)));
     const sources = yield* this.#readWhole(wanting);
-    const verbs: Verb<unknown>[] = [];
-    const levelled = new Set<Walk>();
-    for (const [i, walk] of wanting.entries()) {
-      const source = sources[i] as Uint8Array;
-      if (!recordIsWhole(source, 8 * walk.refs.length)) {
+    const sourceOf = new Map(wanting.map((walk, i) => [walk, sources[i] as Uint8Array]));
+    const images: CopyImage[] = [];
+    for (const walk of tails) {
+      const source = sourceOf.get(walk);
+      if (source !== undefined && !recordIsWhole(source, 8 * walk.refs.length)) {
         this.entriesLost++;
         continue;
       }
-      levelled.add(walk);
+      const chain = this.#chainOf(walk);
+      this.#found.push(chain);
+      if (source === undefined) continue;
       this.entriesRepaired++;
-      for (const [c, copy] of walk.refs.entries()) {
-        if (!this.#isWanting(walk, c)) continue;
-        const bytes = imageOf(source, copy, walk.refs.length);
-        const address = this.#layout.addressOf(copy);
-        verbs.push(write(address, bytes));
-        if (this.#state.durability === 'flush') verbs.push(flush(address, bytes.length));
-        this.bytesMoved += bytes.length;
+      for (const [copy, target] of walk.refs.entries()) {
+        if (!this.#isWanting(walk, copy)) continue;
+        const at = this.#layout.addressOf(target);
+        if (this.#state.late.isWrittenAt(at)) this.#misplaced.push({ chain, copy, source });
+        else
+          images.push({
+            at,
+            bytes: imageOf(source, target, walk.refs.length),
+            hasRecord: this.#isThere(walk, copy),
+          });
       }
     }
-    if (verbs.length > 0) yield* batch(...verbs);
-    for (const walk of tails) {
-      if (wanting.includes(walk) && !levelled.has(walk)) continue;
-      this.#found.push(this.#chainOf(walk));
+    this.bytesMoved += yield* writeCopies(this.#state, images);
+  }
+
+  /**
+   * Copies that cannot be made level where they lie go to other buffers, when the table of heads says of
+   * every chain where it ends. Until then a buffer that no chain is left with may lie on the way there from a
+   * head that is stored, and for who takes over, were this server lost, the walk would end, or lead astray.
+   */
+  *#move(namer: Namer): Program<void> {
+    const taken = this.#found.flatMap(({ refs }) => refs);
+    this.#keepHeads(namer);
+    const sourceAt = (bucket: number): Place | undefined => this.#changes.get(bucket)?.from;
+    this.bytesMoved += yield* moveCopies(this.#state, this.#misplaced, taken, sourceAt);
+    const moved = new Set(this.#misplaced.map(({ chain }) => chain.number));
+    yield* this.#storePointers(namer, [...moved]);
+    this.#keepHeads(namer);
+  }
+
+  /** For another attempt of this server, which begins from its former tables: the same. */
+  #keepHeads(namer: Namer): void {
+    for (const known of this.#state.namer.all()) {
+      const chain = namer.chain(known.number);
+      if (chain === undefined) known.isOver = true;
+      else [known.refs, known.sequence] = [[...chain.refs], chain.sequence];
     }
   }
 
@@ -194,14 +223,15 @@ export class Rebuild {
     const bytes = walk.copies[c];
     const copy = walk.refs[c] as Reference;
     if (this.#lost.has(nodeOf(this.#layout.addressOf(copy)))) return false;
-    if (bytes === undefined || this.#changes.has(this.#layout.bucketOf(copy))) return true;
-    for (let r = 0; r < walk.refs.length; r++) {
-      const low = loadHalf(bytes, 8 * r);
-      if (isHeld(low) || low !== tailLow(versionOf(copy)) || loadHalf(bytes, 8 * r + 4) !== 0) {
-        return true;
-      }
-    }
-    return false;
+    if (!this.#isThere(walk, c)) return true;
+    const isWritten = this.#state.late.isWrittenAt(this.#layout.addressOf(copy));
+    return isWritten || !isTail(bytes as Uint8Array, copy, walk.refs.length);
+  }
+
+  /** Whether the copy lies where it belongs, whatever its header links to. */
+  #isThere(walk: Walk, c: number): boolean {
+    const bucket = this.#layout.bucketOf(walk.refs[c] as Reference);
+    return walk.copies[c] !== undefined && !this.#changes.has(bucket);
   }
 
   #chainOf({ number, refs, sequence, copies }: Walk): Chain {
@@ -269,18 +299,6 @@ function isAt(bytes: Uint8Array, words: number, copy: Reference): boolean {
   const version = versionOf(copy);
   for (let r = 0; r < words; r++) if (ownIn(loadHalf(bytes, 8 * r)) !== version) return false;
   return recordHead.field.version.get(bytes, 8 * words) % 256 === version;
-}
-
-/** A copy of `source` as it lies in the buffer `copy`, with nothing behind it. */
-function imageOf(source: Uint8Array, copy: Reference, words: number): Uint8Array {
-  const bytes = source.slice();
-  for (let r = 0; r < words; r++) {
-    storeHalf(bytes, 8 * r, tailLow(versionOf(copy)));
-    storeHalf(bytes, 8 * r + 4, 0);
-  }
-  const tag = recordHead.field.version.get(source, 8 * words);
-  sealRecord(bytes, 8 * words, tag - (tag % 256) + versionOf(copy));
-  return bytes;
 }
 
 function overAt(number: number, layout: CloverLayout): Chain {

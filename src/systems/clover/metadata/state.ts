@@ -89,7 +89,14 @@ export class MetadataState {
 
   newAllocator(): Allocator {
     const delayNs = restNs(this.context, this.config);
-    return new Allocator(this.layout, this.index, delayNs, (target) => this.late.names(target));
+    return new Allocator(this.layout, this.index, delayNs, (target) => this.isLate(target));
+  }
+
+  /** Whether a verb in doubt names this buffer, or may yet fall upon it: it must not be used anew. */
+  isLate(target: Reference): boolean {
+    const { late, layout } = this;
+    if (late.isEmpty) return false;
+    return late.names(target) || late.isWrittenAt(layout.addressOf(target));
   }
 
   /** As long as no memory node has failed, and nothing was rebuilt. */
