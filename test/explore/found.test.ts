@@ -278,6 +278,16 @@ const found: readonly Found[] = [
     }),
     schedules: 60,
   },
+  {
+    what: 'a link of several copies that a get has gone behind outlasts a loss of power',
+    system: clover as System,
+    scenario: scenario('put/get put get get', {
+      ...{ ...flushed, settings: { handlers: 1 }, seed: 42 },
+      faults: restarted,
+    }),
+    scheduler: 'pct',
+    schedules: 200,
+  },
 ];
 
 test.each(found)('$what', expectMended);

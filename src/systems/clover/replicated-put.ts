@@ -35,7 +35,8 @@ import type { Writer } from './writer.ts';
  * then, and a value that was read is gone from every surviving copy. After round 1 all copies name
  * n + 1, and readers still answer with n; only then does round 2 let them pass. So whoever sees a link
  * without B_w in word 0 of any copy knows that recovery finds it in all: it must complete a write whose
- * link stands in all surviving copies, and may undo any other.
+ * link stands in all surviving copies, and may undo any other. In flush mode whoever goes on behind such a
+ * link makes word 0 of the primary copy durable (walker.ts): this writer's own FLUSH may be still to come.
  *
  * The same rule makes torn header READs harmless: when word 0 is read without B_w, every word has been
  * written by round 1 before; a reader that still gets an older word for another copy reads again.
