@@ -128,8 +128,9 @@ export const declaredBy = {
       'server tables Allocator 4 1',
       'server tables Allocator 4 2',
       'server tables Allocator 4 3',
-      'server tables Allocator 5',
+      'server tables Allocator 6',
     ]),
+    ...follows('late: constant, no verb is lost', ['server tables Allocator 5']),
     ...follows('ending: constant, no chain ends', ['server tables 5']),
     ...follows('opening: constant, no key is inserted once clients have begun', [
       'server requests Requests',

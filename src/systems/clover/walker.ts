@@ -268,11 +268,11 @@ export class Walker {
     if (this.#shortcut.length > 0 && sequenceDistance(sequence, this.#shortcutSequence) > 0) {
       return this.#jump();
     }
-    // Whoever goes on behind a link relies on a word that its writer may not have flushed yet. With one copy,
-    // all that is behind it would be lost with it. With several, its writer has flushed the link in all copies,
-    // but with B_w set: a primary copy that says so again after a power loss has readers answer with the
-    // version before, until a recovery has been through, although a get has given the next one already, or a
-    // put has been acknowledged behind it.
+    // Whoever goes on behind a link relies on a word that its writer may not have flushed yet. With one
+    // copy, all that is behind it would be lost with it. With several, its writer has flushed the link in
+    // all copies, but with B_w set: a primary copy that says so again after a power loss has readers answer
+    // with the version before, until a recovery has been through, although a get has given the next one
+    // already, or a put has been acknowledged behind it.
     const isFlushed = this.node.site.context.durability === 'flush';
     this.#linkAddress = isFlushed ? layout.addressOf(this.refs[0] as Reference) : 0;
     this.#others.follow(this.refs, this.sequence, this.replica, layout);

@@ -140,7 +140,7 @@ export class MetadataState {
     return verbs;
   }
 
-  /** Verbs on shortcuts, with the buffers that their words name. */
+  /** Verbs on shortcuts or headers, with the buffers that the words name or lie in. */
   *post(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): Program<void> {
     try {
       yield* batch(...verbs);

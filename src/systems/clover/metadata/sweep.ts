@@ -75,6 +75,10 @@ export class Sweep implements Repairer {
     return this.#host.isLostOwner(owner);
   }
 
+  post(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): Program<void> {
+    return this.#host.post(verbs, refs);
+  }
+
   *run(): Program<void> {
     const waiting = [...this.#host.namer.all()];
     let walks: Walk[] = [];

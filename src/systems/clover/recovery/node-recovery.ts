@@ -1,4 +1,4 @@
-import { fence, type Program, until } from '../../../core/effect.ts';
+import { batch, fence, type Program, until, type Verb } from '../../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport, sumOfReports } from '../../recovery.ts';
 import { lostNode, memoryRequest, newRequest, operations, requestHead } from '../messages.ts';
 import type { CloverNode } from '../node.ts';
@@ -39,6 +39,14 @@ export class NodeRecovery implements Repairer {
 
   isLost(owner: number): boolean {
     return this.#lostOwners.has(owner);
+  }
+
+  *post(verbs: readonly Verb<unknown>[]): Program<void> {
+    try {
+      yield* batch(...verbs);
+    } finally {
+      this.#node.doubts.note(verbs);
+    }
   }
 
   *recover(fault: Fault): Program<RecoveryReport> {

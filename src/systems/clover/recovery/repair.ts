@@ -24,6 +24,11 @@ export interface Repairer {
   /** Writes completed or undone, and payload written. */
   repaired: number;
   bytesMoved: number;
+  /**
+   * Posts verbs on the headers of `refs`, and waits for them. Of those that are lost it remembers that they
+   * may act later: each expects a word that may stand there again when `refs` have gone through all versions.
+   */
+  post(verbs: readonly Verb<unknown>[], refs: readonly Reference[]): Program<void>;
 }
 
 const attemptsMax = 1000;
@@ -138,7 +143,7 @@ function* run(
       ? refs.map((copy) => flush(layout.addressOf(copy), 8 * refs.length))
       : [];
   repairer.bytesMoved += 8 * verbs.length;
-  yield* batch(...verbs, ...flushes);
+  yield* repairer.post([...verbs, ...flushes], refs);
 }
 
 function wordAt(bytes: Uint8Array, at: number): bigint {
