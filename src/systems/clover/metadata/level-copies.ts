@@ -182,11 +182,18 @@ export function* spoil(state: MetadataState): Program<void> {
   const headerBytes = 8 * state.layout.replicas;
   const due = [...state.late.written()].filter(({ isSpoilt }) => !isSpoilt);
   if (due.length === 0) return;
-  const verbs = due.flatMap(({ at, part }) =>
+  const posted = due.map(({ at, part }) =>
     part === 'record'
       ? writing(state, at, new Uint8Array(headerBytes))
       : writing(state, at + headerBytes, new Uint8Array(recordHead.sizeBytes)),
   );
-  yield* batch(...verbs);
+  try {
+    yield* batch(...posted.flat());
+  } finally {
+    // Posted, perhaps, to a later start of the memory node than what is in doubt there: then it is longer.
+    for (const [i, { at, part }] of due.entries()) {
+      state.late.noteWritten(posted[i] as Verb<unknown>[], at, part);
+    }
+  }
   for (const written of due) written.isSpoilt = true;
 }
