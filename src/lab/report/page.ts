@@ -7,7 +7,7 @@ import { sideTables } from '../output/side-tables.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
 import { counterTables } from './counter-tables.ts';
-import { definitions } from './definitions.ts';
+import { definitions, faultDefinitions } from './definitions.ts';
 import { Html, html } from './html.ts';
 import { inlineSvg } from './picture.ts';
 import type { Plot } from './plot.ts';
@@ -42,7 +42,7 @@ ${resultTables(result, groups)}
 ${sideTables(result).map(sideTable)}</section>
 <section id="plots"><h2>Plots</h2>
 ${plotSections(result, groups, plots)}</section>
-${reading()}
+${reading(result)}
 ${running(result, groups)}
 </main>
 <footer><p>Written by farside ${result.farsideVersion}.</p></footer>
@@ -113,9 +113,11 @@ function figure({ svg }: Drawn): Html {
   return html`<figure>${svg}</figure>\n`;
 }
 
-function reading(): Html {
+function reading({ runs }: ExperimentResult): Html {
+  const isFaulty = runs.some(({ faults }) => faults !== undefined);
+  const terms = isFaulty ? [...definitions, ...faultDefinitions] : definitions;
   return html`<section id="reading"><h2>How to read this</h2><dl>
-${definitions.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>\n`)}
+${terms.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>\n`)}
 </dl></section>`;
 }
 
