@@ -336,8 +336,8 @@ async function tableOf(result: CheckResult, file: string | undefined): Promise<s
     styleNow().bold(`${plan.scenario.system}: ${describeResult(result)}`),
     ...describeScenario(plan.scenario),
     describeSearch(result),
-    `reached: ${reached.join(', ') || 'nothing rare'}`,
-    `gaps (never reached): ${gaps.join(', ') || 'none'}`,
+    `reached: ${reached.join('; ') || 'nothing rare'}`,
+    `gaps (never reached): ${gaps.join('; ') || 'none'}`,
   ];
   if (findings.unrepaired > 0) {
     const why = plan.scenario.recovery

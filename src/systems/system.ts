@@ -37,6 +37,11 @@ export interface System<C = unknown> {
    * its own `pm`, and then serve.
    */
   takeOver?(site: Site, config: C, role: Role, index: number, fault: Fault): SystemServer;
+  /**
+   * Of a system that cannot go on as before when a memory node is lost and no spare takes its place: what
+   * becomes of operations, for a note before such a run. Absent: it goes on.
+   */
+  readonly withoutSpare?: string;
   /** Looks at a store at rest; `nodes` and `servers` are those that live, for their free lists. */
   audit?(
     site: Site,

@@ -28,8 +28,8 @@ export function recordText(result: CheckResult, origin: CheckOrigin): string {
       'run',
       `${describeSearch(result)}; ${host}, at most ${Math.ceil(memoryBytesMax / 2 ** 20)} MiB`,
     ],
-    ['reached', reached.join(', ') || 'nothing rare'],
-    ['never reached', gaps.join(', ') || 'nothing'],
+    ['reached', reached.join('; ') || 'nothing rare'],
+    ['never reached', gaps.join('; ') || 'nothing'],
     ['left unrepaired', `${findings.unrepaired} schedules`],
   ];
   const table = rows.map(([name, text]) => `| ${name} | ${text} |`);

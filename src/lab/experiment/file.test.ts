@@ -143,3 +143,8 @@ test('a file larger than an experiment can be is refused without being parsed', 
     expect.stringMatching(/^exp\.yaml: \d+ characters; an experiment has at most 1 Mi$/),
   ]);
 });
+
+test('what the experiment is for goes with its name', () => {
+  const draft = readExperiment('name: reuse\ndescription: What clocks save\n', 'exp.yaml');
+  expect(draft).toMatchObject({ name: 'reuse', description: 'What clocks save' });
+});

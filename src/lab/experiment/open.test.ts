@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { planOf } from '../../../test/support/faulty.ts';
 import { loadSystem } from '../engine/prepare.ts';
 import type { RunSpec } from '../spec.ts';
 import { fromSet } from './assign.ts';
@@ -59,4 +60,36 @@ describe('a workload that inserts', () => {
 test('a workload that does not insert needs no count beside a duration', async () => {
   const { phases } = await opened('workload.file=b', 'phases.duration=1s');
   expect(phases).toMatchObject({ durationNs: 1e9, operations: undefined });
+});
+
+describe('a memory node that is lost without a spare', () => {
+  async function warningsOf(system: string, spares: number, ...sentences: string[]) {
+    const origin = { source: 'flag', label: system } as const;
+    const flags = {
+      ...emptyDraft(),
+      settings: ['cluster.replicas=2', `cluster.spares=${spares}`].map((text) => fromSet(text)),
+      systems: [{ name: system, origin }],
+      faults: planOf(sentences).map((fault) => ({ fault, origin })),
+    };
+    const { plan } = await planExperiment({ file: undefined, flags, name: 'test' }, loadSystem);
+    return openPlan(plan).warnings;
+  }
+
+  test('is a note where the system does not get over that, for each such loss', async () => {
+    const lost = ['lose mn0 at 1ms', 'lose mn1 at 2ms'];
+    expect(await warningsOf('direct', 1, ...lost)).toEqual([
+      expect.stringMatching(
+        /^"lose mn1 at 2ms": no spare takes its place; in direct, gets of .*: add/,
+      ),
+    ]);
+    expect(await warningsOf('direct', 2, ...lost)).toEqual([]);
+    expect(await warningsOf('central', 0, ...lost)).toEqual([]);
+  });
+
+  test('counts spares that others name', async () => {
+    const lost = ['move mn0 to mn4 at 1ms', 'lose mn1 at 2ms'];
+    expect(await warningsOf('direct', 1, ...lost)).toHaveLength(1);
+    expect(await warningsOf('direct', 2, ...lost)).toEqual([]);
+    expect(await warningsOf('direct', 1, 'lose mn1 at 2ms, spare mn4')).toEqual([]);
+  });
 });

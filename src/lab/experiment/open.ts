@@ -8,7 +8,7 @@ import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
 import { unfit } from '../faults/check.ts';
 import type { PlannedFault } from '../faults/plan.ts';
-import { unfitTogether } from '../faults/together.ts';
+import { lossesWithoutSpare, unfitTogether } from '../faults/together.ts';
 import { openProfile } from '../profiles.ts';
 import type { ClusterSpec, PhaseSpec, RunSpec, WorkloadSpec } from '../spec.ts';
 import { openWorkload } from '../workload-files.ts';
@@ -47,6 +47,7 @@ export function openPlan(plan: Plan): OpenedPlan {
       specs.push(spec);
       valueBytesMax = Math.max(valueBytesMax, workload.valueBytesMax);
       for (const warning of workload.warnings ?? []) warnings.add(warning);
+      for (const warning of standstills(run, spec)) warnings.add(warning);
     } catch (error) {
       if (!(error instanceof FarsideError) || error.code === 'FARSIDE_INTERNAL') throw error;
       // The points of a sweep mostly fail alike: one line for each system and each kind of failure.
@@ -56,6 +57,17 @@ export function openPlan(plan: Plan): OpenedPlan {
   }
   if (problems.size > 0) throw usageError([...new Set([...problems.values()].flat())]);
   return { specs, warnings: [...warnings], valueBytesMax };
+}
+
+/** Losses that a system does not get over without a spare: such a run may take very long. */
+function standstills({ chosen, faults }: PlannedRun, spec: RunSpec): string[] {
+  const { withoutSpare } = chosen.system;
+  if (withoutSpare === undefined) return [];
+  const plan = faults.map(({ fault }) => fault);
+  return lossesWithoutSpare(plan, spec.cluster.spares ?? 0).map(
+    ({ text }) =>
+      `"${text}": no spare takes its place; in ${chosen.label}, ${withoutSpare}: add a spare with --spares`,
+  );
 }
 
 /** A usage error is a list already; the message of any other is made one line. */

@@ -37,3 +37,11 @@ export function unfitTogether(
 function isTakenOver({ action }: PlannedFault): boolean {
   return action.kind === 'crash' && action.standbyAfterNs !== undefined;
 }
+
+/** Losses of a plan for which no spare is left, in the order in which they are written. */
+export function lossesWithoutSpare(plan: readonly PlannedFault[], spares: number): PlannedFault[] {
+  const isKept = ({ action }: PlannedFault): boolean =>
+    action.kind === 'move' || (action.kind === 'lose' && action.spare !== undefined);
+  let free = spares - plan.filter(isKept).length;
+  return plan.filter((fault) => fault.action.kind === 'lose' && !isKept(fault) && free-- <= 0);
+}

@@ -18,6 +18,9 @@ export const direct: System<DirectConfig> = {
   promises: directPromises,
   parameters: directParameters,
   counters: directCounters,
+  // Places are fixed: nothing but a spare in its place can hold what it held.
+  withoutSpare:
+    'gets of keys whose place is cached go to other copies, and all else waits until it gives up',
   configure: configureDirect,
   layout: (shape) => ({
     memoryRegions: regionsOf(shape, sizingOf(shape)),
