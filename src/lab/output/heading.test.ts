@@ -24,6 +24,13 @@ describe('what stands above the numbers', () => {
     expect(lines[2]).toBe('8 clients a compute node, 4 memory nodes, 1 copy of each entry');
   });
 
+  test('leaves out of the workload what differs between runs', () => {
+    const lines = heading(
+      withRuns((run, i) => ({ ...run, workloadSummary: `YCSB: 95 % read; values of ${i + 1} B` })),
+    );
+    expect(lines[1]).toBe('workloadb, YCSB: 95 % read');
+  });
+
   test('of workloads that differ says the names only', () => {
     const lines = heading(
       withRuns((run, i) => ({

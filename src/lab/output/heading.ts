@@ -13,13 +13,15 @@ export function heading(result: ExperimentResult): string[] {
   return [...aim, workloadText(result), ...(cluster === '' ? [] : [cluster]), machineText(result)];
 }
 
-/** `workloadb, YCSB: 95 % read, …`; of several workloads, or one at several sizes, their names. */
+/** `workloadb, YCSB: 95 % read, …`, without what differs between runs; of several workloads their names. */
 function workloadText(result: ExperimentResult): string {
   const names = distinct(result, (run) => run.workload);
-  const summaries = distinct(result, (run) => run.workloadSummary ?? '');
-  const [summary = ''] = summaries;
-  if (names.length > 1 || summaries.length > 1 || summary === '') return names.join(' / ');
-  return `${names[0]}, ${summary}`;
+  if (names.length > 1) return names.join(' / ');
+  const summaries = distinct(result, (run) => (run.workloadSummary ?? '').split('; '));
+  const [first = []] = summaries;
+  const shared = first.filter((part) => summaries.every((parts) => parts.includes(part)));
+  const summary = shared.join('; ');
+  return summary === '' ? names.join() : `${names[0]}, ${summary}`;
 }
 
 /** `4 compute nodes of 8 clients, 4 memory nodes, 2 copies, 1 spare`, without what differs between runs. */
