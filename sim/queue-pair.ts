@@ -2,18 +2,19 @@ import type { Flight, FlightPool } from './flight.ts';
 import type { Machine } from './machine.ts';
 import { Outstanding } from './outstanding.ts';
 
+/** Who waits at most queue pairs, and all the time. */
+const nobody: Flight[] = [];
+
 /**
  * A reliable connection of one root program with one node. Verbs act at the target in post order.
  * READs, atomics and FLUSHes outstanding are bounded; the next one, and everything behind it, waits
  * here until one completes. Completions are delivered in post order too.
  */
 export class QueuePair {
-  readonly index: number;
+  // What every verb touches comes first, so that it lies in few cache lines: there is one of these for each
+  // pair of a program and a node.
   readonly source: Machine;
   readonly target: Machine;
-  /** Incarnations at the time of first use: of the compute node, and of the target's regions. */
-  readonly sourceIncarnation: number;
-  readonly targetIncarnation: number;
   /** Set when a verb's outcome became unknown: nothing is sent any more. */
   broken = false;
   /** The `condition` of the target in which it was last found to serve this queue pair. */
@@ -21,23 +22,28 @@ export class QueuePair {
   /** Verbs launched that have not acted yet, in post order. */
   head: Flight | undefined = undefined;
   tail: Flight | undefined = undefined;
-  /** Verbs posted that may not be launched yet. */
-  readonly waiting: Flight[] = [];
   issueFreePs = 0;
-  atomicFreePs = 0;
   arrivalPs = 0;
   completionPs = 0;
-  /** When a pump event is due; infinity if none is. */
-  pumpPs = Number.POSITIVE_INFINITY;
-  /** The WRITE of this queue pair that may still be landing at the target. */
-  openWrite: Flight | undefined = undefined;
   /** When the window of its last READ ends. */
   readWindowEndPs = 0;
+  /** The WRITE of this queue pair that may still be landing at the target. */
+  openWrite: Flight | undefined = undefined;
   /** READs and the like launched whose end their program has not seen: no fewer than are outstanding. */
   #unseen = 0;
   /** How many are, exactly; from when on that matters. */
   #outstanding: Outstanding | undefined = undefined;
   readonly #outstandingMax: number;
+  /** Verbs posted that may not be launched yet. */
+  waiting: Flight[] = nobody;
+
+  readonly index: number;
+  /** Incarnations at the time of first use: of the compute node, and of the target's regions. */
+  readonly sourceIncarnation: number;
+  readonly targetIncarnation: number;
+  atomicFreePs = 0;
+  /** When a pump event is due; infinity if none is. */
+  pumpPs = Number.POSITIVE_INFINITY;
 
   constructor(
     index: number,
@@ -65,6 +71,12 @@ export class QueuePair {
     const outstanding = this.#outstanding.at(nowPs);
     if (fenced && outstanding > 0) return false;
     return !isRead || outstanding < this.#outstandingMax;
+  }
+
+  /** It is launched after those that wait already. */
+  hold(flight: Flight): void {
+    if (this.waiting === nobody) this.waiting = [];
+    this.waiting.push(flight);
   }
 
   readLaunched(): void {

@@ -112,7 +112,7 @@ export class Transport {
     if (waiting.length === 0 && queuePair.mayLaunch(flight, isReadLike(flight.op), atPs, this.flights)) {
       this.#launch(flight, atPs);
     } else {
-      waiting.push(flight);
+      queuePair.hold(flight);
       this.schedulePump(queuePair);
     }
   }
