@@ -109,7 +109,10 @@ export class Transport {
       return;
     }
     const { waiting } = queuePair;
-    if (waiting.length === 0 && queuePair.mayLaunch(flight, isReadLike(flight.op), atPs, this.flights)) {
+    if (
+      waiting.length === 0 &&
+      queuePair.mayLaunch(flight, isReadLike(flight.op), atPs, this.flights)
+    ) {
       this.#launch(flight, atPs);
     } else {
       queuePair.hold(flight);

@@ -42,7 +42,7 @@ export class VerbError extends FarsideError {
 
 /**
  * One verb. It is also the ticket of that verb after `post`. The interpreter fills `status`, `low`,
- * `high`, `reason`, `start` and what is the interpreter's own; a verb object is used once, or made ready again.
+ * `high`, `reason`, `start` and what is its own; a verb object is used once, or made ready again.
  *
  * | op           | buffer                | operand, compare      | `yield*` gives             |
  * |--------------|-----------------------|-----------------------|----------------------------|

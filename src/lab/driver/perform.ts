@@ -53,7 +53,7 @@ function* readModifyWrite(
   return yield* store.put(key, values.next(key, valueBytes));
 }
 
-/** How the operation ended whose program gave `result`: of a get, the value or its length in `values.into`. */
+/** How the operation ended whose program gave `result`: of a get, the value or its length in `into`. */
 export function outcomeOf({ kind, key }: Operation, result: unknown, values: Values): Outcome {
   if (typeof result === 'number') return values.judge(key, values.into, result);
   if (result instanceof Uint8Array) return values.judge(key, result, result.length);
