@@ -1,6 +1,7 @@
 import { verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
 import { ringBytes } from '../../src/core/mailbox.ts';
+import { looksMax } from './again.ts';
 import { optionMax } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
 import { senderAt } from './footprint.ts';
@@ -72,6 +73,7 @@ export function performFault(world: World, index: number, option: number): void 
   const entry = world.menu[index];
   assert(entry !== undefined, () => `there is no fault ${index}`);
   entry.budget.left--;
+  world.looksLeft = looksMax;
   world.faults.chain(index, option);
   world.observer?.fault(entry);
   // Also a crash, though it commutes with what other nodes do: it is offered right after a step of its node

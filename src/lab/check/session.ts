@@ -5,6 +5,7 @@ import {
   type FaultKind,
   type FaultMenuEntry,
   kindOf,
+  letTimePass,
   longestAsleep,
   usualChoice,
   World,
@@ -101,7 +102,7 @@ export class Session {
       if (choices.length > 0 || this.#patience === 0 || !this.world.clockRead) return choices;
       // Nobody can go on but by giving up: those that look at the clock see that it is late.
       this.#patience--;
-      this.world.letTimePass(pauseNs);
+      letTimePass(this.world, pauseNs);
     }
   }
 
@@ -128,8 +129,10 @@ export class Session {
         continue;
       }
       if (until()) return true;
-      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
-      const next = longestAsleep(this.world, wakes);
+      const choices = this.world.choices();
+      const wakes = choices.filter((choice) => kindOf(choice) === choiceKind.wake);
+      const again = choices.find((choice) => kindOf(choice) === choiceKind.again);
+      const next = longestAsleep(this.world, wakes) ?? again;
       if (next === undefined) return false;
       this.world.take(next);
     }
