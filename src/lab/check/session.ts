@@ -267,12 +267,13 @@ export class Session {
   }
 
   #offerFaults(): void {
-    for (const { kind, count, node } of this.stage.scenario.faults) {
+    for (const { kind, count, node, amid } of this.stage.scenario.faults) {
       const budget = { left: count };
       const victims = kind === 'pause' ? [-1] : this.#victims(kind, node);
       const durationNs = kind === 'pause' ? pauseNs : 0;
+      const isAmidWrites = amid === 'writes';
       for (const victim of victims)
-        this.world.menu.push({ kind, node: victim, durationNs, budget });
+        this.world.menu.push({ kind, node: victim, durationNs, isAmidWrites, budget });
     }
   }
 
