@@ -133,6 +133,8 @@ export class HeadTable {
         this.#writing = true;
         const moved = this.#moved;
         this.#moved = [];
+        // One that moves on before its turn has come is stored once more in the next round.
+        for (const { rows, row } of moved) rows.setMoved(row, false);
         yield* this.#storeBeyondSurely(yield* this.#storeOwn(moved));
         this.#rounds++;
         this.#writing = false;
@@ -168,7 +170,6 @@ export class HeadTable {
   *#storeOwn(chains: readonly ChainAt[]): Program<readonly EntryImage[]> {
     const images: EntryImage[] = [];
     for (const { rows, row } of chains) {
-      rows.setMoved(row, false);
       const image = this.#encode(rows, row);
       if (!rows.isNumbered(row)) {
         yield* local.write(this.#own + image.at, image.number);
