@@ -16,8 +16,9 @@ import { FarsideError } from '../../src/core/errors.ts';
  * | go    | who        |                   | a program goes on with the answer it has              |
  * | wake  | who        |                   | its timer fires                                       |
  * | fault |            | place in the menu | of a restart: the unflushed words that stay, by bit   |
+ * | again |            |                   | all that poll or spin look again, until one goes on   |
  */
-export const choiceKind = { act: 0, go: 1, wake: 2, fault: 3 } as const;
+export const choiceKind = { act: 0, go: 1, wake: 2, fault: 3, again: 4 } as const;
 export type ChoiceKind = (typeof choiceKind)[keyof typeof choiceKind];
 
 export const optionMax = 2 ** 10 - 1;
@@ -100,14 +101,15 @@ export class TaskNames {
   }
 }
 
-const kindNames = ['act', 'go', 'wake', 'fault'] as const;
+const kindNames = ['act', 'go', 'wake', 'fault', 'again'] as const;
 
-/** `act cn0/client 3 part 5`, `go cn0/client`, `wake ms0/2`, `fault 1 part 7`. */
+/** `act cn0/client 3 part 5`, `go cn0/client`, `wake ms0/2`, `fault 1 part 7`, `again`. */
 export function choiceText(choice: number, names: TaskNames): string {
   const kind = kindOf(choice);
   const option = optionOf(choice);
   const part = option === 0 ? '' : ` part ${option}`;
   if (kind === choiceKind.fault) return `fault ${serialOf(choice)}${part}`;
+  if (kind === choiceKind.again) return kindNames[kind];
   const who = names.nameOf(taskOf(choice));
   return kind === choiceKind.act
     ? `act ${who} ${serialOf(choice)}${part}`
@@ -120,12 +122,13 @@ export function parseChoice(text: string, names: TaskNames): number {
     /^(act) (\S+) (\d+)(?: part (\d+))?$/.exec(text) ??
     /^(go|wake) (\S+)$/.exec(text) ??
     /^(fault)()? (\d+)(?: part (\d+))?$/.exec(text) ??
+    /^(again)$/.exec(text) ??
     [];
   if (kind === undefined) {
     throw new FarsideError(
       'FARSIDE_INPUT',
       `${JSON.stringify(text)} is no choice: expected "act WHO SERIAL [part BITS]", "go WHO", ` +
-        '"wake WHO" or "fault NUMBER [part BITS]"',
+        '"wake WHO", "fault NUMBER [part BITS]" or "again"',
     );
   }
   const number = kindNames.indexOf(kind as (typeof kindNames)[number]) as ChoiceKind;

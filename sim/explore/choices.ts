@@ -1,5 +1,6 @@
 import { effectKind, verbOp } from '../../src/core/effect.ts';
 import { tearings, wouldChange, wouldSwap } from './act.ts';
+import { mayLookAgain } from './again.ts';
 import { choiceKind, choiceOf, taskOf, withOption } from './choice.ts';
 import { mayHappen, outcomesOf } from './faults.ts';
 import { type Flight, flightState } from './flight.ts';
@@ -56,6 +57,7 @@ export function listChoices(world: World): number[] {
     if (!isUrgent || isFence(world, wake)) choices.push(wake);
     else world.holdsTimers = true;
   }
+  if (choices.length === 0 && mayLookAgain(world)) choices.push(choiceOf(choiceKind.again, 0));
   for (const [i, entry] of world.menu.entries()) {
     if (!mayHappen(world, entry)) continue;
     const first = choiceOf(choiceKind.fault, 0, i);

@@ -1,6 +1,7 @@
 import { verbOp, verbStatus } from '../../src/core/effect.ts';
 import { assert } from '../../src/core/errors.ts';
 import { ringBytes } from '../../src/core/mailbox.ts';
+import { looksMax } from './again.ts';
 import { optionMax } from './choice.ts';
 import { type Flight, flightState } from './flight.ts';
 import { senderAt } from './footprint.ts';
@@ -22,6 +23,8 @@ export interface FaultMenuEntry {
   /** For `pause`, -1. */
   readonly node: number;
   readonly durationNs: number;
+  /** Only while a verb of the node that may change memory is in flight. */
+  readonly isAmidWrites: boolean;
   /** Entries of one menu that share a budget share this object. */
   readonly budget: { left: number };
 }
@@ -29,8 +32,9 @@ export interface FaultMenuEntry {
 /** Unflushed words up to which every outcome of a loss of power is tried. */
 const everyOutcomeMax = 10;
 
-export function mayHappen(world: World, { kind, node, budget }: FaultMenuEntry): boolean {
-  if (budget.left <= 0) return false;
+export function mayHappen(world: World, entry: FaultMenuEntry): boolean {
+  const { kind, node, budget } = entry;
+  if (budget.left <= 0 || (entry.isAmidWrites && !isWriting(world, node))) return false;
   switch (kind) {
     case 'crash':
     case 'cut':
@@ -55,6 +59,23 @@ function touched({ footprint }: World, node: number): boolean {
   return (footprint.wrote & (1 << node)) !== 0;
 }
 
+/** A verb of it that may change what a memory node holds has been posted, and has not wholly acted. */
+function isWriting({ nodes, pairs, cluster }: World, node: number): boolean {
+  const incarnation = nodes[node]?.incarnation;
+  return pairs.some(
+    (pair) =>
+      pair.incarnation === incarnation &&
+      cluster.node(pair.node).role === 'memory' &&
+      pair.flights.some(
+        ({ state, verb, isOrphan }) =>
+          !isOrphan &&
+          state !== flightState.acted &&
+          verb.op !== verbOp.read &&
+          verb.op !== verbOp.flush,
+      ),
+  );
+}
+
 function verbsInFlight(world: World): boolean {
   return world.pairs.some(({ flights }) => flights.some((flight) => !flight.isOrphan));
 }
@@ -72,6 +93,7 @@ export function performFault(world: World, index: number, option: number): void 
   const entry = world.menu[index];
   assert(entry !== undefined, () => `there is no fault ${index}`);
   entry.budget.left--;
+  world.looksLeft = looksMax;
   world.faults.chain(index, option);
   world.observer?.fault(entry);
   // Also a crash, though it commutes with what other nodes do: it is offered right after a step of its node

@@ -2,6 +2,7 @@
  * Exploring schedules: an untimed world in which everything that may happen next is a choice, and
  * schedulers that choose. docs/verification.md says why these choices are enough.
  */
+export { letTimePass } from './again.ts';
 export {
   type ChoiceKind,
   choiceKind,

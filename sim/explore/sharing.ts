@@ -131,7 +131,7 @@ export class Sharing {
   #isAlonesBusiness(world: World, choice: number): boolean {
     const kind = kindOf(choice);
     if (kind === choiceKind.act) return this.isLonely(world, world.flightOf(choice));
-    if (kind === choiceKind.fault) return false;
+    if (kind === choiceKind.fault || kind === choiceKind.again) return false;
     const number = taskOf(choice);
     const task = world.tasks.find((candidate) => candidate.number === number);
     if (task === undefined || world.foreground === 1) return false;

@@ -6,6 +6,8 @@ import type { World } from './world.ts';
 /** How many verbs and programs are slow from the start, and how many torn verbs between their parts. */
 const slowOneIn = 16;
 const tornSlowOneIn = 2;
+/** Of verbs that a cut has left in doubt: that they act late is what is bad about them. */
+const doubtSlowOneIn = 2;
 /** How often, of timers that fire while all work is late. */
 const hurryOneIn = 8;
 /** A slow one is passed over for 2^4 to 2^9 steps. */
@@ -23,6 +25,7 @@ export class SlowScheduler implements Scheduler {
   /** By choice without its option: the step before which it is not taken. */
   readonly #notBefore = new Map<number, number>();
   readonly #torn = new Set<number>();
+  readonly #inDoubt = new Set<number>();
   #step = 0;
 
   constructor(dice: RandomStream) {
@@ -32,6 +35,7 @@ export class SlowScheduler implements Scheduler {
 
   choose(world: World, choices: readonly number[]): number {
     this.#step++;
+    if (world.events.leftInDoubt > 0) this.#lookForDoubts(world, choices);
     if (!choices.some((choice) => isWork(choice) && this.#isPrompt(choice))) this.#hurry(choices);
     const prompt = choices.filter((choice) => !isWork(choice) || this.#isPrompt(choice));
     const chosen = this.#random.choose(world, prompt);
@@ -71,6 +75,15 @@ export class SlowScheduler implements Scheduler {
     if (this.#torn.has(choice) || this.#dice.below(tornSlowOneIn) !== 0) return;
     this.#torn.add(choice);
     this.#notBefore.set(choice, this.#later());
+  }
+
+  #lookForDoubts(world: World, choices: readonly number[]): void {
+    for (const choice of choices) {
+      if (kindOf(choice) !== choiceKind.act || this.#inDoubt.has(choice)) continue;
+      if (!world.flightOf(choice).isInDoubt) continue;
+      this.#inDoubt.add(choice);
+      if (this.#dice.below(doubtSlowOneIn) === 0) this.#notBefore.set(choice, this.#later());
+    }
   }
 
   #later(): number {

@@ -2,6 +2,7 @@ import { verbOp } from '../../src/core/effect.ts';
 import { incoming, mailboxState } from '../../src/core/mailbox-state.ts';
 import { highHalf, loadHalf, lowHalf } from '../../src/core/word.ts';
 import { answerOf } from './act.ts';
+import { looksMax } from './again.ts';
 import { reliesOnVerbs } from './choices.ts';
 import { Digest } from './digest.ts';
 import { type Flight, flightState, type Pair } from './flight.ts';
@@ -34,6 +35,7 @@ export function keyOf(world: World): Digest {
   if (world.timing === 'bounded') addOrder(world, key);
   if (world.clockRead) key.add(6, world.rules.clockStands ? 0 : world.nowNs, 0);
   if (world.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, world.earlyTimersLeft, 0);
+  if (world.looksLeft < looksMax) key.add(11, world.looksLeft, 0);
   return key;
 }
 

@@ -4,6 +4,7 @@ import { effectKind, type Program, type Verb, verbOp, verbStatus } from '../../s
 import { assert } from '../../src/core/errors.ts';
 import type { ClusterMap } from '../../src/memory/cluster.ts';
 import { actFirstPart, actWhole, answerOf, wouldSwap } from './act.ts';
+import { lookAgain, looksMax } from './again.ts';
 import { choiceKind, kindOf, optionOf, serialOf, type TaskNames, taskOf } from './choice.ts';
 import { type ChoiceRules, isIdle, listChoices } from './choices.ts';
 import { Digest, hashText } from './digest.ts';
@@ -63,6 +64,8 @@ export class World implements NodeHost {
   sharing: Sharing | undefined = undefined;
   /** Timers that may still fire while something else could happen. */
   earlyTimersLeft: number;
+  /** How often those that poll or spin may still be asked to look again. */
+  looksLeft = looksMax;
   /** A timer could fire now, and is not among the choices because none may be early any more. */
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
@@ -174,6 +177,9 @@ export class World implements NodeHost {
       case choiceKind.fault:
         performFault(this, serialOf(choice), optionOf(choice));
         break;
+      case choiceKind.again:
+        lookAgain(this);
+        return;
     }
     if (this.rules.grain === 'turns') takeTurns(this);
     if (this.tracks) noteChanges(this);
@@ -350,13 +356,6 @@ export class World implements NodeHost {
       node.touched();
     }
     return this.nowNs;
-  }
-
-  /** Time passes, for those who wait for nothing else. */
-  letTimePass(durationNs: number): void {
-    this.nowNs += durationNs;
-    this.faults.chain(durationNs, this.nowNs);
-    for (const task of this.tasks) task.blocked = false;
   }
 
   /** Whether words that a verb looked at have changed since it did. */

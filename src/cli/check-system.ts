@@ -73,7 +73,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
   },
   faults: {
     kind: { type: 'text' },
-    text: 'crash, restart, lose, cut, pause; crash:2, restart@mn0, or none (default: crash)',
+    text: 'crash, restart, lose, cut, pause; crash:2, restart@mn0, cut@ms0/writes, or none (default: crash)',
   },
   grain: {
     kind: choice('effects', 'waits', 'turns'),

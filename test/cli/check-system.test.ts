@@ -54,6 +54,7 @@ test('bad input is one line and exit 2', async () => {
     [['--replay', old], 'a schedule of farside 0.0.1'],
     [['central', '--replay', saved], 'not of central'],
     [['direct', '--faults', 'crsh'], 'did you mean crash?'],
+    [['direct', '--faults', 'lose/writes'], 'only crash and cut can be amid writes'],
     [
       ['direct', '--script', 'put fetch'],
       '"fetch" is no operation: expected insert, get, put, delete',

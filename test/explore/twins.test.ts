@@ -98,6 +98,22 @@ const families: Readonly<Record<string, Family>> = {
         schedules: 600,
         names: 'own invariants',
       },
+      'sweep-before-lost-verbs': {
+        scenario: scenario('insert1 delete1 insert1/insert1 delete1 insert1', {
+          ...{ timing: 'bounded', keys: 2, memoryNodes: 1, recoverers: 2 },
+          // The survivor's sweep is cut off, and its recovery of the other node sweeps anew.
+          faults: [
+            { kind: 'cut', count: 1, node: 'cn0' },
+            { kind: 'cut', count: 1, node: 'cn1' },
+            { kind: 'crash', count: 1, node: 'cn1' },
+          ],
+          // About one schedule in some thousands shows it, whatever is aimed at; of this seed, an early one.
+          seed: 4,
+        }),
+        scheduler: 'slow',
+        schedules: 900,
+        names: 'conservation of space',
+      },
     },
     gaps: [],
   },

@@ -108,6 +108,22 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
     schedules: 40,
     names: 'linearizable',
   },
+  // The header that a rebuild WROTE twice comes to stand a second time, behind it a version that readers look
+  // for, and the next rebuild walks from there.
+  'rebuild writes again': {
+    scenario: scenario(`put put put put put put/${sixReads}`, {
+      ...{ timing: 'asynchronous', replicas: 2, spares: 1, computeNodes: 3 },
+      settings: { handlers: 1, reuse: 'epochs', roundNs: 1700 },
+      faults: [
+        { kind: 'lose', count: 1, node: 'mn0' },
+        { kind: 'cut', count: 1, node: 'ms0', amid: 'writes' },
+        { kind: 'restart', count: 1, node: 'mn1' },
+      ],
+    }),
+    scheduler: 'slow',
+    schedules: 240,
+    names: 'progress',
+  },
   'leases forgotten': {
     scenario: scenario('put put/put get/get put', { ...bounded, faults: crash }),
     schedules: 4,

@@ -1,7 +1,7 @@
 import type { FaultKind, Grain } from '../../../sim/explore/index.ts';
 import { faultKinds } from '../../../sim/explore/index.ts';
 import type { Durability } from '../../core/context.ts';
-import { FarsideError } from '../../core/errors.ts';
+import { assert, FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { randomStream } from '../../core/random.ts';
 import { refuseStandbys } from '../../systems/assemble.ts';
@@ -192,19 +192,33 @@ function scripted(
   return clients;
 }
 
-/** `crash`, `crash:2`, `restart@mn0`, `crash,pause:3`; `none` for none. `stageOf` looks whether they can. */
+/**
+ * `crash`, `crash:2`, `restart@mn0`, `cut@ms0/writes`, `crash,pause:3`; `none` for none. `stageOf` looks
+ * whether they can.
+ */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
   return text.split(',').map((word) => {
-    const [, kind = '', count, node] = /^([a-z]+)(?::(\d+))?(?:@(\w+))?$/.exec(word.trim()) ?? [];
+    const [, kind = '', count, node, amid] =
+      /^([a-z]+)(?::(\d+))?(?:@(\w+))?(?:\/(writes))?$/.exec(word.trim()) ?? [];
     if (!(faultKinds as readonly string[]).includes(kind)) {
       throw new FarsideError(
         'FARSIDE_USAGE',
         `--faults ${text}: ${JSON.stringify(word)} is no fault${didYouMean(kind, faultKinds)} ` +
-          `(there are ${faultKinds.join(', ')}; crash:2 is up to two, crash@cn0 is of that node)`,
+          `(there are ${faultKinds.join(', ')}; crash:2 is up to two, crash@cn0 is of that node, ` +
+          'crash/writes is while a WRITE or an atomic of it is in flight)',
       );
     }
+    assert(
+      amid === undefined || kind === 'crash' || kind === 'cut',
+      () => `--faults ${text}: ${JSON.stringify(word)}: only crash and cut can be amid writes`,
+      'FARSIDE_USAGE',
+    );
     const spec = { kind: kind as FaultKind, count: count === undefined ? 1 : Number(count) };
-    return node === undefined ? spec : { ...spec, node };
+    return {
+      ...spec,
+      ...(node === undefined ? {} : { node }),
+      ...(amid === undefined ? {} : { amid: 'writes' }),
+    };
   });
 }

@@ -22,7 +22,14 @@ const scenarioSchema = z.strictObject({
   keys: count,
   valueWords: count,
   clients: z.array(z.array(z.strictObject({ operation: z.enum(checkedOperations), key: count }))),
-  faults: z.array(z.strictObject({ kind: z.enum(faultKinds), count, node: z.string().optional() })),
+  faults: z.array(
+    z.strictObject({
+      kind: z.enum(faultKinds),
+      count,
+      node: z.string().optional(),
+      amid: z.literal('writes').optional(),
+    }),
+  ),
   recovery: z.boolean(),
   recoverers: count,
   linearizable: z.boolean(),

@@ -54,12 +54,12 @@ export function describeResult({ findings, failure, partial }: CheckResult): str
 }
 
 function faultsText({ faults, grain }: Scenario): string {
-  const texts = faults.map(({ kind, count, node }) => {
+  const texts = faults.map(({ kind, count, node, amid }) => {
     // As Session offers them.
     const isNarrowed = (kind === 'crash' || kind === 'cut') && grain !== 'effects';
     const some = isNarrowed ? ' of a node with a client' : '';
     const whose = node === undefined ? some : ` of ${node}`;
-    return `${kind}${whose} up to ${count}`;
+    return `${kind}${whose}${amid === undefined ? '' : ' amid writes'} up to ${count}`;
   });
   return texts.join(', ') || 'none';
 }

@@ -54,6 +54,8 @@ export interface FaultSpec {
   readonly kind: FaultKind;
   readonly count: number;
   readonly node?: string;
+  /** Of a node that runs programs, only while it has a WRITE or an atomic in flight. */
+  readonly amid?: 'writes';
 }
 
 /** How long a `pause` is: longer than anything rests in the systems that farside ships. */

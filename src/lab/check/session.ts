@@ -5,6 +5,7 @@ import {
   type FaultKind,
   type FaultMenuEntry,
   kindOf,
+  letTimePass,
   longestAsleep,
   usualChoice,
   World,
@@ -101,7 +102,7 @@ export class Session {
       if (choices.length > 0 || this.#patience === 0 || !this.world.clockRead) return choices;
       // Nobody can go on but by giving up: those that look at the clock see that it is late.
       this.#patience--;
-      this.world.letTimePass(pauseNs);
+      letTimePass(this.world, pauseNs);
     }
   }
 
@@ -128,8 +129,10 @@ export class Session {
         continue;
       }
       if (until()) return true;
-      const wakes = this.world.choices().filter((choice) => kindOf(choice) === choiceKind.wake);
-      const next = longestAsleep(this.world, wakes);
+      const choices = this.world.choices();
+      const wakes = choices.filter((choice) => kindOf(choice) === choiceKind.wake);
+      const again = choices.find((choice) => kindOf(choice) === choiceKind.again);
+      const next = longestAsleep(this.world, wakes) ?? again;
       if (next === undefined) return false;
       this.world.take(next);
     }
@@ -264,12 +267,13 @@ export class Session {
   }
 
   #offerFaults(): void {
-    for (const { kind, count, node } of this.stage.scenario.faults) {
+    for (const { kind, count, node, amid } of this.stage.scenario.faults) {
       const budget = { left: count };
       const victims = kind === 'pause' ? [-1] : this.#victims(kind, node);
       const durationNs = kind === 'pause' ? pauseNs : 0;
+      const isAmidWrites = amid === 'writes';
       for (const victim of victims)
-        this.world.menu.push({ kind, node: victim, durationNs, budget });
+        this.world.menu.push({ kind, node: victim, durationNs, isAmidWrites, budget });
     }
   }
 

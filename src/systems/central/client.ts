@@ -35,16 +35,13 @@ export class CoordinatorAddress {
     this.handlers = handlers;
   }
 
-  /** Changes whenever somebody knows better whom to call. */
-  version = 0;
-
   /** The one that answered last, or was told to be the one, and then the others in turn. */
   nodeAt(offset: number): number {
     return this.#nodes[(this.#index + offset) % this.#nodes.length] as number;
   }
 
   remembers(): unknown {
-    return [this.#index, this.term, this.version];
+    return [this.#index, this.term];
   }
 
   answeredBy(node: number, term: number): void {
@@ -54,9 +51,7 @@ export class CoordinatorAddress {
 
   moveTo(node: number): void {
     const index = this.#nodes.indexOf(node);
-    if (index < 0) return;
-    this.#index = index;
-    this.version++;
+    if (index >= 0) this.#index = index;
   }
 }
 
@@ -187,7 +182,7 @@ export class CentralClient implements StoreClient {
     const startNs = callTimeoutUs === 0 ? 0 : this.#context.nowNs();
     const field = requestHead.field.call;
     field.set(body, 0, termBits(coordinator.term));
-    let { version } = coordinator;
+    let first = coordinator.nodeAt(0);
     for (let offset = 0, isAgain = false; ; isAgain = true) {
       const node = coordinator.nodeAt(offset);
       const reply = yield* orTimeout(this.#send(node, body, timeoutNs, isAgain));
@@ -202,8 +197,11 @@ export class CentralClient implements StoreClient {
         throw reply;
       }
       coordinator.repeated++;
-      offset = version === coordinator.version ? offset + 1 : 0;
-      ({ version } = coordinator);
+      // Only what is news sends it back to the first: to be told the same again and again, as often as calls
+      // time out, would keep it from ever asking another one.
+      const isNews = first !== coordinator.nodeAt(0);
+      if (isNews) first = coordinator.nodeAt(0);
+      offset = isNews ? 0 : offset + 1;
       field.set(body, 0, field.get(body, 0) | sentAgainBit);
     }
   }

@@ -273,4 +273,14 @@ export const cloverTwins: readonly Twin[] = [
       };
     }),
   },
+  {
+    name: 'rebuild writes again',
+    summary: 'makes a copy level by the same WRITE again, where the one that was lost may yet act',
+    breaks: 'data reliability',
+    needs: { replicas: 2, fault: 'memoryLost' },
+    system: withServer('clover-rebuild-writes-again', ({ state: { late } }) => {
+      // The doubt is known, and not where it may fall.
+      late.noteWritten = (verbs) => late.note(verbs, []);
+    }),
+  },
 ];

@@ -39,6 +39,8 @@ export interface Tampering {
 export interface Tamperings {
   readonly clients?: (site: Site) => Tampering;
   readonly recovery?: (site: Site) => Tampering;
+  /** More that is exchanged on a node, once it is made. */
+  readonly node?: (node: DirectNode) => void;
 }
 
 /** Marks a verb as done that never was, with the word that it is to have read. */
@@ -52,12 +54,13 @@ export function pretend(verb: Verb<unknown>, word = 0n): void {
  * Direct, some of whose verbs are other than it meant. The protocol's own source runs, so that what is
  * wrong with a twin is what its tampering says and nothing else.
  */
-export function tampered({ clients, recovery }: Tamperings): System {
+export function tampered({ clients, recovery, node: change }: Tamperings): System {
   return {
     ...direct,
     openNode: (site, config) => {
       const node = direct.openNode(site, config as never) as DirectNode;
       const located = targetsOf(site);
+      change?.(node);
       if (clients !== undefined) {
         const open = node.openClient.bind(node);
         node.openClient = () => tamperedClient(open(), clients(site), located);

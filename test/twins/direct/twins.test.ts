@@ -29,6 +29,7 @@ function inVirtualTime(system: System, needs: Twin['needs'], seed: number): stri
   let left = all;
   switch (fault) {
     case 'none':
+    case 'cut':
       break;
     case 'compute node':
     case 'two recover':
@@ -110,14 +111,17 @@ function firstFinding(system: System, needs: Twin['needs'], seeds: number): stri
   return undefined;
 }
 
+/** Lost queue pairs are for `farside check` (test/explore/twins.test.ts): verbs in doubt that act late. */
+const timed = directTwins.filter(({ needs }) => needs.fault !== 'cut');
+
 describe('Direct with one thing wrong is found out', () => {
-  test.each(directTwins.map((twin) => [twin.name, twin] as const))('%s', (_, twin) => {
+  test.each(timed.map((twin) => [twin.name, twin] as const))('%s', (_, twin) => {
     expect(twin.system.name).toBe('direct');
     expect(firstFinding(twin.system, twin.needs, seedsMax)).toBeDefined();
   });
 });
 
 test('Direct itself is not', () => {
-  const needs = new Map(directTwins.map((twin) => [JSON.stringify(twin.needs), twin.needs]));
+  const needs = new Map(timed.map((twin) => [JSON.stringify(twin.needs), twin.needs]));
   for (const one of needs.values()) expect(firstFinding(direct as System, one, 15)).toBeUndefined();
 });

@@ -1,5 +1,6 @@
 import { cas, type Program, readWord, settle, writeWord } from '../../../src/core/effect.ts';
 import { recordHead, sealRecord } from '../../../src/core/record.ts';
+import type { DirectNode } from '../../../src/systems/direct/node.ts';
 import {
   decodeLock,
   heldWord,
@@ -15,14 +16,20 @@ export interface Twin {
   readonly name: string;
   readonly system: System;
   /** What it breaks. */
-  readonly breaks: SystemPromise['promise'];
+  readonly breaks: SystemPromise['promise'] | 'conservation of space';
   /** The schedule that shows it, in a sentence. */
   readonly because: string;
   /** What has to happen for it to show. */
   readonly needs: {
     readonly replicas: number;
     readonly durability: 'assumed' | 'flush';
-    readonly fault: 'none' | 'compute node' | 'two recover' | 'memory power' | 'memory lost';
+    readonly fault:
+      | 'none'
+      | 'compute node'
+      | 'two recover'
+      | 'memory power'
+      | 'memory lost'
+      | 'cut';
   };
 }
 
@@ -120,6 +127,29 @@ function* takeByWrite(seen: readonly Seen[]): Program {
   }
 }
 
+/** A sweep takes upon itself to find what its node has lost, and does not wait until that is over. */
+function sweepAtOnce(node: DirectNode): void {
+  const { leftovers } = node;
+  const settle = node.settle.bind(node);
+  const sweep = leftovers.sweep.bind(leftovers);
+  let isAtOnce = false;
+  const settleOrNot = function* (): Program {
+    if (!isAtOnce) yield* settle();
+  };
+  const sweepAnd: typeof sweep = function* (primary, tally) {
+    const program = sweep(primary, tally);
+    // As far as its first effect: what it waits for comes before.
+    isAtOnce = true;
+    const first = program.next();
+    isAtOnce = false;
+    if (first.done === true) return;
+    yield first.value;
+    yield* program;
+  };
+  Object.assign(node, { settle: settleOrNot });
+  Object.assign(leftovers, { sweep: sweepAnd });
+}
+
 export const directTwins: readonly Twin[] = [
   twin(
     'no-checksum',
@@ -211,5 +241,12 @@ export const directTwins: readonly Twin[] = [
         verbs: without((seen) => isOp(seen, 'flush', 'redo') || isOp(seen, 'flush', 'slot lock')),
       }),
     },
+  ),
+  twin(
+    'sweep-before-lost-verbs',
+    'conservation of space',
+    "a CAS of the node's own, lost with its queue pair, lands between the sweep's READ of a slot and its CAS",
+    { replicas: 1, durability: 'assumed', fault: 'cut' },
+    { node: sweepAtOnce },
   ),
 ];
