@@ -8,6 +8,7 @@ export type { Durability, FabricKind, NodeContext } from './core/context.ts';
 export { Counters } from './core/counters.ts';
 export {
   atomicWrite,
+  atAnyTime,
   atRest,
   batch,
   cas,
