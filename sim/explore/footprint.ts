@@ -14,9 +14,10 @@ export class Footprint {
   resumed = 0;
   arrived = 0;
   /**
-   * Bit sets of nodes: what their programs have in common is another than before, or a program there began,
-   * ended, or waits for others of the node to do something; messages were posted from them; programs there took
-   * messages, or began to wait for them. Two steps in which programs of one node went on commute but for these.
+   * Bit sets of nodes: what their programs have in common is another than before, or a program there
+   * began, ended, or waits for others of the node to do something; messages were posted from them;
+   * programs there took messages, or began to wait for them. Two steps in which programs of one node went
+   * on commute but for these.
    */
   changed = 0;
   sent = 0;
@@ -39,7 +40,7 @@ export class Footprint {
   /**
    * Of a verb that acted, whose it was; and of whom a fence has cut off the verbs, one number for node and
    * incarnation, -1 for none. A fence of who has crashed changes nothing else: nothing is posted there by
-   * that incarnation any more. Two fences of one incarnation at one node leave the same, whichever came first.
+   * that incarnation any more. Two fences of one incarnation at one node leave the same.
    */
   actedFor = -1;
   fenced = -1;
@@ -99,9 +100,9 @@ export class Footprint {
 
   /**
    * Whether programs that went on at a node could tell that a message came there before. It lies in a port
-   * that none of them took from or came to wait at; whoever waited there went on in the step in which it came,
-   * and is no root of theirs; `changed` has it where it made room in a ring, or began a program. But it wakes whoever polls, which
-   * is in `changed` too, and each message sent says what has come.
+   * that none of them took from or came to wait at; whoever waited there went on in the step in which it
+   * came, and is no root of theirs; `changed` has it where it made room in a ring, or began a program. But
+   * it wakes whoever polls, which is in `changed` too, and each message sent says what has come.
    */
   #isHeard({ changed, sent, took }: Footprint): boolean {
     return ((this.changed | changed | sent | took) & this.arrived) !== 0;
