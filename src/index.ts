@@ -7,8 +7,8 @@ export { type Address, formatAddress, globalAddress, nodeOf, offsetOf } from './
 export type { Durability, FabricKind, NodeContext } from './core/context.ts';
 export { Counters } from './core/counters.ts';
 export {
-  atomicWrite,
   atAnyTime,
+  atomicWrite,
   atRest,
   batch,
   cas,
