@@ -7,6 +7,7 @@ export { type Address, formatAddress, globalAddress, nodeOf, offsetOf } from './
 export type { Durability, FabricKind, NodeContext } from './core/context.ts';
 export { Counters } from './core/counters.ts';
 export {
+  atAnyTime,
   atomicWrite,
   atRest,
   batch,

@@ -1,4 +1,5 @@
 import { FarsideError } from '../../src/core/errors.ts';
+import type { Digest } from './digest.ts';
 
 /**
  * What may happen next, as one number, so that a scheduler can compare and store thousands of them.
@@ -90,14 +91,16 @@ export class TaskNames {
   }
 
   /** Where a program woke to find nothing to do, and will again (`whereIs`). */
-  readonly #idle = new Set<string>();
+  readonly #idle = new Map<number, Set<number>>();
 
-  wokeForNothing(where: string): void {
-    this.#idle.add(where);
+  wokeForNothing({ a, b }: Digest): void {
+    let idle = this.#idle.get(a);
+    if (idle === undefined) this.#idle.set(a, (idle = new Set<number>()));
+    idle.add(b);
   }
 
-  wakesForNothing(where: string): boolean {
-    return this.#idle.has(where);
+  wakesForNothing({ a, b }: Digest): boolean {
+    return this.#idle.get(a)?.has(b) === true;
   }
 }
 

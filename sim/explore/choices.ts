@@ -149,7 +149,9 @@ function wakesForNothing(world: World, task: Task): boolean {
 export function reliesOnVerbs(world: World, task: Task): boolean {
   if (world.timing === 'asynchronous' || world.earlyTimersLeft <= 0) return false;
   if (task.dueNs === Number.POSITIVE_INFINITY) return false;
-  if (task.effect?.kind === effectKind.sleep && task.effect.isRest) return false;
+  const { effect } = task;
+  const waits = effect?.kind === effectKind.sleep || effect?.kind === effectKind.receive;
+  if (waits && (effect.isRest || effect.isAnyTime)) return false;
   return task.dueNs - world.nowNs >= world.verbBoundNs;
 }
 

@@ -14,12 +14,14 @@ export class Footprint {
   resumed = 0;
   arrived = 0;
   /**
-   * Bit sets of nodes: what their programs have in common is another than before, or a program there began,
-   * ended, or waits for others of the node to do something; messages were posted from them. Two steps in
-   * which programs of one node went on commute but for these.
+   * Bit sets of nodes: what their programs have in common is another than before, or a program there
+   * began, ended, or waits for others of the node to do something; messages were posted from them;
+   * programs there took messages, or began to wait for them. Two steps in which programs of one node went
+   * on commute but for these.
    */
   changed = 0;
   sent = 0;
+  took = 0;
   /**
    * In bounded timing: a program may rely on those verbs being over, when it wakes, that were in flight
    * when it fell asleep, which it did; verbs were posted. The order decides whether they are among them.
@@ -38,7 +40,7 @@ export class Footprint {
   /**
    * Of a verb that acted, whose it was; and of whom a fence has cut off the verbs, one number for node and
    * incarnation, -1 for none. A fence of who has crashed changes nothing else: nothing is posted there by
-   * that incarnation any more, and of the fences of one incarnation at one node the first decides.
+   * that incarnation any more. Two fences of one incarnation at one node leave the same.
    */
   actedFor = -1;
   fenced = -1;
@@ -80,10 +82,11 @@ export class Footprint {
     if ((this.began && other.ended) || (this.ended && other.began)) return false;
     if (this.clock && other.clock) return false;
     if ((this.rests && other.posted) || (this.posted && other.rests)) return false;
-    if (this.fenced >= 0 && this.#isCut(other)) return false;
-    if (other.fenced >= 0 && other.#isCut(this)) return false;
-    if ((this.arrived & (other.resumed | other.arrived)) !== 0) return false;
-    if ((this.resumed & other.arrived) !== 0) return false;
+    if (this.fenced >= 0 && this.fenced === other.actedFor) return false;
+    if (other.fenced >= 0 && other.fenced === this.actedFor) return false;
+    if ((this.arrived & other.arrived) !== 0) return false;
+    if ((this.arrived & other.resumed) !== 0 && this.#isHeard(other)) return false;
+    if ((other.arrived & this.resumed) !== 0 && other.#isHeard(this)) return false;
     const both = this.resumed & other.resumed;
     if (both !== 0 && this.#haveMet(other, both)) return false;
     return !this.roots.some((root) => other.roots.includes(root)) && !this.#meets(other);
@@ -92,11 +95,17 @@ export class Footprint {
   /** On the nodes where programs of both went on, whether it matters who did first. */
   #haveMet(other: Footprint, both: number): boolean {
     if (((this.changed | other.changed) & both) !== 0) return true;
-    return (this.sent & other.sent & both) !== 0;
+    return (((this.sent & other.sent) | (this.took & other.took)) & both) !== 0;
   }
 
-  #isCut({ actedFor, fenced }: Footprint): boolean {
-    return actedFor === this.fenced || fenced === this.fenced;
+  /**
+   * Whether programs that went on at a node could tell that a message came there before. It lies in a port
+   * that none of them took from or came to wait at; whoever waited there went on in the step in which it
+   * came, and is no root of theirs; `changed` has it where it made room in a ring, or began a program. But
+   * it wakes whoever polls, which is in `changed` too, and each message sent says what has come.
+   */
+  #isHeard({ changed, sent, took }: Footprint): boolean {
+    return ((this.changed | changed | sent | took) & this.arrived) !== 0;
   }
 
   #meets({ accesses: theirs }: Footprint): boolean {
@@ -119,6 +128,7 @@ const fields = [
   'arrived',
   'changed',
   'sent',
+  'took',
   'rests',
   'posted',
   'began',

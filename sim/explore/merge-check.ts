@@ -77,11 +77,12 @@ export class MergeCheck {
    */
   take(world: World, choice: number): void {
     const woken = kindOf(choice) === choiceKind.wake ? world.taskOf(choice) : undefined;
-    const where = woken === undefined ? '' : whereIs(woken);
+    const where = woken === undefined ? undefined : whereIs(woken);
     world.take(choice);
-    if (woken === undefined) return;
-    if (woken.ended || whereIs(woken) !== where) this.#busyWakes.add(where);
-    if (!this.#busyWakes.has(where) || !world.names.wakesForNothing(where)) return;
+    if (woken === undefined || where === undefined) return;
+    const place = textOf(where);
+    if (woken.ended || textOf(whereIs(woken)) !== place) this.#busyWakes.add(place);
+    if (!this.#busyWakes.has(place) || !world.names.wakesForNothing(where)) return;
     throw differs('in one of them a timer that fires finds nothing to do');
   }
 

@@ -1,4 +1,5 @@
 import { type Program, settle, type Verb, verbStatus } from '../../src/core/effect.ts';
+import { roomIn } from '../../src/core/mailbox-state.ts';
 import type { Flight } from './flight.ts';
 import type { WorldNode } from './node.ts';
 import { portOf } from './sharing.ts';
@@ -15,8 +16,12 @@ export function takeMessage(world: World, flight: Flight): WorldNode | undefined
   if (node === undefined || !node.up) return undefined;
   world.footprint.arrived |= 1 << id;
   world.sharing?.arrive(flight.pair.owner, id, portOf(world.memory, flight));
+  const before = world.tracks ? roomIn(node.hub.inside) : [];
   node.hub.pollAt(verb.address);
   node.touched();
+  if (world.tracks && roomIn(node.hub.inside).some((room, peer) => room !== before[peer])) {
+    world.footprint.changed |= 1 << id;
+  }
   for (const task of node.tasks) {
     task.blocked = false;
     task.idleRounds = 0;

@@ -51,8 +51,11 @@ function chainNumber(digest: Digest, value: number): void {
 function chainObject(digest: Digest, value: object | null): void {
   if (value === null) digest.chain(1, 3);
   // Lists and typed arrays by index: they are most of it, and their iterators cost more than the rest.
-  else if (isList(value)) {
+  else if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) chainValue(digest, value[i]);
+    digest.chain(value.length, 6);
+  } else if (isNumbers(value)) {
+    for (let i = 0; i < value.length; i++) chainNumber(digest, value[i] as number);
     digest.chain(value.length, 6);
   } else if (isStateful(value)) chainValue(digest, value.remembers());
   else if (isIterable(value)) {
@@ -65,8 +68,8 @@ function chainObject(digest: Digest, value: object | null): void {
   } else throw new TypeError(`an object of ${value.constructor.name} is no plain state`);
 }
 
-function isList(value: object): value is ArrayLike<unknown> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+function isNumbers(value: object): value is Float64Array | Int32Array | Uint8Array {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
 function isStateful(value: object): value is Stateful {

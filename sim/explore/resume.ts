@@ -210,7 +210,7 @@ function tell(world: World, task: Task): void {
     const message = effect.port.queue.shift();
     if (message !== undefined) {
       acceptMessage(task.counters, message);
-      world.footprint.changed |= 1 << task.node.id;
+      world.footprint.took |= 1 << task.node.id;
       effect.message = message;
       answer = scramble(answer, message.from, message.request, hashBytes(message.body));
       world.observer?.stepped(task, `takes ${message.flags === 1 ? 'answer' : 'request'}`);
@@ -295,8 +295,11 @@ function perform(world: World, task: Task, effect: Effect): void {
     case effectKind.post:
       world.post(task, effect.verbs);
       break;
-    case effectKind.wait:
     case effectKind.receive:
+      world.footprint.took |= 1 << task.node.id;
+      setTimer(world, task, effect.timeoutNs);
+      break;
+    case effectKind.wait:
       setTimer(world, task, effect.timeoutNs);
       break;
     case effectKind.sleep:

@@ -55,10 +55,13 @@ export function goBack({ state, node }: Task, digests: Digests): void {
   node.touched();
 }
 
-/** The program, and all that it can know: equal texts, equal next steps. */
-export function whereIs({ number, state, node, looksAt }: Task): string {
+/** The program, and all that it can know: equal hashes, equal next steps. */
+export function whereIs({ number, state, node, looksAt }: Task): Digest {
   const seen = node.seenBy(looksAt);
-  return `${number} ${state.a} ${state.b} ${seen.a} ${seen.b}`;
+  const where = state.clone();
+  where.chain(seen.a, number);
+  where.chain(seen.b, number);
+  return where;
 }
 
 /** All digests of programs and nodes, in the order of both. */

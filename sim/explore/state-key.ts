@@ -58,7 +58,8 @@ function chainNode(world: World, node: WorldNode, into: Digest): void {
 function flagsOf(task: Task): number {
   // Else a state in which all spin could not be told from the one before, and no search would see it.
   const spins = task.blocked && (task.held || !task.daemon);
-  const hasPolled = task.idleRounds === 1;
+  // Where it is blocked for that, it is as if it had not woken.
+  const hasPolled = task.idleRounds === 1 && !task.blocked;
   const flags = [
     task.effect === undefined,
     task.timedOut,
@@ -122,7 +123,7 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
 
 /**
  * In bounded timing a program that sleeps for the bound of a verb wakes only when those are over that were
- * in flight when it fell asleep.
+ * in flight when it fell asleep; but for verbs of a crashed program, which nobody waits for (`mayWake`).
  */
 function addOrder(world: World, key: Digest): void {
   for (const task of world.tasks) {
@@ -130,6 +131,7 @@ function addOrder(world: World, key: Digest): void {
     for (const { flights } of world.pairs) {
       for (const flight of flights) {
         if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;
+        if (flight.isOrphan && !flight.isInDoubt) continue;
         key.add(10, task.number, flight.task.number * 1024 + flight.slot);
       }
     }

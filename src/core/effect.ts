@@ -33,7 +33,7 @@ export {
 } from './effect/node.ts';
 export { Batch, batch, gather, Post, post, settle, Wait, wait } from './effect/posting.ts';
 export { Receive, receive } from './effect/receive.ts';
-export { atRest } from './effect/rest.ts';
+export { atAnyTime, atRest } from './effect/rest.ts';
 export {
   atomicWrite,
   cas,

@@ -1,5 +1,5 @@
 import type { NodeContext } from './context.ts';
-import { atRest, type Program, receive } from './effect.ts';
+import { atAnyTime, atRest, type Program, receive } from './effect.ts';
 import { FarsideError } from './errors.ts';
 import type { Message, Port } from './message.ts';
 
@@ -54,8 +54,10 @@ export class RpcCaller {
         if (!(error instanceof FarsideError) || error.code !== 'FARSIDE_TIMEOUT') throw error;
       }
     }
+    // Again by the very same effect: it has done nothing else meanwhile (`until`).
+    const answer = atAnyTime(receive(this.#replies, { timeoutNs: pollNs }));
     while (!isGone()) {
-      const reply = yield* receive(this.#replies, { timeoutNs: pollNs });
+      const reply = yield* answer;
       if (reply === undefined) continue;
       if (reply.request === request) {
         this.#context.charge('rpcReceive');

@@ -39,6 +39,7 @@ function endsOf(system: System, chosen: Scenario, reduced: boolean, sleeps = tru
   return { found: searchAll(stage, 1e6, hooks, { onEnd: note, reduced, sleeps }), ends };
 }
 
+const anyNumber = Number.POSITIVE_INFINITY;
 const bare = { grain: 'waits' } as const;
 /** Crashes with recoverers, so that fences are among what commutes. */
 const repaired = { faults: crash, computeNodes: 3, settings: { handlers: 1 } };
@@ -91,6 +92,11 @@ const fenced: readonly (readonly [string, System, Scenario])[] = [
   ['central', central as System, scenario('put/get', repaired)],
   ['clover', clover as System, scenario('get/get', { ...repaired, timing: 'bounded' })],
   [
+    'clover, timers at any time',
+    clover as System,
+    scenario('put/get', { ...repaired, timing: 'bounded', earlyTimers: anyNumber }),
+  ],
+  [
     'central, a timer early',
     central as System,
     scenario('put/get', { settings: { handlers: 1 }, earlyTimers: 1 }),
@@ -102,6 +108,8 @@ describe('trying one order only of what commutes', () => {
     const [every, one] = [endsOf(system, chosen, true, false), endsOf(system, chosen, true)];
     expect([...one.ends].sort()).toEqual([...every.ends].sort());
     expect(one.found.steps).toBeLessThan(every.found.steps);
+    expect(one.found.exhaustive?.end).toBe('complete');
+    expect(one.found.failure).toBeUndefined();
     expect(every.found.exhaustive?.cutBySleep).toBe(0);
   });
 });
@@ -147,6 +155,38 @@ describe('steps that are taken to commute', () => {
     posts.posted = true;
     expect(asleep.commutesWith(posts)).toBe(false);
     expect(posts.commutesWith(posts)).toBe(true);
+  });
+
+  test('do, where a message comes to a node whose programs go on without looking for any', () => {
+    const message = new Footprint();
+    message.concerns(1);
+    message.arrived = 2;
+    const step = (more: Partial<Footprint>): Footprint => {
+      const footprint = new Footprint();
+      footprint.concerns(2);
+      return Object.assign(footprint, { resumed: 2, ...more });
+    };
+    expect(message.commutesWith(step({}))).toBe(true);
+    expect(step({}).commutesWith(message)).toBe(true);
+    // They take what has come, say in what they send how much has come, or wake together with others.
+    for (const bit of ['took', 'sent', 'changed', 'arrived'] as const) {
+      expect(message.commutesWith(step({ [bit]: 2 }))).toBe(false);
+      expect(step({ [bit]: 2 }).commutesWith(message)).toBe(false);
+    }
+    message.changed = 2;
+    expect(message.commutesWith(step({}))).toBe(false);
+  });
+
+  test('do, where both fence one incarnation, but not where one lets a verb of it act', () => {
+    const [one, other, act] = [1, 2, 3].map((root) => {
+      const footprint = new Footprint();
+      footprint.concerns(root);
+      return footprint;
+    }) as [Footprint, Footprint, Footprint];
+    one.fenced = other.fenced = act.actedFor = 4096;
+    expect(one.commutesWith(other)).toBe(true);
+    expect(one.commutesWith(act)).toBe(false);
+    expect(act.commutesWith(other)).toBe(false);
   });
 
   test('of programs of one node do, where they change nothing that it has in common', () => {

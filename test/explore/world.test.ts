@@ -1,13 +1,20 @@
 import { expect, test } from 'vitest';
-import { choiceKind, kindOf, TaskNames, World, WorldMemory } from '../../sim/explore/index.ts';
+import {
+  type ChoiceRules,
+  choiceKind,
+  kindOf,
+  TaskNames,
+  World,
+  WorldMemory,
+} from '../../sim/explore/index.ts';
 import { globalAddress } from '../../src/core/address.ts';
-import { type Program, post, sleep, until, writeWord } from '../../src/core/effect.ts';
+import { atAnyTime, type Program, post, sleep, until, writeWord } from '../../src/core/effect.ts';
 import { plainCluster } from '../support/sim.ts';
 
 const memoryNode = 0;
 const computeNode = 1;
 
-function openWorld(): World {
+function openWorld(rules: Partial<ChoiceRules> = {}): World {
   const memory = new WorldMemory(plainCluster({ sizeBytes: 4096 }), 'assumed');
   const world = new World({
     memory,
@@ -22,6 +29,7 @@ function openWorld(): World {
       earlyTimersMax: Number.POSITIVE_INFINITY,
       clockStands: false,
       faultsAfterSteps: false,
+      ...rules,
     },
   });
   world.openNode(computeNode);
@@ -63,6 +71,39 @@ test('what a program has posted last acts although it has ended, and holds bound
   takeAll(world, isAct);
   expect(world.memory.low(memoryNode, 0)).toBe(7);
   expect(world.choices().filter(isWake)).toHaveLength(1);
+});
+
+test('a program that only looks does not wait for verbs to be over, one that sleeps as long does', () => {
+  const world = openWorld({ clockStands: true });
+  const start = (label: string, program: Program): void =>
+    void world.start(computeNode, label, program);
+  start(
+    'writer',
+    (function* (): Program {
+      yield* writeWord(globalAddress(memoryNode, 0), 7n);
+    })(),
+  );
+  start(
+    'counts',
+    (function* (): Program {
+      yield* sleep(1000);
+    })(),
+  );
+  start(
+    'looks',
+    (function* (): Program {
+      yield* atAnyTime(sleep(1000));
+    })(),
+  );
+  takeAll(world, isGo);
+  const wakes = (): string[] =>
+    world
+      .choices()
+      .filter(isWake)
+      .map((wake) => world.taskOf(wake).name);
+  expect(wakes()).toEqual(['cn0/looks']);
+  takeAll(world, isAct);
+  expect(wakes()).toEqual(['cn0/counts', 'cn0/looks']);
 });
 
 test('a program that goes from one sleep to another one as long has gone on, and others look again', () => {

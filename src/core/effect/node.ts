@@ -1,4 +1,5 @@
 import { EffectBase, effectKind, type Program } from './base.ts';
+import { atAnyTime } from './rest.ts';
 
 export class Sleep extends EffectBase<void> {
   readonly kind = effectKind.sleep;
@@ -6,6 +7,8 @@ export class Sleep extends EffectBase<void> {
   readonly durationNs: number;
   /** See `atRest`. */
   isRest = false;
+  /** See `atAnyTime`. */
+  isAnyTime = false;
 
   constructor(durationNs: number) {
     super();
@@ -28,7 +31,7 @@ export function sleep(durationNs: number): Sleep {
  * schedules then need not try what comes of looking once more. So between two naps nothing may be counted.
  */
 export function* until(isSo: () => boolean, everyNs: number): Program<void> {
-  const nap = sleep(everyNs);
+  const nap = atAnyTime(sleep(everyNs));
   while (!isSo()) yield* nap;
 }
 

@@ -9,6 +9,8 @@ export class Receive extends EffectBase<Message | undefined> {
   readonly timeoutNs: number;
   /** See `atRest`. */
   isRest = false;
+  /** See `atAnyTime`. */
+  isAnyTime = false;
   /** Interpreter: the message. */
   message: Message | undefined = undefined;
 
@@ -18,8 +20,12 @@ export class Receive extends EffectBase<Message | undefined> {
     this.timeoutNs = timeoutNs;
   }
 
+  /** May be yielded again. */
   override finish(): Message | undefined {
-    return this.message;
+    const { message } = this;
+    this.yielded = false;
+    this.message = undefined;
+    return message;
   }
 }
 

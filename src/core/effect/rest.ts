@@ -13,3 +13,13 @@ export function atRest<E extends Sleep | Receive>(effect: E): E {
   effect.isRest = true;
   return effect;
 }
+
+/**
+ * Says that the program only looks, after that effect, whether something has come about, and waits again
+ * where it has not: it does not count on how long it has waited, for verbs to be over by then. So whoever
+ * explores schedules under bounded timing lets the timer fire before such verbs are over, too.
+ */
+export function atAnyTime<E extends Sleep | Receive>(effect: E): E {
+  effect.isAnyTime = true;
+  return effect;
+}
