@@ -150,8 +150,8 @@ function scripted(
 }
 
 /**
- * `crash`, `crash:2`, `restart@mn0`, `cut@ms0/writes`, `crash,pause:3`; `none` for none. `stageOf` looks whether
- * they can.
+ * `crash`, `crash:2`, `restart@mn0`, `cut@ms0/writes`, `crash,pause:3`; `none` for none. `stageOf` looks
+ * whether they can.
  */
 function parseFaults(text: string): FaultSpec[] {
   if (text === 'none' || text === '') return [];
@@ -162,8 +162,8 @@ function parseFaults(text: string): FaultSpec[] {
       throw new FarsideError(
         'FARSIDE_USAGE',
         `--faults ${text}: ${JSON.stringify(word)} is no fault${didYouMean(kind, faultKinds)} ` +
-          `(there are ${faultKinds.join(', ')}; crash:2 is up to two, crash@cn0 is of that node, crash/writes ` +
-          'is while a WRITE or an atomic of it is in flight)',
+          `(there are ${faultKinds.join(', ')}; crash:2 is up to two, crash@cn0 is of that node, ` +
+          'crash/writes is while a WRITE or an atomic of it is in flight)',
       );
     }
     assert(
