@@ -64,7 +64,7 @@ export class MemoryFaults {
     return this.#underWay.size + this.#failed.size + this.#unfinished.size === 0;
   }
 
-  /** A rebuild of this server's share has ended in an error, and the next one is yet to come, or under way. */
+  /** A rebuild of this server's share has ended in an error, and the next is yet to come or under way. */
   get isHalfDone(): boolean {
     return this.#unfinished.size > 0;
   }
