@@ -45,17 +45,22 @@ class Gets implements ProgramSeries {
     this.#client = client;
   }
 
-  advance(length: unknown): Program<unknown> | Steps | undefined {
-    if (this.#done >= 0 && length !== valueBytes) throw new Error(`a value of ${length} bytes`);
+  advance(value: unknown): Program<unknown> | Steps | undefined {
+    if (this.#done >= 0) take(value as Uint8Array);
     if (++this.#done === order.length) return undefined;
     const key = keys[order[this.#done] as number] as Key;
-    this.steps = this.#client.getSteps?.(key, into);
-    return this.steps ?? this.#client.get(key, into);
+    this.steps = this.#client.getSteps?.(key);
+    return this.steps;
   }
 
   recover(error: unknown): never {
     throw error;
   }
+}
+
+function take(value: Uint8Array): void {
+  if (value.length !== valueBytes) throw new Error(`a value of ${value.length} bytes`);
+  into.set(value);
 }
 
 function perSecond(work: () => void): number {

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { compute, type Program, readWord, receive, sleep, spawn } from '../src/core/effect.ts';
+import {
+  compute,
+  type Program,
+  post,
+  readWord,
+  receive,
+  sleep,
+  spawn,
+  writeWord,
+} from '../src/core/effect.ts';
 import { SimBench, shippedProfile } from '../test/support/sim.ts';
 
 const priced = (changes: Record<string, number> = {}) =>
@@ -63,6 +72,71 @@ test('small computations add up without an event each', () => {
   });
   expect(ns).toBe(200);
   expect(bench.sim.statistics().events).toBe(1);
+});
+
+test('who is ready begins where the one before leaves the core, up to half a microsecond ahead', () => {
+  const bench = new SimBench({ profile: priced({ 'compute.crc.fixedNs': 0 }) });
+  const node = bench.node();
+  const ends: number[] = [];
+  function* work(): Program {
+    yield* compute('crc', 50);
+    ends.push(node.context.nowNs());
+  }
+  for (let i = 0; i < 12; i++) node.start(work(), { thread: 0 });
+  bench.sim.run();
+  expect(ends).toEqual(Array.from({ length: 12 }, (_, i) => 100 * (i + 1)));
+  // Six begin at most 500 ns ahead; the sixth computes beyond that, so it goes on in an event, and the
+  // others behind it; and so does the twelfth.
+  expect(bench.sim.statistics().events).toBe(3);
+});
+
+test('programs whose steps cost nothing share events, sixteen at most', () => {
+  const bench = new SimBench({ profile: priced() });
+  const node = bench.node();
+  for (let i = 0; i < 40; i++) node.start((function* (): Program {})(), { thread: 0 });
+  bench.sim.run();
+  expect(bench.sim.statistics().events).toBe(3);
+});
+
+test('a READ brings the same, whether or not another program has the core when it ends', () => {
+  // On one core the other program leaves it in an event 200 ns before the READ's end, for a time 200 ns
+  // behind it. A WRITE may change what is read until the end; so the reader must not go on in that event.
+  const seen = (otherThread: number): bigint[] => {
+    const profile = priced({ 'compute.crc.fixedNs': 0, 'faults.tearWindowNs': 1000 });
+    const bench = new SimBench({ profile }, { cores: 2, computeNodes: 2 });
+    const base = bench.base();
+    const node = bench.node();
+    const words: bigint[] = [];
+    function* sleepUntil(atNs: number): Program {
+      yield* sleep(atNs - node.context.nowNs());
+    }
+    function* reader(): Program {
+      for (let i = 1; i <= 64; i++) {
+        yield* sleepUntil(10_000 * i);
+        words.push(yield* readWord(base));
+      }
+    }
+    function* other(): Program {
+      for (let i = 1; i <= 64; i++) {
+        yield* sleepUntil(10_000 * i + 1800);
+        yield* compute('crc', 200);
+      }
+    }
+    function* writer(): Program {
+      for (let word = 1n; word < 16_000n; word++) {
+        yield* post(writeWord(base, word));
+        yield* sleep(41);
+      }
+    }
+    node.start(reader(), { thread: 0 });
+    node.start(other(), { thread: otherThread });
+    bench.node(1).start(writer());
+    bench.sim.run();
+    return words;
+  };
+  const words = seen(0);
+  expect(words).toEqual(seen(1));
+  expect(new Set(words).size).toBe(64);
 });
 
 test('background programs run on cores of their own where the profile has some', () => {

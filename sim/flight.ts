@@ -1,5 +1,5 @@
 import type { Address } from '../src/core/address.ts';
-import type { Verb, VerbOp, VerbStatus } from '../src/core/effect.ts';
+import { type Verb, type VerbOp, type VerbStatus, verbOp } from '../src/core/effect.ts';
 import type { Machine } from './machine.ts';
 import type { QueuePair } from './queue-pair.ts';
 import type { Task } from './task.ts';
@@ -11,44 +11,50 @@ import type { TraceNote } from './tracer.ts';
  * the target's memory has closed.
  */
 export class Flight {
+  // What every verb touches, and then what few do: V8 lays fields out in this order, and a cache line holds
+  // eight of them.
   readonly index: number;
   verb!: Verb<unknown>;
   queuePair!: QueuePair;
   target!: Machine;
   op: VerbOp = 0;
-  /** A hop may rewrite it; otherwise the verb's own. */
-  address: Address = 0;
+  status: VerbStatus = 0;
   offset = 0;
   lengthBytes = 0;
   buffer: Uint8Array | undefined = undefined;
   /** The whole program waits for it and for the others it posted together (single verb, batch). */
   awaitedBy: Task | undefined = undefined;
-  /** Programs that named it in a `wait`, with the number of that wait. */
-  waiters: Waiter[] | undefined = undefined;
+  /** Set with any of the fields that most verbs never touch, so that reuse need not clear them. */
+  unusual = false;
+  /** The next flight of the queue pair, in post order, until this one has acted. */
+  next: Flight | undefined = undefined;
   /** Distinguishes this verb from all others of the run; decides how it tears. */
   seed = 0;
-  sends = 0;
+  /** The target's crashes when it acted: a crash before completion makes the outcome unknown. */
+  crashesAtAct = 0;
   postPs = 0;
   actPs = 0;
   /** When the requester sees the outcome; before that, how far the verb's answer is on its way back. */
   completePs = 0;
-  status: VerbStatus = 0;
-  /** The target's crashes when it acted: a crash before completion makes the outcome unknown. */
-  crashesAtAct = 0;
-  /** The next flight of the queue pair, in post order, until this one has acted. */
-  next: Flight | undefined = undefined;
+  /** The window at the target's memory, see windows.ts. */
+  windowFromPs = 0;
+  windowEndPs = 0;
+  /** A hop may rewrite it; otherwise the verb's own. */
+  address: Address = 0;
+  /** A WRITE that is landing. */
+  open = false;
+
   /** It reached the target while an earlier verb of its queue pair had not acted. */
   stalled = false;
+  /** Programs that named it in a `wait`, with the number of that wait. */
+  waiters: Waiter[] | undefined = undefined;
+  sends = 0;
   /** It never lands: cut off by a crash or a fence. */
   dropped = false;
   /** Lands in part: the last WRITE of a crashed program's prefix. */
   partial = false;
   /** It was here before, and waited for its turn: an atomic at its word, a FLUSH behind a READ. */
   admitted = false;
-  /** The window at the target's memory, see windows.ts. */
-  windowFromPs = 0;
-  windowEndPs = 0;
-  open = false;
   /** Words (of the verb) that must not land any more: overwritten, lost to an atomic, cut off. */
   dead: Uint8Array | undefined = undefined;
   hop = 0;
@@ -58,8 +64,6 @@ export class Flight {
   unheard = false;
   /** Why its path gave it up; empty: it did not. */
   lost = '';
-  /** Set with any of the fields that most verbs never touch, so that reuse need not clear them. */
-  unusual = false;
   /** Only where somebody traces. */
   note: TraceNote | undefined = undefined;
 
@@ -73,6 +77,13 @@ export interface Waiter {
   readonly wait: number;
 }
 
+const { write, atomicWrite } = verbOp;
+
+/** Verbs that bring something back, of which only so many may be outstanding. */
+export function isReadLike(op: VerbOp): boolean {
+  return op !== write && op !== atomicWrite;
+}
+
 /** Reuses flight records, so that a run of any length holds only those in flight. */
 export class FlightPool {
   readonly #all: Flight[] = [];
@@ -80,6 +91,13 @@ export class FlightPool {
 
   at(index: number): Flight {
     return this.#all[index] as Flight;
+  }
+
+  /** Those of a queue pair that are under way, by looking through all. */
+  inFlight(queuePair: QueuePair): Flight[] {
+    return this.#all.filter(
+      (flight) => flight.queuePair === queuePair && flight.verb.flight === flight,
+    );
   }
 
   take(): Flight {

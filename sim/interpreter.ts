@@ -19,7 +19,7 @@ import type { Flight } from './flight.ts';
 import type { Kernel } from './kernel.ts';
 import { accessLocally } from './local-access.ts';
 import type { SimNode } from './node.ts';
-import { Scheduler } from './scheduler.ts';
+import { aheadMaxPs, Scheduler } from './scheduler.ts';
 import type { Task } from './task.ts';
 import type { Completions, Transport } from './transport.ts';
 
@@ -28,18 +28,6 @@ const kinds = effectKind;
 const verbOps = verbOp;
 const state = verbStatus;
 
-/**
- * How far a program may run ahead of the event clock within one step. The CPU time of a step (polling,
- * posting, small computations) is added to the program's own clock; beyond this bound it leaves the
- * event and goes on in one of its own, at its own time.
- *
- * Why not always an event: half of all events would be ends of 100 ns of CPU work. Why a bound: what a
- * program does to the memory of its node (caches, free lists) is seen at once by programs of other
- * cores, up to this much too early. Half a microsecond is less than any verb or message takes one way
- * through the fabric and back, so no other node can tell; and FIFO resources are booked so that a
- * booking ahead of the clock does not hold up others (fifo.ts).
- */
-const aheadMaxPs = 500_000;
 const effectsPerStepMax = 100_000;
 /** In place of a node: the verb has been posted. */
 const posted = -1;
@@ -108,7 +96,7 @@ export class Interpreter implements Completions {
   /** One step of a program: from its resumption until it waits or computes for long. */
   #step(task: Task): void {
     const { scheduler } = this;
-    scheduler.begin();
+    scheduler.begin(task.core);
     (this.nodes[task.root.node] as SimNode).context.counters = task.counters;
     this.#running = task;
     let effect: Effect | undefined;

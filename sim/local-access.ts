@@ -33,7 +33,7 @@ export function accessLocally(
       break;
     }
     case localOp.persist:
-      memory.windows.advance(nowPs);
+      memory.windows.landWrites(nowPs);
       memory.persist(offset, access.lengthBytes, nowPs);
       costPs = costs.persistPs + Math.ceil(access.lengthBytes / 64) * costs.persistLinePs;
       break;

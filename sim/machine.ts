@@ -58,7 +58,7 @@ export class Machine {
   fence(incarnation: number, nowPs: number): void {
     this.fenced.add(incarnation);
     this.condition++;
-    this.memory.windows.advance(nowPs);
+    this.memory.windows.landWrites(nowPs);
     this.memory.windows.closeWhere((flight) => flight.queuePair.sourceIncarnation === incarnation);
   }
 }

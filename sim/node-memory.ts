@@ -99,13 +99,13 @@ export class NodeMemory {
 
   /** The CPU's or a debugger's look: what is visible now. */
   readNow(offset: number, into: Uint8Array, nowPs: number): void {
-    this.windows.advance(nowPs);
+    this.windows.landWrites(nowPs);
     this.windows.settle(offset, into.length, nowPs);
     this.visible.read(offset, into);
   }
 
   writeNow(offset: number, from: Uint8Array, nowPs: number): void {
-    this.windows.advance(nowPs);
+    this.windows.landWrites(nowPs);
     this.windows.settle(offset, from.length, nowPs);
     this.visible.write(offset, from);
   }
@@ -117,7 +117,7 @@ export class NodeMemory {
     desired: bigint,
     nowPs: number,
   ): { readonly low: number; readonly high: number } {
-    this.windows.advance(nowPs);
+    this.windows.landWrites(nowPs);
     this.windows.settle(offset, 8, nowPs);
     const low = this.visible.low(offset) >>> 0;
     const high = this.visible.high(offset) >>> 0;
@@ -135,7 +135,7 @@ export class NodeMemory {
 
   /** Power is lost at this moment; what is left is what a restart finds. */
   losePower(nowPs: number, keeping: Keeping): void {
-    this.windows.advance(nowPs);
+    this.windows.landWrites(nowPs);
     this.windows.cut(nowPs);
     for (const region of this.#node.regions) {
       const from = this.#offsetOf(region);

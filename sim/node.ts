@@ -151,7 +151,7 @@ export class SimNode implements NodeRuntime {
     }
     const settled = (address: number): number => {
       const offset = offsetOf(address);
-      memory.windows.advance(kernel.nowPs);
+      memory.windows.landWrites(kernel.nowPs);
       memory.windows.settle(offset, 8, kernel.nowPs);
       return offset;
     };

@@ -1,6 +1,9 @@
-import type { Flight } from './flight.ts';
+import type { Flight, FlightPool } from './flight.ts';
 import type { Machine } from './machine.ts';
-import { TimeRing } from './time-ring.ts';
+import { Outstanding } from './outstanding.ts';
+
+/** Who waits at most queue pairs, and all the time. */
+const nobody: Flight[] = [];
 
 /**
  * A reliable connection of one root program with one node. Verbs act at the target in post order.
@@ -8,12 +11,10 @@ import { TimeRing } from './time-ring.ts';
  * here until one completes. Completions are delivered in post order too.
  */
 export class QueuePair {
-  readonly index: number;
+  // What every verb touches comes first, so that it lies in few cache lines: there is one of these for each
+  // pair of a program and a node.
   readonly source: Machine;
   readonly target: Machine;
-  /** Incarnations at the time of first use: of the compute node, and of the target's regions. */
-  readonly sourceIncarnation: number;
-  readonly targetIncarnation: number;
   /** Set when a verb's outcome became unknown: nothing is sent any more. */
   broken = false;
   /** The `condition` of the target in which it was last found to serve this queue pair. */
@@ -21,23 +22,28 @@ export class QueuePair {
   /** Verbs launched that have not acted yet, in post order. */
   head: Flight | undefined = undefined;
   tail: Flight | undefined = undefined;
-  /** Verbs posted that may not be launched yet. */
-  readonly waiting: Flight[] = [];
   issueFreePs = 0;
-  atomicFreePs = 0;
   arrivalPs = 0;
   completionPs = 0;
+  /** When the window of its last READ ends. */
+  readWindowEndPs = 0;
+  /** The WRITE of this queue pair that may still be landing at the target. */
+  openWrite: Flight | undefined = undefined;
+  /** READs and the like launched whose end their program has not seen: no fewer than are outstanding. */
+  #unseen = 0;
+  /** How many are, exactly; from when on that matters. */
+  #outstanding: Outstanding | undefined = undefined;
+  readonly #outstandingMax: number;
+  /** Verbs posted that may not be launched yet. */
+  waiting: Flight[] = nobody;
+
+  readonly index: number;
+  /** Incarnations at the time of first use: of the compute node, and of the target's regions. */
+  readonly sourceIncarnation: number;
+  readonly targetIncarnation: number;
+  atomicFreePs = 0;
   /** When a pump event is due; infinity if none is. */
   pumpPs = Number.POSITIVE_INFINITY;
-  /** Open windows of this queue pair at the target. */
-  openRead: Flight | undefined = undefined;
-  openWrite: Flight | undefined = undefined;
-  /** READs launched whose completion time is not known yet, and the times that are known. */
-  #unknown = 0;
-  readonly #known = new TimeRing();
-  readonly #outstandingMax: number;
-  /** From so many on it is worth looking which READs have completed. */
-  readonly #lookFrom: number;
 
   constructor(
     index: number,
@@ -52,35 +58,45 @@ export class QueuePair {
     this.sourceIncarnation = sourceIncarnation;
     this.targetIncarnation = target.incarnation;
     this.#outstandingMax = outstandingMax;
-    this.#lookFrom = Math.min(outstandingMax, 16);
   }
 
-  /** Whether a verb may be launched at that time. */
-  mayLaunch(flight: Flight, isRead: boolean, nowPs: number): boolean {
+  /** Whether a verb may be launched at that time. `flights`: where those of this queue pair are. */
+  mayLaunch(flight: Flight, isRead: boolean, nowPs: number, flights: FlightPool): boolean {
     const { fenced } = flight.verb;
     if (!isRead && !fenced) return true;
-    const known = this.#known;
-    // The ring also has READs that have completed since it was last looked at: not more than all.
-    if (!fenced && this.#unknown + known.count < this.#lookFrom) return true;
-    known.dropUntil(nowPs);
-    const outstanding = this.#unknown + known.count;
+    if (this.#outstanding === undefined) {
+      if (this.#unseen < (fenced ? 1 : this.#outstandingMax)) return true;
+      this.#outstanding = new Outstanding(this, flights, flight);
+    }
+    const outstanding = this.#outstanding.at(nowPs);
     if (fenced && outstanding > 0) return false;
     return !isRead || outstanding < this.#outstandingMax;
   }
 
+  /** It is launched after those that wait already. */
+  hold(flight: Flight): void {
+    if (this.waiting === nobody) this.waiting = [];
+    this.waiting.push(flight);
+  }
+
   readLaunched(): void {
-    this.#unknown++;
+    this.#unseen++;
+    if (this.#outstanding !== undefined) this.#outstanding.unknown++;
   }
 
   /** The completion time of a READ launched is known now. */
-  readCompletes({ completePs }: Flight): void {
-    this.#unknown--;
-    this.#known.push(completePs);
+  readCompletes(flight: Flight): void {
+    if (this.#outstanding !== undefined) this.#outstanding.completes(flight);
+  }
+
+  /** The program has seen the end of a READ that was launched. */
+  readSeen(): void {
+    this.#unseen--;
   }
 
   /** The next time at which `mayLaunch` could change; infinity where that is not known yet. */
   get nextCompletionPs(): number {
-    return this.#known.first;
+    return this.#outstanding?.firstPs ?? Number.POSITIVE_INFINITY;
   }
 
   append(flight: Flight): void {

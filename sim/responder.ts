@@ -3,11 +3,11 @@ import { fencedReason, verbOp, verbStatus } from '../src/core/effect.ts';
 import { assert } from '../src/core/errors.ts';
 import type { RandomStream } from '../src/core/random.ts';
 import { type Costs, wholePs } from './costs.ts';
-import type { Flight } from './flight.ts';
+import { type Flight, isReadLike } from './flight.ts';
 import { eventKind, type Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
 import type { Transit } from './path.ts';
-import { isReadLike, type Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 import { kill } from './windows.ts';
 
 // Under names of this module they are constants to V8; an import is loaded at each use.
@@ -111,24 +111,11 @@ export class Responder {
   #act(flight: Flight): boolean {
     const { queuePair, target } = flight;
     const { nowPs } = this.#kernel;
-    // Cut off by its node's crash: nobody waits for it.
-    if (flight.dropped) return true;
-    if (flight.lost !== '') {
-      flight.completePs = nowPs;
-      this.#end(flight, state.unknown, flight.lost);
-      return true;
-    }
-    if (flight.answered) {
-      flight.actPs = nowPs;
-      flight.crashesAtAct = target.crashes;
-      flight.completePs = nowPs + this.#costs.responsePs;
-      this.#respond(flight, flight.lengthBytes);
-      return true;
-    }
+    if (flight.unusual && this.#isSettled(flight)) return true;
     if (queuePair.served !== target.condition && !this.#serves(flight)) return true;
     flight.crashesAtAct = target.crashes;
     let atPs = nowPs;
-    if (!flight.admitted) {
+    if (!flight.unusual || !flight.admitted) {
       atPs = target.responder.book(nowPs, nowPs, this.#costs.responderGapPs);
       target.counts.verbsIn++;
     }
@@ -146,6 +133,24 @@ export class Responder {
       default:
         return this.#atomic(flight, atPs);
     }
+  }
+
+  /** Whether what becomes of it was decided on its way; then it does not act. */
+  #isSettled(flight: Flight): boolean {
+    const { nowPs } = this.#kernel;
+    // Cut off by its node's crash: nobody waits for it.
+    if (flight.dropped) return true;
+    if (flight.lost !== '') {
+      flight.completePs = nowPs;
+      this.#end(flight, state.unknown, flight.lost);
+      return true;
+    }
+    if (!flight.answered) return false;
+    flight.actPs = nowPs;
+    flight.crashesAtAct = flight.target.crashes;
+    flight.completePs = nowPs + this.#costs.responsePs;
+    this.#respond(flight, flight.lengthBytes);
+    return true;
   }
 
   /** Whether the target, as it is now, serves the queue pair; the verb ends where it does not. */
@@ -172,8 +177,8 @@ export class Responder {
     const { nowPs } = this.#kernel;
     const { queuePair, target, lengthBytes } = flight;
     this.#closeWrite(flight);
-    target.memory.windows.beginRead(flight, nowPs, queuePair.openRead?.windowEndPs ?? nowPs);
-    queuePair.openRead = flight;
+    target.memory.windows.beginRead(flight, nowPs, queuePair.readWindowEndPs);
+    queuePair.readWindowEndPs = flight.windowEndPs;
     const medium = target.memory.medium(flight.offset);
     const readyPs = startPs + costs.responderPs;
     const pciePs = wholePs(lengthBytes * costs.pcieReadBytePs);
@@ -235,7 +240,7 @@ export class Responder {
     const { queuePair, target, offset, lengthBytes } = flight;
     const { memory } = target;
     this.#closeWrite(flight);
-    const readEndPs = queuePair.openRead?.windowEndPs ?? 0;
+    const readEndPs = queuePair.readWindowEndPs;
     if (readEndPs > this.#kernel.nowPs) {
       flight.admitted = true;
       flight.unusual = true;

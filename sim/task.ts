@@ -22,30 +22,29 @@ export class Root {
 
 /** A running program. */
 export class Task implements Running {
-  readonly index: number;
+  // What every step touches comes first.
   /** The one that runs now, where it is one of a series. */
   program: Program<unknown>;
   readonly series: ProgramSeries | undefined;
   readonly root: Root;
   readonly core: Core;
-  readonly label: string;
-  readonly daemon: boolean;
-  readonly background: boolean;
   readonly counters: Counters;
   /** The effect that it waits for, or that it could not perform yet. */
   effect: Effect | undefined = undefined;
   /** It holds its core and goes on with `effect`, or with its next one. */
   deferred = false;
+  dead = false;
   /** Verbs it awaits that have no completion time yet, and the latest of those that have. */
   pending = 0;
   readyPs = 0;
+  readonly index: number;
   /** Counts its waits, so that a time-out or completion of an earlier one is known as such. */
   wait = 0;
   /** Tickets that a `wait` still needs. */
   needed = 0;
-  /** Completions to be polled when it is resumed. */
-  polls = 0;
-  dead = false;
+  readonly label: string;
+  readonly daemon: boolean;
+  readonly background: boolean;
 
   constructor(
     index: number,

@@ -2,7 +2,7 @@ import { nodeSpaceBytes } from '../src/core/address.ts';
 import { type Verb, verbOp, verbStatus } from '../src/core/effect.ts';
 import { FarsideError } from '../src/core/errors.ts';
 import { type Costs, wholePs } from './costs.ts';
-import { type Flight, FlightPool } from './flight.ts';
+import { type Flight, FlightPool, isReadLike } from './flight.ts';
 import { eventKind, type Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
 import { checkVerb } from './node-memory.ts';
@@ -109,10 +109,13 @@ export class Transport {
       return;
     }
     const { waiting } = queuePair;
-    if (waiting.length === 0 && queuePair.mayLaunch(flight, isReadLike(flight.op), atPs)) {
+    if (
+      waiting.length === 0 &&
+      queuePair.mayLaunch(flight, isReadLike(flight.op), atPs, this.flights)
+    ) {
       this.#launch(flight, atPs);
     } else {
-      waiting.push(flight);
+      queuePair.hold(flight);
       this.schedulePump(queuePair);
     }
   }
@@ -142,7 +145,7 @@ export class Transport {
     const { waiting } = queuePair;
     while (waiting.length > 0) {
       const flight = waiting[0] as Flight;
-      if (!queuePair.mayLaunch(flight, isReadLike(flight.op), nowPs)) break;
+      if (!queuePair.mayLaunch(flight, isReadLike(flight.op), nowPs, this.flights)) break;
       waiting.shift();
       if (queuePair.broken) {
         flight.completePs = nowPs;
@@ -246,9 +249,11 @@ export class Transport {
   /** The requester sees the outcome, now: the verb object gets it, and the record is free again. */
   retire(flight: Flight): void {
     const { verb, target, queuePair } = flight;
-    target.memory.windows.advance(this.#kernel.nowPs);
-    if (queuePair.openWrite === flight) queuePair.openWrite = undefined;
-    if (queuePair.openRead === flight) queuePair.openRead = undefined;
+    if (isReadLike(flight.op)) queuePair.readSeen();
+    else {
+      target.memory.windows.landWrites(this.#kernel.nowPs);
+      if (queuePair.openWrite === flight) queuePair.openWrite = undefined;
+    }
     if (flight.status === state.ok && target.crashes !== flight.crashesAtAct) {
       flight.status = state.unknown;
       verb.reason = 'the node crashed before it could confirm';
@@ -271,9 +276,4 @@ export class Transport {
 
 function postedTwice(node: number): FarsideError {
   return new FarsideError('FARSIDE_USAGE', `a verb object was posted twice: node ${node}`);
-}
-
-/** Verbs that bring something back, of which only so many may be outstanding. */
-export function isReadLike(op: Flight['op']): boolean {
-  return op !== verbOps.write && op !== verbOps.atomicWrite;
 }

@@ -1,6 +1,7 @@
 import { mix32 } from '../src/core/hash.ts';
 import { highHalf, loadHalf, lowHalf, storeHalf } from '../src/core/word.ts';
 import type { Flight } from './flight.ts';
+import { ReadWindows } from './read-windows.ts';
 import { Ring } from './ring.ts';
 import type { SparseBytes } from './sparse-bytes.ts';
 
@@ -25,8 +26,8 @@ import type { SparseBytes } from './sparse-bytes.ts';
 export class Windows {
   readonly #visible: SparseBytes;
   readonly #windowPs: number;
+  readonly #reads = new ReadWindows();
   /** In arrival order; their windows may still be open. */
-  readonly #reads = new Ring<Flight>(64);
   readonly #writes = new Ring<Flight>(64);
 
   constructor(visible: SparseBytes, windowPs: number) {
@@ -34,20 +35,13 @@ export class Windows {
     this.#windowPs = windowPs;
   }
 
-  /** Lands every WRITE whose window is over: before a verb acts. */
+  /**
+   * Lands every WRITE whose window is over: before anything is done to this memory, and at the latest when
+   * the WRITE completes, since its record is used again.
+   */
   landWrites(nowPs: number): void {
     const writes = this.#writes;
     while (writes.count > 0 && writes.at(0).windowEndPs <= nowPs) this.closeWrite(writes.shift());
-  }
-
-  /**
-   * Ends every window that is over; at the latest when a verb completes, since its record is used again.
-   * READs may stay until then: whoever looks for open ones looks at the end of their windows.
-   */
-  advance(nowPs: number): void {
-    this.landWrites(nowPs);
-    const reads = this.#reads;
-    while (reads.count > 0 && reads.at(0).windowEndPs <= nowPs) reads.shift().open = false;
   }
 
   /** `notBeforePs`: the end of the window of the queue pair's READ before it, which it must follow. */
@@ -55,7 +49,6 @@ export class Windows {
     flight.actPs = nowPs;
     flight.windowFromPs = Math.max(nowPs, notBeforePs);
     flight.windowEndPs = nowPs + this.#windowPs;
-    flight.open = true;
     if (flight.buffer === undefined) this.#visible.readWord(flight.offset, flight.verb);
     else this.#visible.read(flight.offset, flight.buffer);
     const writes = this.#writes;
@@ -65,7 +58,7 @@ export class Windows {
         this.#reveal(write, flight);
       }
     }
-    this.#reads.push(flight);
+    this.#reads.push(flight, flight.windowEndPs, nowPs);
   }
 
   beginWrite(flight: Flight, nowPs: number): void {
@@ -73,14 +66,11 @@ export class Windows {
     flight.windowFromPs = nowPs;
     flight.windowEndPs = nowPs + this.#windowPs;
     flight.open = true;
-    const reads = this.#reads;
     this.#writes.push(flight);
-    for (let i = 0; i < reads.count; i++) {
-      const read = reads.at(i);
-      if (read.windowEndPs <= nowPs) continue;
-      if (read.open && overlaps(read, flight.offset, flight.lengthBytes)) {
-        this.#reveal(flight, read);
-      }
+    for (let i = 0; ; i++) {
+      const read = this.#reads.open(i, nowPs);
+      if (read === undefined) return;
+      if (overlaps(read, flight.offset, flight.lengthBytes)) this.#reveal(flight, read);
     }
   }
 
@@ -124,15 +114,14 @@ export class Windows {
    */
   showAtomic(flight: Flight): void {
     const { offset } = flight;
-    const reads = this.#reads;
-    if (reads.count === 0) return;
+    if (this.#reads.open(0, flight.actPs) === undefined) return;
     flight.windowFromPs = flight.actPs;
     flight.windowEndPs = flight.actPs + this.#windowPs;
     const landPs = this.#momentPs(flight, offset);
-    for (let i = 0; i < reads.count; i++) {
-      const read = reads.at(i);
-      if (read.windowEndPs <= flight.actPs || !read.open || !overlaps(read, offset, 8)) continue;
-      if (this.#momentPs(read, offset) < landPs) continue;
+    for (let i = 0; ; i++) {
+      const read = this.#reads.open(i, flight.actPs);
+      if (read === undefined) return;
+      if (!overlaps(read, offset, 8) || this.#momentPs(read, offset) < landPs) continue;
       setSample(read, offset, this.#visible.low(offset), this.#visible.high(offset));
     }
   }
@@ -145,7 +134,7 @@ export class Windows {
       write.open = false;
       this.#writes.shift();
     }
-    while (this.#reads.count > 0) this.#reads.shift().open = false;
+    this.#reads.clear();
   }
 
   /** Lands every open WRITE for which `chosen` holds. */

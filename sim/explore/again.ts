@@ -10,10 +10,11 @@ import type { World } from './world.ts';
  * That a program is where it was cannot be seen: a generator does not show its local variables. One that
  * sleeps three times as long, twenty times in a loop, or that tries a CAS five times and then gives up, goes
  * through equal rounds that show nobody anything, as does one that polls for ever. While others go on it
- * makes no difference, for timers may be as late as they like. But when nobody can go on, it is the difference
- * between a system that is slow and one that is stuck. So then all of them are let go on, one round each, over
- * and over, until one does something else than before; and the run is stuck only when `roundsMax` rounds of
- * all of them have changed nothing. (A program that counts further than that is taken to be stuck.)
+ * makes no difference, for timers may be as late as they like. But when nobody can go on, it is the
+ * difference between a system that is slow and one that is stuck. So then all of them are let go on, one
+ * round each, over and over, until one does something else than before; and the run is stuck only when
+ * `roundsMax` rounds of all of them have changed nothing. (A program that counts further than that is taken
+ * to be stuck.)
  *
  * The order of these rounds is fixed: they are one choice. So a search of all schedules does not try what
  * comes of other orders in which such programs come to the end of their rounds at one time.

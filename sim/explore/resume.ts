@@ -173,8 +173,8 @@ function portOf(poll: Poll): Port | undefined {
  * Where in its program it waits nobody can see, so once is not enough: it may have gone from one sleep to
  * another one as long, and what it did in between be what others of its node wait for. Twice in a row is, and
  * once where it says that it is at rest both times, or waits by the very same effect (`until`). Three
- * different sleeps of one length, between which a program shows nobody anything, are taken for a poll as well:
- * what comes behind them is for `again.ts`.
+ * different sleeps of one length, between which a program shows nobody anything, are taken for a poll as
+ * well: what comes behind them is for `again.ts`.
  */
 function pollsOn(task: Task, before: Poll): boolean {
   const now = pollOf(task);

@@ -7,6 +7,8 @@ import type { SchedulerName } from '../lab/check/draft.ts';
 import type { Judgement } from '../lab/check/judge.ts';
 import type { Scenario } from '../lab/check/scenario.ts';
 import { fromSet } from '../lab/experiment/assign.ts';
+import { checkSystemSettings } from '../lab/experiment/choose.ts';
+import { emptyDraft } from '../lab/experiment/draft.ts';
 import { usageError } from '../lab/experiment/setting.ts';
 import { parseValue, type ValueKind } from '../lab/experiment/values.ts';
 import { plainStyle, type Style } from '../lab/explain/diagram.ts';
@@ -14,6 +16,7 @@ import { formatCount } from '../lab/output/format.ts';
 import { systemLabel } from '../lab/output/names.ts';
 import { colorWanted } from '../lab/output/table.ts';
 import type { ParameterValue } from '../lab/result.ts';
+import type { System } from '../systems/system.ts';
 import { camelCase } from './camel-case.ts';
 import { exitCode, say } from './errors.ts';
 import { interruptible } from './interrupt.ts';
@@ -127,7 +130,7 @@ export async function checkSystem(
   const loaded = await loadSystem(system);
   const read = reader(given);
   const scheduler = (read('scheduler') ?? 'random') as SchedulerName;
-  const scenario = scenarioOf(draftOf(system, scheduler, given, read), loaded);
+  const scenario = scenarioOf(draftOf(system, loaded, scheduler, given, read), loaded);
   const statesMax = (read('states') ?? 3_000_000) as number;
   const stage = stageOf(scenario, loaded);
   if (scheduler === 'exhaustive') {
@@ -181,12 +184,18 @@ function reader(given: CheckSystemFlags): Read {
   };
 }
 
-function draftOf(system: string, scheduler: SchedulerName, given: CheckSystemFlags, read: Read) {
+function draftOf(
+  system: string,
+  loaded: System,
+  scheduler: SchedulerName,
+  given: CheckSystemFlags,
+  read: Read,
+) {
   const count = (name: string): number | undefined => read(name) as number | undefined;
   return {
     system,
     scheduler,
-    settings: settingsOf((given.set as readonly string[] | undefined) ?? [], systemLabel(system)),
+    settings: settingsOf((given.set as readonly string[] | undefined) ?? [], system, loaded),
     script: read('script') as string | undefined,
     clients: count('clients'),
     operations: count('operations'),
@@ -220,30 +229,32 @@ function earlyTimersIn(text: unknown): number | undefined {
   );
 }
 
-function settingsOf(sets: readonly string[], system: string): Record<string, ParameterValue> {
-  const settings: Record<string, ParameterValue> = {};
-  for (const text of sets) {
-    const { path, values } = fromSet(text);
-    const [owner, ...rest] = path.split('.');
-    const [value] = values;
-    if (values.length !== 1 || value === undefined || rest.length === 0) {
-      throw usageError([`--set ${text}: expected one value of a setting, as ${system}.NAME=VALUE`]);
+/** Judged as those of `run` are: unknown settings, and values of a wrong type. */
+function settingsOf(
+  sets: readonly string[],
+  name: string,
+  system: System,
+): Record<string, ParameterValue> {
+  const label = system.name;
+  const written = sets.map((text) => {
+    const setting = fromSet(text);
+    if (setting.values.length !== 1 || !setting.path.includes('.')) {
+      throw usageError([`--set ${text}: expected one value of a setting, as ${label}.NAME=VALUE`]);
     }
-    if (owner !== system) {
+    const owner = setting.path.slice(0, setting.path.lastIndexOf('.'));
+    if (![name, label, systemLabel(name)].includes(owner)) {
       throw usageError([
-        `--set ${text}: ${owner} is not checked; settings of ${system} begin with ${system}.`,
+        `--set ${text}: ${owner} is not checked; settings of ${label} begin with ${label}.`,
       ]);
     }
-    settings[rest.join('.')] = scalar(value);
-  }
-  return settings;
-}
-
-/** A setting as YAML would read it. */
-function scalar(value: ParameterValue): ParameterValue {
-  if (value === 'true' || value === 'false') return value === 'true';
-  const isNumber = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
-  return isNumber ? Number(value) : value;
+    return setting;
+  });
+  const { settings } = checkSystemSettings({ ...emptyDraft(), settings: written }, [
+    { name, label, system },
+  ]);
+  return Object.fromEntries(
+    settings.map(({ path, values }) => [path.slice(path.lastIndexOf('.') + 1), values[0]!]),
+  );
 }
 
 /** How far a search is, on a terminal. */

@@ -1,6 +1,8 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { type FabricKind, fabricKinds } from '../core/context.ts';
+
+import { counted } from '../lab/output/format.ts';
 import { farsideVersion } from '../lab/package.ts';
 import { verbsStatus } from '../lab/verbs-status.ts';
 import { exitCode } from './errors.ts';
@@ -53,7 +55,7 @@ function platform(): Finding {
     detail:
       `farside ${farsideVersion} on Node ${process.versions.node} ` +
       `(needs ${nodeMajorMin}.19 or newer), ${process.platform} ${process.arch}, ` +
-      `${availableParallelism()} cores, ` +
+      `${counted(availableParallelism(), 'core')}, ` +
       `${gibibytes(freemem())} of ${gibibytes(totalmem())} memory free`,
   };
 }
@@ -68,7 +70,7 @@ const whatItIs: Readonly<Record<Exclude<FabricKind, 'verbs'>, () => string>> = {
     const cores = availableParallelism();
     const advice =
       cores < 3
-        ? `: with ${cores} cores, more compute nodes than that share them, so read times with care`
+        ? `: with ${counted(cores, 'core')}, more compute nodes than that share them, so read times with care`
         : '';
     return `threads on shared memory${advice}`;
   },

@@ -53,6 +53,9 @@ export async function execute(source: ExperimentSource, flags: ExperimentFlags):
     ...rounds.slice(1).flatMap((r) => divergences(runs, r.runs)),
   ];
   for (const line of broken) say(line);
+  if (isTwice && broken.length === 0 && !isQuiet) {
+    say(`deterministic: ${counted(runs.length, 'run')} had the same event hash a second time`);
+  }
   return broken.length > 0 ? exitCode.broken : exitCode.done;
 }
 

@@ -98,6 +98,7 @@ function resultOf(experiment: Experiment, outcome: Outcome): ExperimentResult {
     resultVersion,
     farsideVersion,
     name: experiment.name,
+    description: experiment.description,
     commandLine: ['farside', ...process.argv.slice(2)],
     host: hostFacts(),
     startedAt: outcome.startedAt.toISOString(),

@@ -121,13 +121,17 @@ export function recordValueOffset(bytes: Uint8Array, at: number): number {
 
 /** Copies the value into `into` and gives its length; FARSIDE_VALUE where `into` is too small. */
 export function copyValue(bytes: Uint8Array, at: number, into: Uint8Array): number {
-  const valueBytes = recordHead.field.valueBytes.get(bytes, at);
+  const start = at + recordValueOffset(bytes, at);
+  return copyInto(bytes.subarray(start, start + recordHead.field.valueBytes.get(bytes, at)), into);
+}
+
+/** As `copyValue`, of a value that has been found. */
+export function copyInto(value: Uint8Array, into: Uint8Array): number {
   assert(
-    valueBytes <= into.length,
-    () => `the value has ${valueBytes} bytes, the buffer for it ${into.length}`,
+    value.length <= into.length,
+    () => `the value has ${value.length} bytes, the buffer for it ${into.length}`,
     'FARSIDE_VALUE',
   );
-  const start = at + recordValueOffset(bytes, at);
-  into.set(bytes.subarray(start, start + valueBytes));
-  return valueBytes;
+  into.set(value);
+  return value.length;
 }

@@ -8,6 +8,8 @@ export interface ExperimentResult {
   readonly resultVersion: typeof resultVersion;
   readonly farsideVersion: string;
   readonly name: string;
+  /** What the experiment is for, in the words of its file; absent where it says nothing. */
+  readonly description: string | undefined;
   readonly commandLine: readonly string[];
   readonly host: HostFacts;
   readonly startedAt: string;
@@ -59,7 +61,10 @@ export interface RunResult {
   readonly flushedBy: 'FLUSH' | 'READ' | undefined;
   /** Why `durability` is not what was asked for; absent where it is. */
   readonly durabilityBecause: string | undefined;
+  /** Its name: `workloadb`, or the name of a file. */
   readonly workload: string;
+  /** Mix, distribution, records and values in one line; absent in results of older versions. */
+  readonly workloadSummary: string | undefined;
   readonly seed: number;
   /** The value of every axis at this point. */
   readonly point: Readonly<Record<string, ParameterValue>>;

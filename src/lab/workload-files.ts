@@ -11,6 +11,7 @@ import { metaFormat } from '../workload/trace-meta.ts';
 import { looksLikeTwitter, twitterFormat } from '../workload/trace-twitter.ts';
 import type { Workload } from '../workload/workload.ts';
 import { ycsbWorkload } from '../workload/ycsb.ts';
+import { ycsbProperties } from '../workload/ycsb-properties.ts';
 import { LineReader } from './line-reader.ts';
 import { packageRoot } from './package.ts';
 import { givenProperties, readProperties } from './property-file.ts';
@@ -41,8 +42,11 @@ export function openWorkload(spec: WorkloadSpec): Workload {
 type Opener = (file: string, spec: WorkloadSpec, files: readonly string[]) => Workload;
 
 const openers: Readonly<Record<Format, Opener>> = {
-  ycsb: (file, spec) =>
-    ycsbWorkload(path.basename(file), readProperties(file, readText(file), spec.properties)),
+  ycsb: (file, spec) => {
+    const text = readText(file);
+    if (spec.format === 'auto') refuseForeign(file, text);
+    return ycsbWorkload(path.basename(file), readProperties(file, text, spec.properties));
+  },
   cachebench: (file, spec) => {
     const folder = path.dirname(file);
     const beside = (name: string): string => readText(path.join(folder, name));
@@ -83,6 +87,21 @@ function metaTrace(file: string): TraceFile {
   return { name: file, format, headerLines: 1, open: () => new LineReader(file) };
 }
 
+/** Almost any text is a property file: one that sets no property of YCSB's is something else. */
+function refuseForeign(file: string, text: string): void {
+  const own = Object.keys(readProperties(file, text, {}).values);
+  const known = new Set(ycsbProperties.map(({ name }) => name));
+  if (!own.some((name) => known.has(name))) throw unknownFormat(file, text.split('\n', 1));
+}
+
+function unknownFormat(file: string, [first = '']: readonly string[]): FarsideError {
+  return new FarsideError(
+    'FARSIDE_INPUT',
+    `${file}: got ${JSON.stringify(first.slice(0, 80))} first: expected YCSB properties, a CacheBench ` +
+      'configuration, one integer a line, or a Twitter or Meta trace (--set workload.format=… says which)',
+  );
+}
+
 /** What a file is, by its first lines; names are only asked where those say nothing. */
 function formatOf(file: string): Format {
   const lines = firstLines(file, tellingLines).filter((line) => line.trim() !== '');
@@ -92,12 +111,7 @@ function formatOf(file: string): Format {
   if (lines.some(looksLikeTwitter)) return 'twitter';
   if (lines.some((line) => /^\s*\d+\s*$/.test(line))) return 'keys';
   if (!/\.(csv|gz|zst)$/i.test(file) && lines.every(isPropertyLine)) return 'ycsb';
-  throw new FarsideError(
-    'FARSIDE_INPUT',
-    `${file}: got ${JSON.stringify((lines[0] ?? '').slice(0, 80))} first: expected YCSB ` +
-      'properties, a CacheBench configuration, one integer a line, or a Twitter or Meta trace ' +
-      '(--set workload.format=… says which)',
-  );
+  throw unknownFormat(file, lines);
 }
 
 function isPropertyLine(line: string): boolean {

@@ -185,8 +185,11 @@ export interface StoreClient {
   insert(key: Key, value: Uint8Array): Program<boolean>;
   /** Fills `into` and gives the value's length in bytes; undefined where there is no such key. */
   get(key: Key, into: Uint8Array): Program<number | undefined>;
-  /** The same for a series of programs, where it is to be had without a generator. */
-  getSteps?(key: Key, into: Uint8Array): Steps<number | undefined>;
+  /**
+   * The same for a series of programs, where it is to be had without a generator and without a copy: gives
+   * the value where the READ has put it, which is good until the client's next operation.
+   */
+  getSteps?(key: Key): Steps<Uint8Array | undefined>;
   /** False where there is no such key. */
   put(key: Key, value: Uint8Array): Program<boolean>;
   /** False where there was no such key. */

@@ -59,9 +59,9 @@ export function metaFormat(header: string): TraceFormat | undefined {
       }
       into.action = action;
       into.valueBytes = count(columns.size);
-      if (into.valueBytes < 0) return bad('size', text(columns.size), 'bytes');
+      if (into.valueBytes < 0) return bad('size', text(columns.size), 'a number of bytes');
       into.keyBytes = columns.keySize < 0 ? 0 : count(columns.keySize);
-      if (into.keyBytes < 0) return bad('key_size', text(columns.keySize), 'bytes');
+      if (into.keyBytes < 0) return bad('key_size', text(columns.keySize), 'a number of bytes');
       into.repeat = columns.opCount < 0 ? 1 : count(columns.opCount);
       if (into.repeat < 1) return bad('op_count', text(columns.opCount), 'a count from 1');
       into.time = columns.time < 0 ? 0 : parseTime(line, start(columns.time), end(columns.time));

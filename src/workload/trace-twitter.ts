@@ -51,10 +51,11 @@ function parseLine(): LineParser {
     if (keyEnd === keyStart) return bad('key', '', 'at least one byte');
     into.key = line.slice(keyStart, keyEnd);
     into.keyBytes = parseCount(line, keyEnd + 1, keySizeEnd);
-    if (into.keyBytes < 0) return bad('key_size', line.slice(keyEnd + 1, keySizeEnd), 'bytes');
+    if (into.keyBytes < 0)
+      return bad('key_size', line.slice(keyEnd + 1, keySizeEnd), 'a number of bytes');
     into.valueBytes = parseCount(line, keySizeEnd + 1, valueSizeEnd);
     if (into.valueBytes < 0)
-      return bad('value_size', line.slice(keySizeEnd + 1, valueSizeEnd), 'bytes');
+      return bad('value_size', line.slice(keySizeEnd + 1, valueSizeEnd), 'a number of bytes');
     const word = line.slice(clientEnd + 1, actionEnd);
     const action = actions.get(word);
     if (action === undefined)

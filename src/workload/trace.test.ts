@@ -176,8 +176,8 @@ describe('lines that do not parse', () => {
   test.each([
     ['x,a,1,2,3,get,0', 'timestamp: got "x", expected seconds'],
     ['1,,1,2,3,get,0', 'key: got "", expected at least one byte'],
-    ['1,a,b,2,3,get,0', 'key_size: got "b", expected bytes'],
-    ['1,a,1,-2,3,get,0', 'value_size: got "-2", expected bytes'],
+    ['1,a,b,2,3,get,0', 'key_size: got "b", expected a number of bytes'],
+    ['1,a,1,-2,3,get,0', 'value_size: got "-2", expected a number of bytes'],
     ['1,a,1,2,3,fetch,0', 'operation: got "fetch", expected one of get gets set'],
     ['1,a,1,2', 'line: got "1,a,1,2", expected 7 columns'],
   ])('%s', (line, message) => {
@@ -185,7 +185,7 @@ describe('lines that do not parse', () => {
   });
 
   test.each([
-    ['1,GET,x', 'size: got "x", expected bytes'],
+    ['1,GET,x', 'size: got "x", expected a number of bytes'],
     ['1,PUT,5', 'op: got "PUT", expected one of GET'],
     ['1,GET', 'line: got "1,GET", expected 3 columns'],
   ])('of Meta: %s', (line, message) => {

@@ -66,6 +66,41 @@ refuses('explain, report, list and help', [
     says: /^farside: other\/results\.json: results of version 99/,
   },
   {
+    what: 'a value that a setting does not take to check',
+    args: 'check clover --set clover.reuse=x',
+    says: /^farside: --set clover\.reuse=x: expected one of timing, epochs$/,
+  },
+  {
+    what: 'an unknown setting to check',
+    args: 'check clover --set clover.reus=timing',
+    says: /^farside: --set clover\.reus=timing: clover has no setting reus; did you mean reuse\?$/,
+  },
+  {
+    what: 'a parameter of runs to check',
+    args: 'check clover --set cluster.replicas=2',
+    says: /^farside: --set cluster\.replicas=2: cluster is not checked; settings of clover begin with clo/,
+  },
+  {
+    what: 'more copies than memory nodes to check',
+    args: 'check direct --replicas 3 --memory-nodes 2',
+    says: /^farside: --replicas 3: 3 replicas need 3 memory nodes and there are 2; raise/,
+  },
+  {
+    what: 'standbys without a server to check',
+    args: 'check direct --standbys 1',
+    says: /^farside: --standbys 1: direct has no server that a standby could take over from/,
+  },
+  {
+    what: 'the loss of all copies to check',
+    args: 'check direct --faults crash,lose --spares 1',
+    says: /^farside: --faults crash,lose: one copy does not outlive the loss of 1 memory .*: --replicas 2$/,
+  },
+  {
+    what: 'the loss of more memory nodes than copies bear to check',
+    args: 'check central --replicas 2 --faults lose@mn0,lose@mn1',
+    says: /^farside: --faults lose@mn0,lose@mn1: 2 copies do not outlive the loss of 2 .*: --replicas 3$/,
+  },
+  {
     what: 'a setting of another system to explain',
     args: 'explain direct put --set clover.cursorsMax=5',
     says: /^farside: --set clover\.cursorsMax=5: clover is not a system of .* \(direct\)$/,

@@ -221,6 +221,12 @@ refuses('run and compare', [
     says: /^farside: --skip-bad-lines 3: it has no effect on workloadb/,
   },
   {
+    what: 'a text that sets no property of YCSB',
+    args: 'run direct --workload users',
+    files: { users: 'root:x:0:0:root\ndaemon:x:1:1:daemon\n' },
+    says: /^farside: --workload users: got "root:x:0:0:root" first: expected YCSB properties, a/,
+  },
+  {
     what: 'a property that the workload does not know',
     args: 'run direct -p threadcount=8',
     says: /^farside: -p threadcount=8: threadcount has no effect: use --compute-nodes/,

@@ -7,7 +7,17 @@ refuses('fault plans', [
   {
     what: 'a fault of a node that is not there',
     args: 'run direct --compute-nodes 2 --fault crash~cn9~at~3ms',
-    says: /^farside: --fault "crash cn9 at 3ms": there is no node cn9; did you mean cn0\?$/,
+    says: /^farside: --fault "crash cn9 at 3ms": there is no node cn9: .* and more with --compute-nodes$/,
+  },
+  {
+    what: 'a fault of a standby where there is none',
+    args: 'run central --fault crash~standby0~at~3ms',
+    says: /^farside: --fault ".*": there is no node standby0: add --standbys 1$/,
+  },
+  {
+    what: 'a fault of a misspelt server',
+    args: 'run central --fault crash~cordinator~at~3ms',
+    says: /^farside: --fault ".*": there is no node cordinator; did you mean coordinator\?$/,
   },
   {
     what: 'a fault in a file, at its place',

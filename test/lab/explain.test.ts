@@ -133,6 +133,17 @@ describe('with a second writer', () => {
   });
 });
 
+test('a call that follows another at once keeps its own answer in its bracket', async () => {
+  // In `ideal` the next request is posted at the moment at which an answer is taken.
+  const { steps, brackets } = writeScript(
+    await perform({ ...options, system: 'clover', operation: 'delete', replicas: 2 }),
+  );
+  const answers = steps.flatMap(({ label }, i) => (label.startsWith('takes answer') ? [i] : []));
+  const ends = new Set(brackets.map(({ last }) => last));
+  expect(answers.length).toBeGreaterThan(1);
+  for (const answer of answers) expect(ends).toContain(answer);
+});
+
 test('a narrow terminal loses no size of a verb, nor the end of what a server takes', async () => {
   const chosen = { ...options, system: 'clover', replicas: 2, contention: true };
   const lines = await explain(chosen, 80, plainStyle);

@@ -210,6 +210,22 @@ test.each([
   expect(Object.values(perOperation).map(({ corrupt }) => corrupt)).toEqual([0, 0]);
 });
 
+test.each([
+  ['direct', 'crash cn1 at 1ms, restart after 1ms', {}],
+  ['central', 'crash cn1 at 1ms, restart after 1ms', {}],
+  ['central', 'crash coordinator at 1ms, restart after 1ms', {}],
+  ['central', 'crash coordinator at 1ms, standby after 1ms', { standbys: 1 }],
+  ['clover', 'crash cn1 at 1ms, restart after 1ms', {}],
+  ['clover', 'crash ms0 at 1ms, restart after 1ms', {}],
+  ['clover', 'crash ms0 at 1ms, standby after 1ms', { standbys: 1 }],
+])('%s, %s: what is held is still reckoned', async (system, sentence, cluster) => {
+  const { memory } = await run([sentence], { system, cluster });
+  // 100 records of 200 bytes in two copies, and the tables that find them.
+  expect(memory.dataBytes).toBeGreaterThanOrEqual(2 * 100 * 200);
+  expect(memory.metadataBytes).toBeGreaterThan(0);
+  expect(memory.computeMetadataBytes + memory.serverMetadataBytes).toBeGreaterThan(0);
+});
+
 test('faults compose: each is in the results, in the order of the plan', async () => {
   const result = await run(
     [

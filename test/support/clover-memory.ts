@@ -1,7 +1,7 @@
 import { recordHead, recordIsWhole } from '../../src/core/record.ts';
 import { loadHalf } from '../../src/core/word.ts';
 import type { CloverLayout } from '../../src/systems/clover/layout.ts';
-import type { Chain } from '../../src/systems/clover/metadata/namer.ts';
+import type { Chain } from '../../src/systems/clover/metadata/chain.ts';
 import {
   areaIn,
   handleIn,

@@ -27,6 +27,7 @@ export function sampleResult(overrides: Partial<SampleOptions> = {}): Experiment
     resultVersion,
     farsideVersion: '0.1.0',
     name: 'YCSB-B on three disaggregation models',
+    description: 'What each model makes of more compute nodes',
     commandLine: ['farside', 'compare', 'experiments/ycsb-b.yaml', '--out', 'results/ycsb b'],
     host: {
       node: 'v20.19.0',
@@ -139,7 +140,9 @@ function sampleRun(
     durability: 'assumed',
     flushedBy: undefined,
     durabilityBecause: undefined,
-    workload: 'YCSB-B: 95 % read, 5 % update, zipfian 0.99 over 100,000 records of 1,000 B',
+    workload: 'workloadb',
+    workloadSummary:
+      'YCSB: 95 % read, 5 % update; zipfian 0.99 over 100,000 records; values of 1,000 B',
     seed,
     point: options.computeNodes.length > 1 ? { 'cluster.computeNodes': computeNodes } : {},
     parameters: {

@@ -42,7 +42,7 @@ export class VerbError extends FarsideError {
 
 /**
  * One verb. It is also the ticket of that verb after `post`. The interpreter fills `status`, `low`,
- * `high` and the fields under "interpreter"; a verb object is used once, or made ready again.
+ * `high`, `reason`, `start` and what is its own; a verb object is used once, or made ready again.
  *
  * | op           | buffer                | operand, compare      | `yield*` gives             |
  * |--------------|-----------------------|-----------------------|----------------------------|
@@ -54,36 +54,35 @@ export class VerbError extends FarsideError {
  * | ATOMIC_WRITE | none                  | operand = the word    | nothing                    |
  */
 export class Verb<T = void> extends EffectBase<T> {
+  // What every verb has comes first, words behind it: so a READ of bytes stays in two cache lines.
   readonly kind = effectKind.verb;
-  protected override yielded = false;
   readonly op: VerbOp;
+  protected override yielded = false;
+  /** Waits, at its queue pair, for every earlier READ, atomic and FLUSH (IBV_SEND_FENCE). */
+  fenced = false;
+  status: VerbStatus = verbStatus.idle;
   address: Address;
   lengthBytes: number;
   /** Read or filled at any moment between post and completion, as a NIC does. */
   buffer: Uint8Array | undefined;
-  operand: bigint;
-  compare: bigint;
-  /** Waits, at its queue pair, for every earlier READ, atomic and FLUSH (IBV_SEND_FENCE). */
-  fenced = false;
-  status: VerbStatus = verbStatus.idle;
   /** Why it did not end ok; for people. */
   reason = '';
+  /** Interpreter: length of the chain of dependent waits before this verb was posted. */
+  depth = 0;
+  /** Interpreter: the fabric's own record of this verb in flight. */
+  flight: unknown = undefined;
+  private readonly givesWord: boolean;
+  /** The word read or replaced, as two unsigned halves: no bigint unless someone asks for one. */
+  low = 0;
+  high = 0;
+  operand: bigint;
+  compare: bigint;
   /**
    * Of an `unknown` verb: which start of its memory node the queue pair was made for, as the fault
    * `memoryRestarted` numbers them. Once that node has started anew after that, the verb is over. 0 on
    * fabrics where memory nodes do not start anew.
    */
   start = 0;
-  /** The word read or replaced, as two unsigned halves: no bigint unless someone asks for one. */
-  low = 0;
-  high = 0;
-  private readonly givesWord: boolean;
-
-  // interpreter ------------------------------------------------------------------------------
-  /** Length of the chain of dependent waits before this verb was posted. */
-  depth = 0;
-  /** The fabric's own record of this verb in flight. */
-  flight: unknown = undefined;
 
   constructor(
     op: VerbOp,

@@ -4,6 +4,7 @@ import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { randomStream } from '../../core/random.ts';
+import { refuseStandbys } from '../../systems/assemble.ts';
 import type { System } from '../../systems/system.ts';
 import type { ParameterValue } from '../result.ts';
 import { promisesMade } from './promises.ts';
@@ -58,11 +59,14 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
   const isExhaustive = draft.scheduler === 'exhaustive';
   const size = isExhaustive ? smallest : usual;
   const clients = clientsOf(draft, system, size);
+  const faults = parseFaults(draft.faults ?? 'crash');
+  const memoryNodes = draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2);
+  refuseCopies(draft, memoryNodes, faults);
   const keys = draft.keys ?? 1 + Math.max(0, ...clients.flat().map(({ key }) => key));
   const scenario: Scenario = {
     system: draft.system,
     settings: { ...fewHandlers(system, isExhaustive), ...draft.settings },
-    memoryNodes: draft.memoryNodes ?? Math.max(draft.replicas, isExhaustive ? 1 : 2),
+    memoryNodes,
     spares: draft.spares,
     standbys: draft.standbys,
     computeNodes: draft.computeNodes ?? clients.length + Number(isExhaustive && repairs(draft)),
@@ -72,7 +76,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     keys,
     valueWords: draft.valueWords ?? size.valueWords,
     clients,
-    faults: parseFaults(draft.faults ?? 'crash'),
+    faults,
     recovery: draft.recovery,
     recoverers: draft.recoverers,
     linearizable: draft.linearizable,
@@ -80,9 +84,36 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     ...(isExhaustive ? bounded(draft.earlyTimers ?? earlyTimers) : {}),
     seed: draft.seed,
   };
+  refuseIdleStandbys(system, scenario);
   return draft.timing === undefined
     ? { ...scenario, timing: timingOf(system, scenario) }
     : scenario;
+}
+
+/**
+ * FARSIDE_USAGE where copies have too few memory nodes, or where none would be left: no promise outlives
+ * the last copy, and a verdict that the store lost it would blame the store.
+ */
+function refuseCopies(draft: ScenarioDraft, memoryNodes: number, faults: readonly FaultSpec[]) {
+  const { replicas } = draft;
+  const refuse = (message: string): never => {
+    throw new FarsideError('FARSIDE_USAGE', message);
+  };
+  if (replicas > memoryNodes) {
+    refuse(
+      `--replicas ${replicas}: ${replicas} replicas need ${replicas} memory nodes and there are ` +
+        `${memoryNodes}; raise memory nodes or lower replicas`,
+    );
+  }
+  const lost = faults.reduce((sum, { kind, count }) => sum + (kind === 'lose' ? count : 0), 0);
+  if (lost >= replicas) {
+    const copies = replicas === 1 ? 'one copy does' : `${replicas} copies do`;
+    refuse(
+      `--faults ${draft.faults}: ${copies} not outlive the loss of ${lost} memory ` +
+        `node${lost === 1 ? '' : 's'}, and nothing promises it: ` +
+        (lost < 3 ? `--replicas ${lost + 1}` : 'lose fewer'),
+    );
+  }
 }
 
 /** Any number, infinity, is what a scenario has that says nothing. */
@@ -99,6 +130,18 @@ function repairs({ recovery, faults }: ScenarioDraft): boolean {
 function fewHandlers(system: System, isExhaustive: boolean): Record<string, ParameterValue> {
   if (!system.parameters.some(({ name }) => name === 'handlers')) return {};
   return { handlers: isExhaustive ? 1 : 2 };
+}
+
+function refuseIdleStandbys(system: System, scenario: Scenario): void {
+  const shape = shapeOf(scenario);
+  const config = system.configure(scenario.settings, shape);
+  try {
+    refuseStandbys(system, shape, config);
+  } catch (cause) {
+    if (!(cause instanceof FarsideError)) throw cause;
+    const flag = `--standbys ${scenario.standbys}`;
+    throw new FarsideError(cause.code, `${flag}: ${cause.message}`, { cause });
+  }
 }
 
 /** Bounded where the system needs timing bounds for anything that it promises. */

@@ -104,7 +104,7 @@ function parse(name: string): ReplayFile {
   const where = issue?.path.join('.') ?? '';
   throw new FarsideError(
     'FARSIDE_INPUT',
-    `${name}: it is no schedule that farside check wrote: ${where}${where === '' ? '' : ' is wrong: '}` +
+    `${name}: it is no schedule that farside check wrote: ${where === '' ? '' : `at "${where}": `}` +
       `${(issue?.message ?? 'malformed').replace('Invalid input: ', '')}`,
   );
 }

@@ -136,7 +136,7 @@ export class ClientLoop implements ProgramSeries {
     if (kind !== 'read' || store.getSteps === undefined) {
       return perform(store, this.#operation, values);
     }
-    this.steps = store.getSteps(key, values.into);
+    this.steps = store.getSteps(key);
     return this.steps;
   }
 

@@ -49,13 +49,14 @@ function* readModifyWrite(
 ): Program<number | boolean> {
   const length = yield* store.get(key, values.into);
   if (length === undefined) return false;
-  if (values.judge(key, length) !== 'ok') return length;
+  if (values.judge(key, values.into, length) !== 'ok') return length;
   return yield* store.put(key, values.next(key, valueBytes));
 }
 
-/** How the operation ended whose program gave `result`. */
+/** How the operation ended whose program gave `result`: of a get, the value or its length in `into`. */
 export function outcomeOf({ kind, key }: Operation, result: unknown, values: Values): Outcome {
-  if (typeof result === 'number') return values.judge(key, result);
+  if (typeof result === 'number') return values.judge(key, values.into, result);
+  if (result instanceof Uint8Array) return values.judge(key, result, result.length);
   if (result === true) return 'ok';
   return kind === 'insert' ? 'failed' : 'notFound';
 }

@@ -28,9 +28,9 @@ export class Values {
     return this.#last;
   }
 
-  judge(key: Key, lengthBytes: number): 'ok' | 'corrupt' {
+  judge(key: Key, value: Uint8Array, lengthBytes: number): 'ok' | 'corrupt' {
     if (!this.#integrity) return 'ok';
-    return checkValue(key, this.into.subarray(0, lengthBytes)) ? 'ok' : 'corrupt';
+    return checkValue(key, value.subarray(0, lengthBytes)) ? 'ok' : 'corrupt';
   }
 }
 

@@ -67,6 +67,7 @@ export function collect(prepared: Prepared, parts: readonly Part[], facts: Fabri
     profile: spec.fabric === 'sim' ? spec.profile : undefined,
     ...durabilityOf(spec, facts.durability),
     workload: prepared.workload.name,
+    workloadSummary: prepared.workload.summary,
     seed: spec.seed,
     point: spec.point,
     parameters: parametersOf(spec),

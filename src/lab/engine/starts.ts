@@ -27,7 +27,10 @@ export class Starts implements Member {
   readonly statistics = (): SystemStatistics => {
     const all = this.#all.map(({ statistics }) => statistics());
     const present = all.at(-1) as SystemStatistics;
-    return all.length === 1 ? present : { ...present, events: sumEvents(all) };
+    if (all.length === 1) return present;
+    // By name: statistics may have getters on their class, which a spread would leave behind.
+    const { metadataBytes, remote } = present;
+    return { events: sumEvents(all), metadataBytes, remote };
   };
 }
 

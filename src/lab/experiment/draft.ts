@@ -9,6 +9,7 @@ import type { Origin, Setting } from './setting.ts';
  */
 export interface Draft {
   readonly name: string | undefined;
+  readonly description: string | undefined;
   readonly systems: readonly NamedSystem[] | undefined;
   /** In the order written: the first axis is the outermost of the sweep. */
   readonly settings: readonly Setting[];
@@ -43,6 +44,7 @@ export interface OutputDraft {
 export function emptyDraft(): Draft {
   return {
     name: undefined,
+    description: undefined,
     systems: undefined,
     settings: [],
     seeds: undefined,
@@ -65,6 +67,7 @@ export function merge(under: Draft, over: Draft): Draft {
   const seedCount = over.seedCount ?? (over.seeds === undefined ? under.seedCount : undefined);
   return {
     name: over.name ?? under.name,
+    description: over.description ?? under.description,
     systems: over.systems ?? under.systems,
     settings: [...settings.values()],
     seeds,

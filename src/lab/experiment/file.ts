@@ -146,6 +146,7 @@ function draftOf(content: Content, renamed: Renamed, document: SourceDocument): 
   return {
     ...draft,
     name: content.name as string | undefined,
+    description: content.description as string | undefined,
     systems: systems.length === 0 ? undefined : systems,
     settings,
     seeds: content.seed === undefined ? undefined : listOf(content.seed).flatMap(toSeeds),

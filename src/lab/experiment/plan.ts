@@ -12,6 +12,8 @@ import { usageError } from './setting.ts';
 export interface Experiment {
   /** Names the results' folder. */
   readonly name: string;
+  /** What the experiment is for, in the words of its file. */
+  readonly description: string | undefined;
   readonly plan: Plan;
   readonly output: OutputDraft;
   /** For the user's eyes: settings that a flag made idle. */
@@ -46,7 +48,13 @@ export async function planExperiment(
   const { problems, notes } = idleSettings(new Map(settings.map((s) => [s.path, s])));
   if (problems.length > 0) throw usageError(problems);
   const plan = expand(checked, systems);
-  return { name: nameOf(draft.name, source), plan, output: draft.output, notes };
+  return {
+    name: nameOf(draft.name, source),
+    description: draft.description,
+    plan,
+    output: draft.output,
+    notes,
+  };
 }
 
 async function readExperimentFile(file: string): Promise<Draft> {

@@ -31,7 +31,8 @@ export class Calls {
   /** The round trip that an answer ends. */
   ofAnswer(answer: MessageTrace): string | undefined {
     const posted = this.#requests.get(callerOf(answer)) ?? [];
-    const request = posted.findLast(({ postNs }) => postNs <= answer.receiveNs);
+    // Before it, not with it: where CPUs cost nothing, the next request is posted as an answer is taken.
+    const request = posted.findLast(({ postNs }) => postNs < answer.receiveNs);
     return request === undefined ? undefined : groupOf(answer, request.depth);
   }
 

@@ -35,7 +35,9 @@ function costText({ latencyNs, roundTrips }: Cost): string {
 }
 
 function rivalText(options: ExplainOptions, { rival }: Performance): string {
-  return rival === undefined ? '' : `; beside it a ${rivalOf(options)} of cn1: ${costText(rival)}`;
+  if (rival === undefined) return '';
+  const what = rivalOf(options);
+  return `; beside it ${what === 'insert' ? 'an' : 'a'} ${what} of cn1: ${costText(rival)}`;
 }
 
 /** Compute nodes left, memory nodes in the middle, servers right: arrows then cross few lanes. */

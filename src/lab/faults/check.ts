@@ -16,15 +16,34 @@ export function unfit(
 ): string | undefined {
   const names = cluster.nodes.map((node) => node.name);
   for (const name of nodesNamed(fault)) {
-    if (names.includes(name)) continue;
-    const hint = didYouMean(name, names) || ` (there are: ${shortened(names)})`;
-    return `there is no node ${name}${hint}`;
+    if (!names.includes(name)) return noNode(name, names);
   }
   return (
     unfitMoment(fault, cluster) ??
     unfitAction(fault, spec, system, cluster) ??
     (spec.fabric === 'verbs' ? unfitForVerbs(fault, spec, cluster) : undefined)
   );
+}
+
+const moreBy: Readonly<Record<string, string>> = {
+  mn: '--memory-nodes or --spares',
+  cn: '--compute-nodes',
+  standby: '--standbys',
+};
+
+/** Of a node with a number, which numbers there are and which flag makes more; else the nearest name. */
+function noNode(name: string, names: readonly string[]): string {
+  const familyOf = (other: string): string => other.replace(/\d+$/, '');
+  const flag = moreBy[familyOf(name)];
+  if (flag === undefined || familyOf(name) === name) {
+    const hint = didYouMean(name, names) || ` (there are: ${shortened(names)})`;
+    return `there is no node ${name}${hint}`;
+  }
+  const alike = names.filter((other) => familyOf(other) === familyOf(name));
+  const [first] = alike;
+  if (first === undefined) return `there is no node ${name}: add ${flag} 1`;
+  const range = alike.length === 1 ? `is ${first}` : `are ${first} to ${alike.at(-1)}`;
+  return `there is no node ${name}: there ${range}, and more with ${flag}`;
 }
 
 /**

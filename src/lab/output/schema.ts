@@ -97,6 +97,7 @@ const runResult = z.strictObject({
     .optional()
     .describe('absent where durability is what was asked for'),
   workload: z.string(),
+  workloadSummary: z.string().optional().describe('mix, distribution, records, values'),
   seed: z.int(),
   point: parameters.describe('the value of every axis at this point'),
   parameters: parameters.describe('all parameters of the run, defaults included'),
@@ -141,6 +142,10 @@ export const experimentResultSchema = z.strictObject({
   resultVersion: z.literal(resultVersion),
   farsideVersion: z.string(),
   name: z.string(),
+  description: z
+    .string()
+    .optional()
+    .describe('what the experiment is for, in the words of its file'),
   commandLine: z.array(z.string()),
   host: z.strictObject({
     node: z.string(),

@@ -1,11 +1,12 @@
 import { styleText } from 'node:util';
 import CliTable3 from 'cli-table3';
-import type { ExperimentResult, RunResult } from '../result.ts';
+import type { ExperimentResult } from '../result.ts';
 import { kindsOf, summarize } from '../statistics/summary.ts';
 import { type TableBlock, tableBlocks, warningsOf } from './columns.ts';
 import { failureLines } from './failures.ts';
 import type { SideTable } from './fault-rows.ts';
-import { axisLabel, pointLabel, seedList, seedsRun, systemLabel, valueLabel } from './names.ts';
+import { heading } from './heading.ts';
+import { axisLabel, pointLabel, systemLabel, valueLabel } from './names.ts';
 import { sideTables } from './side-tables.ts';
 
 export interface TableOptions {
@@ -31,7 +32,8 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
   const groups = summarize(result);
   const paint = (format: 'bold' | 'dim' | 'red' | 'yellow', text: string): string =>
     options.color ? styleText(format, text, { validateStream: false }) : text;
-  const lines = [paint('bold', result.name), ...describe(result).map((line) => paint('dim', line))];
+  const above = heading(result).flatMap((line) => wrap(line, options.columns).split('\n'));
+  const lines = [paint('bold', result.name), ...above.map((line) => paint('dim', line))];
   if (result.partial) {
     lines.push(paint('yellow', `partial: interrupted after ${result.runs.length} runs`));
   }
@@ -45,29 +47,6 @@ export function renderTable(result: ExperimentResult, options: TableOptions): st
   const warnings = [...failureLines(result.failures), ...warningsOf(groups)];
   if (warnings.length > 0) lines.push('', ...warnings.map((line) => paint('red', line)));
   return `${lines.join('\n')}\n`;
-}
-
-/** Where, how durable, which workload, how often: what holds for every row. */
-export function describe(result: ExperimentResult): string[] {
-  const distinct = (value: (run: ExperimentResult['runs'][number]) => string): string =>
-    [...new Set(result.runs.map(value))].join(' / ');
-  if (result.runs.length === 0) return ['no run finished'];
-  const fabric = distinct((run) =>
-    run.profile === undefined ? run.fabric : `${run.fabric} with ${run.profile}`,
-  );
-  const seeds = seedsRun(result);
-  const repetitions =
-    seeds.length === 1 ? `seed ${seeds[0]}` : `medians over seeds ${seedList(seeds)}`;
-  return [
-    distinct((run) => run.workload),
-    `fabric ${fabric}; durability ${distinct(durabilityText)}; ${repetitions}`,
-  ];
-}
-
-/** `flush`, `flush by READ`, `assumed, not flush (why)`. */
-function durabilityText({ durability, flushedBy, durabilityBecause }: RunResult): string {
-  if (durabilityBecause !== undefined) return `${durability}, not flush (${durabilityBecause})`;
-  return flushedBy === 'READ' ? `${durability} by READ` : durability;
 }
 
 const frame: Partial<Record<CliTable3.CharName, string>> = {
@@ -147,12 +126,12 @@ function renderSide({ heads, textColumns, rows }: SideTable): string {
     .join('\n');
 }
 
-/** Breaks at commas, so that no line is longer than `columns` while a single item is not. */
+/** Breaks after commas and semicolons: no line is longer than `columns` but where a single item is. */
 function wrap(text: string, columns: number): string {
   const lines = [''];
-  for (const item of text.split(', ')) {
+  for (const item of text.split(/(?<=[,;]) /)) {
     const last = lines.at(-1) as string;
-    const joined = last === '' ? item : `${last}, ${item}`;
+    const joined = last === '' ? item : `${last} ${item}`;
     if (joined.length <= columns - 2 || last === '') lines[lines.length - 1] = joined;
     else lines.push(item);
   }

@@ -21,8 +21,11 @@ describe('an axis', () => {
   });
 
   test('that is logarithmic has ticks at 1, 2 and 5, or at powers of ten', () => {
-    expect(logarithmicTicks(0.15, 3)).toEqual([0.2, 0.5, 1, 2]);
-    expect(logarithmicTicks(0.01, 1e5)).toEqual([0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000]);
+    expect(logarithmicTicks(0.15, 3, 300)).toEqual([0.2, 0.5, 1, 2]);
+    expect(logarithmicTicks(0.01, 1e5, 600)).toEqual([0.01, 0.1, 1, 10, 100, 1000, 1e4, 1e5]);
+    expect(logarithmicTicks(3, 115, 300)).toEqual([5, 10, 20, 50, 100]);
+    // 500, 1000 and 2000 would run into each other.
+    expect(logarithmicTicks(3.7, 4500, 300)).toEqual([10, 100, 1000]);
     const axis = { name: '', ticks: [1, 2, 4], logarithmic: true };
     expect(axis.ticks.map((tick) => positionOf(axis, tick))).toEqual([0, 1, 2]);
   });

@@ -1,5 +1,5 @@
 import { significant } from '../output/format.ts';
-import { axisStyle } from './chart.ts';
+import { axisStyle, textWidthPx } from './chart.ts';
 
 /** Ticks stand at chosen values only, at their logarithm or at themselves. */
 export interface ScaleAxis {
@@ -42,8 +42,14 @@ export function scaleOption(axis: ScaleAxis): Record<string, unknown> {
   };
 }
 
-/** 1, 2, 5, 10, 20 … between two positive ends; of more than ten, the powers of ten. */
-export function logarithmicTicks(least: number, greatest: number): number[] {
+const labelGapPx = 6;
+
+/**
+ * 1, 2, 5, 10, 20 … between two positive ends; where there is no room on `lengthPx` for all their labels,
+ * the powers of ten. ECharts would leave out labels, and ticks with them, where they come too close: in the
+ * end all of the last decade.
+ */
+export function logarithmicTicks(least: number, greatest: number, lengthPx: number): number[] {
   const ticks: number[] = [];
   const first = Math.floor(Math.log10(least));
   for (let power = first; 10 ** power <= greatest; power++) {
@@ -53,7 +59,14 @@ export function logarithmicTicks(least: number, greatest: number): number[] {
       if (tick >= least && tick <= greatest) ticks.push(tick);
     }
   }
-  return ticks.length <= 10 ? ticks : ticks.filter((tick) => /^1/.test(tick.toExponential()));
+  const pxPerDecade = lengthPx / Math.log10(greatest / least);
+  const fits = ticks.every((tick, i) => {
+    const next = ticks[i + 1];
+    if (next === undefined) return true;
+    const labelsPx = (textWidthPx(tickLabel(tick)) + textWidthPx(tickLabel(next))) / 2;
+    return Math.log10(next / tick) * pxPerDecade >= labelsPx + labelGapPx;
+  });
+  return fits ? ticks : ticks.filter((tick) => /^1/.test(tick.toExponential()));
 }
 
 /** Ticks as written: `1024` and `0.99`, without the zeros of three digits. */

@@ -66,3 +66,26 @@ export const definitions: readonly (readonly [term: string, meaning: string])[] 
       'parameters give the same hash on any machine.',
   ],
 ];
+
+/** Of results in which something went wrong on purpose. */
+export const faultDefinitions: readonly (readonly [term: string, meaning: string])[] = [
+  [
+    'Faults',
+    'Times are counted from when the clients began, warm-up included. Recovered after: from the fault ' +
+      'to the end of the last recovery program that it set off; survivors are told of a fault a while ' +
+      'after it, which is part of that time. Served again after: until each client that met an error ' +
+      'had completed another operation; a dash where none met one, never where one had not by the end ' +
+      'of the run.',
+  ],
+  [
+    'Operations failed and unknown',
+    'Failed: ended in an error after this fault and before the next, with those that a crashed node had ' +
+      'in flight. Unknown: of these, the ones that may have taken effect all the same. No operation that ' +
+      'was acknowledged is among them.',
+  ],
+  [
+    'Repaired and bytes moved',
+    'What recovery says it did: locks broken, entries completed, undone or copied, buffers given back; ' +
+      'and the bytes that it wrote for that.',
+  ],
+];

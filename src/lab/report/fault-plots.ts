@@ -58,6 +58,8 @@ export function faultPlots(
     },
     yName: `throughput (${unit.name === '' ? '' : `${unit.name} `}operations/s)`,
     lines,
+    // Runs end at different times, each in the middle of the others' lines.
+    hasLegend: true,
   });
   const description = `${title}. ${shown.map(describe).join(' ')}`;
   return [{ name: `faults${suffix}`, description, point, chart }];

@@ -114,7 +114,7 @@ function latencyAxis(
   const bounds: [number, number] = [leastNs / unit.factor, greatestNs / unit.factor];
   return {
     name: `latency (${unit.name}), logarithmic`,
-    ticks: logarithmicTicks(...bounds),
+    ticks: logarithmicTicks(...bounds, panelPx),
     logarithmic: true,
     bounds,
   };

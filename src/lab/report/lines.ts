@@ -2,7 +2,15 @@ import type { CustomSeriesRenderItem } from 'echarts';
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Interval } from '../statistics/estimate.ts';
 import { niceScale, positionOf, type ScaleAxis, scaleOption, tickLabel } from './axes.ts';
-import { axisStyle, type Chart, fontSizePx, headPx, textWidthPx } from './chart.ts';
+import {
+  axisStyle,
+  belowLegendPx,
+  type Chart,
+  fontSizePx,
+  headPx,
+  legendStyle,
+  textWidthPx,
+} from './chart.ts';
 import type { SystemStyle } from './palette.ts';
 
 export interface LineChartInput {
@@ -11,6 +19,8 @@ export interface LineChartInput {
   readonly x: ScaleAxis;
   readonly yName: string;
   readonly lines: readonly Line[];
+  /** Names above the plot, for lines that end at different places; by default each at its line's end. */
+  readonly hasLegend?: boolean;
 }
 
 export interface Line {
@@ -28,6 +38,7 @@ export interface LinePoint {
 }
 
 const heightPx = 400;
+const legendSymbolPx = 28;
 /** Of the name at the end of a line; longer ones are cut. */
 const labelPxMax = 220;
 /** Marks at more values than these would hide the line. */
@@ -35,12 +46,17 @@ const symbolsMax = 40;
 
 /** A line a system with a mark at every measured value, its interval as a whisker; from zero. */
 export function lineChart(input: LineChartInput): Chart {
-  const labelsPx = input.lines.map((line) => textWidthPx(line.label, true));
+  const { hasLegend = false } = input;
+  const labels = input.lines.map((line) => line.label);
+  const labelsPx = hasLegend ? [] : labels.map((label) => textWidthPx(label, true));
   const labelPx = Math.min(labelPxMax, Math.max(0, ...labelsPx));
   // Texts of marks stand between the plot and the name of its axis.
   const marksPx = input.lines.some(({ marks }) => marks !== undefined) ? 18 : 0;
+  // Below a legend stands the name of the axis, where there would be nothing else.
+  const topPx = hasLegend ? belowLegendPx(labels, legendSymbolPx) + 26 : headPx.legend;
   const option: EChartsCoreOption = {
-    grid: { left: 64, right: labelPx + 28, top: headPx.legend + marksPx, bottom: 52 },
+    ...(hasLegend ? { legend: { ...legendStyle(legendSymbolPx), data: labels } } : {}),
+    grid: { left: 64, right: labelPx + 28, top: topPx + marksPx, bottom: 52 },
     xAxis: scaleOption(input.x),
     yAxis: {
       ...axisStyle,
@@ -54,28 +70,33 @@ export function lineChart(input: LineChartInput): Chart {
       ...niceScale(Math.max(0, ...input.lines.flatMap(highestOf))),
       axisLabel: { ...axisStyle.axisLabel, formatter: tickLabel },
     },
-    series: input.lines.flatMap((line) => [lineSeries(input.x, line), whiskers(input.x, line)]),
+    series: input.lines.flatMap((line) => [
+      lineSeries(input.x, line, !hasLegend),
+      whiskers(input.x, line),
+    ]),
   };
-  return { title: input.title, subtitle: input.subtitle, heightPx, option };
+  const { title, subtitle } = input;
+  return { title, subtitle, heightPx: heightPx + topPx - headPx.legend, option };
 }
 
 function highestOf(line: Line): number[] {
   return line.points.map((point) => Math.max(point.y, point.interval?.high ?? 0));
 }
 
-function lineSeries(axis: ScaleAxis, line: Line): Record<string, unknown> {
+function lineSeries(axis: ScaleAxis, line: Line, isLabelled: boolean): Record<string, unknown> {
   const color = line.style.color.light;
   return {
     type: 'line',
     name: line.label,
     data: line.points.map((point) => [positionOf(axis, point.x), point.y]),
-    symbol: line.points.length > symbolsMax ? 'none' : line.style.symbol,
+    symbol: line.style.symbol,
+    showSymbol: line.points.length <= symbolsMax,
     symbolSize: 8,
     clip: false,
     itemStyle: { color },
     lineStyle: { color, width: 2.2, type: line.style.dash },
     endLabel: {
-      show: true,
+      show: isLabelled,
       formatter: '{a}',
       color,
       fontSize: fontSizePx,

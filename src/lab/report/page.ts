@@ -1,13 +1,13 @@
 import { warningsOf } from '../output/columns.ts';
 import { failureLines } from '../output/failures.ts';
-import { formatBytes } from '../output/format.ts';
+import { counted, formatBytes } from '../output/format.ts';
+import { heading } from '../output/heading.ts';
 import { pointLabel, seedList } from '../output/names.ts';
 import { sideTables } from '../output/side-tables.ts';
-import { describe } from '../output/table.ts';
 import type { ExperimentResult } from '../result.ts';
 import { type GroupSummary, summarize } from '../statistics/summary.ts';
 import { counterTables } from './counter-tables.ts';
-import { definitions } from './definitions.ts';
+import { definitions, faultDefinitions } from './definitions.ts';
 import { Html, html } from './html.ts';
 import { inlineSvg } from './picture.ts';
 import type { Plot } from './plot.ts';
@@ -42,7 +42,7 @@ ${resultTables(result, groups)}
 ${sideTables(result).map(sideTable)}</section>
 <section id="plots"><h2>Plots</h2>
 ${plotSections(result, groups, plots)}</section>
-${reading()}
+${reading(result)}
 ${running(result, groups)}
 </main>
 <footer><p>Written by farside ${result.farsideVersion}.</p></footer>
@@ -66,7 +66,7 @@ function header(result: ExperimentResult, groups: readonly GroupSummary[]): Html
       : html`<div class="warning" role="note"><ul>
 ${warnings.map((text) => html`<li>${text}</li>`)}</ul></div>`;
   return html`<header><h1>${result.name}</h1>
-${describe(result).map((line) => html`<p class="lead">${line}</p>\n`)}
+${heading(result).map((line) => html`<p class="lead">${line}</p>\n`)}
 ${warning}
 <nav aria-label="Sections"><a href="#numbers">Numbers</a><a href="#plots">Plots</a>
 <a href="#reading">How to read this</a><a href="#running">How it was run</a></nav></header>`;
@@ -113,9 +113,11 @@ function figure({ svg }: Drawn): Html {
   return html`<figure>${svg}</figure>\n`;
 }
 
-function reading(): Html {
+function reading({ runs }: ExperimentResult): Html {
+  const isFaulty = runs.some(({ faults }) => faults !== undefined);
+  const terms = isFaulty ? [...definitions, ...faultDefinitions] : definitions;
   return html`<section id="reading"><h2>How to read this</h2><dl>
-${definitions.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>\n`)}
+${terms.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>\n`)}
 </dl></section>`;
 }
 
@@ -127,7 +129,7 @@ function running(result: ExperimentResult, groups: readonly GroupSummary[]): Htm
     : 'Time is real: the numbers depend on the machine and on what else it does.';
   return html`<section id="running"><h2>How it was run</h2>
 <p>Started ${result.startedAt} with farside ${result.farsideVersion} on Node ${host.node},
-${host.platform}: ${host.cpuModel}, ${host.cores} cores, ${formatBytes(host.memoryBytes)} of
+${host.platform}: ${host.cpuModel}, ${counted(host.cores, 'core')}, ${formatBytes(host.memoryBytes)} of
 memory. Seeds: ${seedList(result.seeds)}. ${promise}</p>
 <p>To run it again:</p>
 <pre><code>${commandLine(result.commandLine)}</code></pre>

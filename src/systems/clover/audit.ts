@@ -5,7 +5,7 @@ import type { Audit, AuditEntry, MemoryImage } from '../recovery.ts';
 import type { Site } from '../system.ts';
 import type { CloverConfig } from './config.ts';
 import { CloverLayout } from './layout.ts';
-import type { Chain } from './metadata/namer.ts';
+import type { Chain } from './metadata/chain.ts';
 import type { MetadataServer } from './metadata/server.ts';
 import type { CloverNode } from './node.ts';
 import { handleOf, isHeld, nextSequence, type Reference, reference, versionOf } from './pointer.ts';

@@ -2,6 +2,7 @@ import { nodeOf } from '../../core/address.ts';
 import { type Program, reconnect, type Steps, spawn, VerbError } from '../../core/effect.ts';
 import { assert } from '../../core/errors.ts';
 import type { Key } from '../../core/key.ts';
+import { copyInto } from '../../core/record.ts';
 import { RpcCaller } from '../../core/rpc.ts';
 import { Renewal } from '../renewal.ts';
 import type { StoreClient } from '../system.ts';
@@ -66,11 +67,12 @@ export class CloverClient implements StoreClient {
   }
 
   *get(key: Key, into: Uint8Array): Program<number | undefined> {
-    return yield* this.#get.begin(key, into);
+    const value = yield* this.#get.begin(key);
+    return value === undefined ? undefined : copyInto(value, into);
   }
 
-  getSteps(key: Key, into: Uint8Array): Steps<number | undefined> {
-    return this.#get.begin(key, into);
+  getSteps(key: Key): Steps<Uint8Array | undefined> {
+    return this.#get.begin(key);
   }
 
   put(key: Key, value: Uint8Array): Program<boolean> {

@@ -38,7 +38,7 @@ interface Busy {
  * This is the hottest path there is, so the usual get is written out as its two steps: `#look`, until the
  * READs are posted, and `#judge`, when they are back. Whatever is less usual goes on in a generator.
  */
-export class Get implements Steps<number | undefined> {
+export class Get implements Steps<Uint8Array | undefined> {
   readonly #client: Busy;
   readonly #node: CloverNode;
   readonly #walker: Walker;
@@ -48,10 +48,9 @@ export class Get implements Steps<number | undefined> {
   /** The READs of the usual get, used again and again, always with the first scratch. */
   readonly #reads: GetReads;
   #key: Key | undefined = undefined;
-  #into: Uint8Array;
   #isPosted = false;
   /** What the get goes on with where it is not the usual one. */
-  #rest: Program<number | undefined> | undefined = undefined;
+  #rest: Program<Uint8Array | undefined> | undefined = undefined;
 
   constructor(client: Busy, node: CloverNode, walker: Walker, renewal: Renewal, classMax: number) {
     this.#client = client;
@@ -61,13 +60,11 @@ export class Get implements Steps<number | undefined> {
     this.#classMax = classMax;
     this.#scratches = [walker.scratch];
     this.#reads = new GetReads(walker.scratch);
-    this.#into = walker.scratch.bytes;
   }
 
   /** The get of that key, from its beginning. */
-  begin(key: Key, into: Uint8Array): this {
+  begin(key: Key): this {
     this.#key = key;
-    this.#into = into;
     this.#isPosted = false;
     this.#rest = undefined;
     return this;
@@ -77,33 +74,33 @@ export class Get implements Steps<number | undefined> {
     return this;
   }
 
-  next(): IteratorResult<Effect, number | undefined> {
+  next(): IteratorResult<Effect, Uint8Array | undefined> {
     if (this.#rest !== undefined) return this.#rest.next();
     return this.#isPosted ? this.#judge() : this.#look();
   }
 
-  throw(error: unknown): IteratorResult<Effect, number | undefined> {
+  throw(error: unknown): IteratorResult<Effect, Uint8Array | undefined> {
     return this.#rest === undefined ? this.#goOn(failed(error)) : this.#rest.throw(error);
   }
 
-  #look(): IteratorResult<Effect, number | undefined> {
+  #look(): IteratorResult<Effect, Uint8Array | undefined> {
     this.#client.serial++;
     return this.#lookAgain();
   }
 
-  #lookAgain(): IteratorResult<Effect, number | undefined> {
+  #lookAgain(): IteratorResult<Effect, Uint8Array | undefined> {
     const node = this.#node;
     const key = this.#key as Key;
     const { context } = node.site;
     context.charge('lookup');
     const row = node.findRow(key);
-    if (row < 0 || !node.isPlain) return this.#goOn(this.#getWith(row, key, this.#into));
+    if (row < 0 || !node.isPlain) return this.#goOn(this.#getWith(row, key));
     this.#isPosted = true;
     handOver.value = this.#reads.at(node.cursors.rows, row, node.epochs, context.nowNs());
     return handOver;
   }
 
-  #judge(): IteratorResult<Effect, number | undefined> {
+  #judge(): IteratorResult<Effect, Uint8Array | undefined> {
     const node = this.#node;
     const reads = this.#reads;
     const key = this.#key as Key;
@@ -118,20 +115,20 @@ export class Get implements Steps<number | undefined> {
       const cursor = node.cursors.find(key);
       // Another program has moved or dropped the cursor since: what was read says nothing of it.
       if (cursor?.primary !== reads.primary) return this.#lookAgain();
-      return this.#goOn(this.#getOn(seen, cursor, key, this.#into));
+      return this.#goOn(this.#getOn(seen, cursor, key));
     }
     node.cursors.validate(reads.row, key, reads.primary, reads.epoch);
     this.#client.serial++;
-    handBack.value = this.#copyOut(reads.bytes, this.#into);
-    return handBack as IteratorReturnResult<number>;
+    handBack.value = this.#value(reads.bytes);
+    return handBack as IteratorReturnResult<Uint8Array>;
   }
 
-  #goOn(program: Program<number | undefined>): IteratorResult<Effect, number | undefined> {
+  #goOn(program: Program<Uint8Array | undefined>): IteratorResult<Effect, Uint8Array | undefined> {
     this.#rest = this.#toTheEnd(program);
     return this.#rest.next();
   }
 
-  *#toTheEnd(program: Program<number | undefined>): Program<number | undefined> {
+  *#toTheEnd(program: Program<Uint8Array | undefined>): Program<Uint8Array | undefined> {
     try {
       return yield* program;
     } catch (error) {
@@ -143,7 +140,7 @@ export class Get implements Steps<number | undefined> {
   }
 
   /** The less usual gets: without a cursor, with other READs than one of the primary copy. */
-  *#getWith(known: number, key: Key, into: Uint8Array): Program<number | undefined> {
+  *#getWith(known: number, key: Key): Program<Uint8Array | undefined> {
     const node = this.#node;
     let row = known;
     if (node.gate.isClosed) {
@@ -169,26 +166,26 @@ export class Get implements Steps<number | undefined> {
       node.config.readWait === 'first'
         ? yield* this.#readFirst(key, cursor)
         : yield* this.#walker.visit(key, true, false);
-    return yield* this.#walkOn(seen, key, epoch, into);
+    return yield* this.#walkOn(seen, key, epoch);
   }
 
   /** The usual get where the cursor does not point at the newest version. */
-  *#getOn(seen: Verdict, cursor: Cursor, key: Key, into: Uint8Array): Program<number | undefined> {
+  *#getOn(seen: Verdict, cursor: Cursor, key: Key): Program<Uint8Array | undefined> {
     const { epoch, shortcut } = this.#reads;
     this.#walker.start(cursor);
     this.#walker.takeShortcut(shortcut);
-    return yield* this.#walkOn(seen, key, epoch, into);
+    return yield* this.#walkOn(seen, key, epoch);
   }
 
-  *#walkOn(seen: Verdict, key: Key, epoch: number, into: Uint8Array): Program<number | undefined> {
+  *#walkOn(seen: Verdict, key: Key, epoch: number): Program<Uint8Array | undefined> {
     const walker = this.#walker;
     if (!(yield* walker.walk(key, seen, epoch, false))) return undefined;
     const { startedFrom, refs, sequence } = walker;
     walker.cursor?.advance(startedFrom, refs, sequence, epoch, this.#node.layout);
-    return this.#copyOut(walker.scratch.bytes, into);
+    return this.#value(walker.scratch.bytes);
   }
 
-  #copyOut(bytes: Uint8Array, into: Uint8Array): number {
+  #value(bytes: Uint8Array): Uint8Array {
     const at = 8 * this.#node.layout.replicas;
     const f = recordHead.field;
     const end = at + recordHead.sizeBytes + f.keyBytes.get(bytes, at) + f.valueBytes.get(bytes, at);
@@ -197,7 +194,7 @@ export class Get implements Steps<number | undefined> {
       () => `a record of ${end} B in a buffer of ${bytes.length} B`,
       'FARSIDE_CORRUPT',
     );
-    return this.#walker.scratch.copyValue(bytes, at, into);
+    return this.#walker.scratch.value(bytes, at);
   }
 
   /**

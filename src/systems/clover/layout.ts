@@ -200,8 +200,9 @@ export class CloverLayout {
     }
   }
 
+  /** Without `%`, for which V8 calls `fmod`: the quotient is exact, as numbers are less than 2^52. */
   slotOf(chain: number): number {
-    return chain % this.slots;
+    return chain - Math.floor(chain / this.slots) * this.slots;
   }
 
   slot(bucket: number, server: number, index: number): number {
@@ -214,8 +215,15 @@ export class CloverLayout {
     return [bucket, (slot % this.#slotsPerNode) - server * this.plan.shortcutSlotsPerServer];
   }
 
+  /** Numbers the slots of a server about as they are given out: one of each bucket in turn. */
+  rowOfSlot(slot: number, server: number): number {
+    const bucket = Math.floor(slot / this.#slotsPerNode);
+    const index = slot - bucket * this.#slotsPerNode - server * this.plan.shortcutSlotsPerServer;
+    return index * this.buckets + bucket;
+  }
+
   shortcutAddressOf(chain: number): Address {
-    const slot = chain % this.slots;
+    const slot = this.slotOf(chain);
     const bucket = Math.floor(slot / this.#slotsPerNode);
     const index = slot - bucket * this.#slotsPerNode;
     return (this.#shortcutBase[bucket] as number) + index * 8 * this.replicas;

@@ -322,20 +322,32 @@ export function entriesAt(bytes: Uint8Array, at: number, count: number): Referen
   return refs;
 }
 
-/** As `entriesAt`, from a peer: each must be a buffer of this store at a version that there is. */
+/** As `entryAt`, from a peer: it must be a buffer of this store at a version that there is. */
+export function bufferAt(bytes: Uint8Array, at: number, layout: CloverLayout): Reference {
+  const target = entryAt(bytes, at);
+  if (!layout.isHandle(handleOf(target)) || versionOf(target) < 1) {
+    throw new FarsideError('FARSIDE_CORRUPT', `a message names buffer ${target}: there is none`);
+  }
+  return target;
+}
+
+/** Fills `refs` with as many of them as it is long. */
+export function buffersInto(
+  refs: Reference[],
+  bytes: Uint8Array,
+  at: number,
+  layout: CloverLayout,
+): void {
+  for (let i = 0; i < refs.length; i++) refs[i] = bufferAt(bytes, at + 8 * i, layout);
+}
+
 export function buffersAt(
   bytes: Uint8Array,
   at: number,
   count: number,
   layout: CloverLayout,
 ): Reference[] {
-  const refs = entriesAt(bytes, at, count);
-  for (const target of refs) {
-    if (!layout.isHandle(handleOf(target)) || versionOf(target) < 1) {
-      throw new FarsideError('FARSIDE_CORRUPT', `a message names buffer ${target}: there is none`);
-    }
-  }
-  return refs;
+  return Array.from({ length: count }, (_, i) => bufferAt(bytes, at + 8 * i, layout));
 }
 
 /** The operation of a request; FARSIDE_CORRUPT where it is shorter than what it says it holds. */

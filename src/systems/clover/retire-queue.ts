@@ -31,12 +31,15 @@ import type { Doubts } from './recovery/doubt.ts';
 import type { Gate } from './recovery/gate.ts';
 import { ignoreLoss, LostError, type Servers } from './recovery/servers.ts';
 
-/** Lanes of a server: all versions of a chain take the same one, so its updates stay in order. */
+/** Lanes of a server, 2^n: all versions of a chain take the same one, so its updates stay in order. */
 const lanes = 4;
 
 /** `old` (primary copy) was superseded by `refs`. */
 interface Link {
   readonly cursor: Cursor;
+  /** The cursor's: it may be in no cache any more when its link is sent. */
+  readonly server: number;
+  readonly chain: number;
   readonly old: Reference;
   readonly refs: readonly Reference[];
   readonly sequence: number;
@@ -114,18 +117,19 @@ export class RetireQueue {
     sequence: number,
     isInDoubt = false,
   ): Program<void> | undefined {
-    const lane = this.#laneOf(cursor);
-    lane.links.push({ cursor, old, refs, sequence, isInDoubt });
+    const { server, chain } = cursor;
+    const lane = this.#laneOf(server, chain);
+    lane.links.push({ cursor, server, chain, old, refs, sequence, isInDoubt });
     if (lane.draining || lane.links.length < this.#config.retireBatch) return undefined;
     lane.draining = true;
-    return this.#drain(cursor.server, lane);
+    return this.#drain(server, lane);
   }
 
   *remembers(): Generator<unknown> {
     for (const { draining, links } of this.#lanes.flat()) {
       yield draining;
-      for (const { cursor, old, refs, sequence, isInDoubt } of links) {
-        const { chain, shortcutSequence } = cursor;
+      for (const { cursor, chain, old, refs, sequence, isInDoubt } of links) {
+        const { shortcutSequence } = cursor;
         yield [chain, shortcutSequence, old, refs, sequence, isInDoubt];
       }
       yield links.length;
@@ -159,8 +163,9 @@ export class RetireQueue {
     for (const lane of this.#lanes[server] ?? []) lane.links.length = 0;
   }
 
-  #laneOf({ server, chain }: Cursor): Lane {
-    return (this.#lanes[server] as readonly Lane[])[chain % lanes] as Lane;
+  /** Without `%`, for which V8 calls `fmod`. */
+  #laneOf(server: number, chain: number): Lane {
+    return (this.#lanes[server] as readonly Lane[])[chain & (lanes - 1)] as Lane;
   }
 
   /** Works on a lane, which is the caller's, until it holds less than a batch. */
@@ -227,7 +232,9 @@ export class RetireQueue {
       return true;
     } catch (error) {
       this.#doubts.note(verbs);
-      for (const link of links.toReversed()) this.#laneOf(link.cursor).links.unshift(link);
+      for (const link of links.toReversed()) {
+        this.#laneOf(link.server, link.chain).links.unshift(link);
+      }
       if (error instanceof VerbError) {
         yield* reconnect(nodeOf(error.address));
         return false;
@@ -272,8 +279,8 @@ function takeFrom(from: readonly Lane[], most: number): Link[] {
 function newestOf(links: readonly Link[]): readonly Link[] {
   const newest: Link[] = [];
   for (const link of links) {
-    const { cursor, sequence } = link;
-    const at = newest.findIndex((other) => other.cursor.chain === cursor.chain);
+    const { cursor, chain, sequence } = link;
+    const at = newest.findIndex((other) => other.chain === chain);
     const since = at < 0 ? cursor.shortcutSequence : (newest[at] as Link).sequence;
     if (sequenceDistance(since, sequence) <= 0) continue;
     if (at < 0) newest.push(link);
@@ -290,8 +297,8 @@ function retireRequest(
   const recordBytes = retireRecordBytes((links[0] as Link).refs.length);
   const request = requests.of(links.length, recordBytes, incarnation);
   let at = requestHead.sizeBytes;
-  for (const { cursor, old, refs, sequence, isInDoubt } of links) {
-    retireHead.field.chain.set(request, at, cursor.chain);
+  for (const { chain, old, refs, sequence, isInDoubt } of links) {
+    retireHead.field.chain.set(request, at, chain);
     storeEntry(request, at + retireHead.field.old.offsetBytes, old, isInDoubt ? inDoubtMark : 0);
     for (let r = 0; r < refs.length; r++) {
       const copyAt = at + retireHead.sizeBytes + 8 * r;

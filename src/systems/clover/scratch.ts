@@ -1,6 +1,6 @@
 import type { Address } from '../../core/address.ts';
 import { read, readWord, type Ticket, type Verb, verbStatus } from '../../core/effect.ts';
-import { copyValue, recordHead, recordValueOffset } from '../../core/record.ts';
+import { recordHead, recordValueOffset } from '../../core/record.ts';
 import { classBytes, sizeClassCount } from './pools.ts';
 
 /**
@@ -26,21 +26,19 @@ export class Scratch {
   }
 
   /**
-   * Copies the value of the record at `at` of one of the views into `into`, and gives its length. The
-   * views of the last values are kept: values of one length make no view of their own. By their start,
-   * which varies with the length of the key.
+   * The value of the record at `at` of one of the views, where it lies. The views of the last values are
+   * kept: values of one length make no view of their own. By their start, which varies with the length of
+   * the key.
    */
-  copyValue(bytes: Uint8Array, at: number, into: Uint8Array): number {
+  value(bytes: Uint8Array, at: number): Uint8Array {
     const length = recordHead.field.valueBytes.get(bytes, at);
     const start = at + recordValueOffset(bytes, at);
-    if (length > into.length) return copyValue(bytes, at, into);
     let value = this.#values[start];
     if (value === undefined || value.length !== length) {
       value = this.bytes.subarray(start, start + length);
       this.#values[start] = value;
     }
-    into.set(value);
-    return length;
+    return value;
   }
 
   /** Remembers what was not waited for. */

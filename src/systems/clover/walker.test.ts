@@ -103,7 +103,8 @@ describe('a reader behind its cursor', () => {
       yield* writeWord(cursor.address, packWord(0, tailLow(77)));
     });
     // The server's head is the buffer just spoilt, so stand it on the good one.
-    store.servers[0]!.namer.find(key.text)!.refs = [...store.node().cursors.find(key)!.refs];
+    const { refs, sequence } = store.node().cursors.find(key)!;
+    store.servers[0]!.namer.find(key.text)!.standAt(refs, sequence);
     expect(store.once((client) => client.get(key, into), 1)).toBe(40);
     expect(into[0]).toBe(1);
   });

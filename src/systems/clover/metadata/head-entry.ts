@@ -11,7 +11,7 @@ import {
   noReference,
   type Reference,
 } from '../pointer.ts';
-import type { Chain } from './namer.ts';
+import type { ChainRows } from './chain-rows.ts';
 
 /**
  * An entry of the table of heads (head-table.ts):
@@ -61,19 +61,20 @@ function moveDistance(from: number, to: number): number {
   return ((to - from + movesModulus + movesModulus / 2) % movesModulus) - movesModulus / 2;
 }
 
-/** Fills `head`, R words, with where the chain stands. */
+/** Fills `head`, R words, with where the chain of that row stands. */
 export function storeHead(
   head: Uint8Array,
-  chain: Chain,
+  rows: ChainRows,
+  row: number,
   move: number,
   layout: CloverLayout,
 ): void {
-  const generation = Math.floor(chain.number / layout.slots) % 2 ** 32;
+  const isOver = rows.isOver(row);
+  const generation = isOver ? Math.floor(rows.number(row) / layout.slots) % 2 ** 32 : 0;
   for (let r = 0; r < layout.replicas; r++) {
-    const copy = chain.refs[r] as Reference;
     // Of an ended chain the same word R times; `over` is the bit that no entry form has.
-    const target = chain.isOver ? generation * 256 : copy;
-    const low = chain.isOver ? entryLow(target, 0) | 1 : entryLow(copy, chain.sequence);
+    const target = isOver ? generation * 256 : rows.ref(row, r);
+    const low = isOver ? entryLow(target, 0) | 1 : entryLow(target, rows.sequence(row));
     storeHalf(head, 8 * r, (low | ((move & 0xff) << 19)) >>> 0);
     storeHalf(head, 8 * r + 4, (highHalfFor(handleOf(target)) | ((move >>> 8) << 28)) >>> 0);
   }

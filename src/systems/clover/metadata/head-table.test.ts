@@ -5,20 +5,22 @@ import { UnkindMemory } from '../../../../test/support/unkind-memory.ts';
 import {
   type Effect,
   effectKind,
+  localOp,
   type Program,
   type Verb,
   verbOp,
   verbStatus,
   writeWord,
 } from '../../../core/effect.ts';
+import { assert } from '../../../core/errors.ts';
 import { type RandomStream, randomStream } from '../../../core/random.ts';
 import { highHalf, lowHalf } from '../../../core/word.ts';
 import type { Region } from '../../../memory/cluster.ts';
 import { nextSequence, type Reference, reference } from '../pointer.ts';
+import { Chain } from './chain.ts';
 import { entryBytes, entryFrom } from './head-entry.ts';
 import { HeadTable, headRegion } from './head-table.ts';
 import { LateVerbs } from './late-verbs.ts';
-import { Chain } from './namer.ts';
 
 const slot = 3;
 
@@ -141,8 +143,7 @@ function staleTakeOvers(seed: number, replicas: number, asWrites: boolean): numb
     const isOpened = pair.run(pair.heads.store([chain]));
     for (let moves = isOpened ? dice.below(8) : 0; moves > 0; moves--) {
       standing = [chain.refs[0]];
-      chain.refs = buffers();
-      chain.sequence = nextSequence(chain.sequence);
+      chain.standAt(buffers(), nextSequence(chain.sequence));
       standing.push(chain.refs[0]);
       expect(pair.run(pair.heads.follow([chain]))).toBe(true);
       standing.shift();
@@ -191,8 +192,7 @@ function staleAfterTwoLosses(seed: number, replicas: number, levels: boolean): n
   pair.crashesAt = 4 + dice.below(30);
   for (let version = 2; pair.run(pair.heads.follow([chain])); version++) {
     standing = [chain.refs[0]];
-    chain.refs = buffers(version);
-    chain.sequence = nextSequence(chain.sequence);
+    chain.standAt(buffers(version), nextSequence(chain.sequence));
     standing.push(chain.refs[0]);
   }
   pair.crashesAt = 1 + dice.below(12);
@@ -216,8 +216,30 @@ describe.each([2, 3])('%i copies, a server lost as it starts anew', (replicas) =
   });
 
   test('where its table was not made equal first, it does', () => {
-    const seeds = Array.from({ length: 30 }, (_, i) => i + 1);
+    const seeds = Array.from({ length: 100 }, (_, i) => i + 1);
     const found = seeds.filter((seed) => staleAfterTwoLosses(seed, replicas, false) > 0);
     expect(found.length).toBeGreaterThan(0);
   });
+});
+
+test('only the first move of a chain stores its number, and before its head', () => {
+  const store = new CloverStore({ computeNodes: 1, memoryNodes: 3, replicas: 2 });
+  const { site, layout } = (store.servers[0] as CloverStore['servers'][0]).state;
+  const heads = new HeadTable(site, layout, 0, new LateVerbs());
+  const accesses = (program: Program<unknown>): (readonly [op: string, lengthBytes: number])[] =>
+    Array.from({ [Symbol.iterator]: () => program }, (effect) => {
+      assert(effect.kind === effectKind.local, 'a verb, and there is no standby');
+      return [effect.op === localOp.write ? 'write' : 'persist', effect.lengthBytes] as const;
+    });
+  const [number, head] = [8, 16].map((lengthBytes) => [
+    ['write', lengthBytes],
+    ['persist', lengthBytes],
+  ]);
+  const chainOf = (generation: number): Chain =>
+    new Chain('key', slot + generation * layout.slots, [257, 513], 1);
+  const chain = chainOf(1);
+  expect(accesses(heads.store([chain]))).toEqual([...number!, ...head!]);
+  expect(accesses(heads.follow([chain]))).toEqual(head);
+  expect(accesses(heads.follow([chain, chain]))).toEqual(head);
+  expect(accesses(heads.store([chainOf(2)]))).toEqual([...number!, ...head!]);
 });

@@ -9,11 +9,14 @@ import {
   type Verb,
   VerbError,
 } from '../../../core/effect.ts';
+import { assert } from '../../../core/errors.ts';
 import type { RegionSpec } from '../../../memory/cluster.ts';
 import type { Site, StoreShape } from '../../system.ts';
 import type { CloverConfig } from '../config.ts';
 import type { CloverLayout } from '../layout.ts';
 import { planPools } from '../pools.ts';
+import type { Chain } from './chain.ts';
+import type { ChainRows } from './chain-rows.ts';
 import {
   entryBytes,
   entryFrom,
@@ -25,11 +28,16 @@ import {
 } from './head-entry.ts';
 import { EntryImage, EntrySwaps } from './head-swaps.ts';
 import type { LateVerbs } from './late-verbs.ts';
-import type { Chain } from './namer.ts';
 
 export const headRegion = 'heads';
 const retryNs = 20_000;
 const entriesAtOnce = 4096;
+
+/** A chain, by its row; a Chain is one. */
+interface ChainAt {
+  readonly rows: ChainRows;
+  readonly row: number;
+}
 
 /**
  * Where the chains of a metadata server begin, in its own persistent memory and, by one-sided CASes, in
@@ -59,7 +67,8 @@ export class HeadTable {
   readonly #own: Address;
   /** Tables of the standbys. */
   readonly #mirrors = new Map<number, Address>();
-  readonly #dirty = new Map<number, Chain>();
+  /** Chains that have moved and are not stored yet, none twice. */
+  #moved: ChainAt[] = [];
   /** By slot, the number of its last move. */
   readonly #moves: Uint16Array;
   /** What its own table holds, where there are others: they hold the same, but for verbs that were lost. */
@@ -93,8 +102,9 @@ export class HeadTable {
 
   remembers(): unknown {
     const mirrors = this.#mirrors.keys();
+    const moved = this.#moved.map(({ rows, row }) => rows.number(row));
     const tables = [this.#moves, this.#bytes];
-    return [mirrors, this.#dirty.keys(), tables, this.#rounds, this.#writing];
+    return [mirrors, moved, tables, this.#rounds, this.#writing];
   }
 
   /** A standby is lost: nobody needs its table any more. */
@@ -103,20 +113,29 @@ export class HeadTable {
     this.#late.end(node);
   }
 
+  /** The chain of that row has moved: who follows next stores where it stands then. */
+  noteMove(rows: ChainRows, row: number): void {
+    if (rows.isMoved(row)) return;
+    rows.setMoved(row, true);
+    this.#moved.push({ rows, row });
+  }
+
   /**
-   * Stores where these chains stand now. One program writes at a time, what all wait for: two moves of
-   * one entry by two programs could go to one head, and neither be whole.
+   * Stores where these chains, and all others that have moved, stand now. One program writes at a time, what
+   * all wait for: two moves of one entry by two programs could go to one head, and neither be whole.
    */
-  *follow(chains: readonly Chain[]): Program<void> {
-    for (const chain of chains) this.#dirty.set(chain.number, chain);
+  *follow(chains: readonly Chain[] = []): Program<void> {
+    for (const { rows, row } of chains) this.noteMove(rows, row);
     const round = this.#rounds + (this.#writing ? 2 : 1);
     while (this.#rounds < round) {
       if (this.#writing) yield* sleep(500);
       else {
         this.#writing = true;
-        const due = [...this.#dirty.values()];
-        this.#dirty.clear();
-        yield* this.storeSurely(due);
+        const moved = this.#moved;
+        this.#moved = [];
+        // One that moves on before its turn has come is stored once more in the next round.
+        for (const { rows, row } of moved) rows.setMoved(row, false);
+        yield* this.#storeBeyondSurely(yield* this.#storeOwn(moved));
         this.#rounds++;
         this.#writing = false;
       }
@@ -129,9 +148,9 @@ export class HeadTable {
    * what a late verb of an earlier chain has made whole.
    */
   *store(chains: readonly Chain[], beside: readonly Verb<unknown>[] = []): Program<void> {
-    const images = this.#encodeAll(chains);
+    const images = yield* this.#storeOwn(chains);
     try {
-      yield* this.#store(images, beside);
+      yield* this.#storeBeyond(images, beside);
     } catch (error) {
       for (const { number } of chains) {
         const slot = this.#layout.slotOf(number);
@@ -141,13 +160,33 @@ export class HeadTable {
     }
   }
 
-  *#store(images: readonly EntryImage[], beside: readonly Verb<unknown>[]): Program<void> {
-    for (const { at, number, headAt, head } of images) {
-      yield* local.write(this.#own + at, number);
-      yield* local.persist(this.#own + at, number.length);
-      yield* local.write(this.#own + headAt, head);
-      yield* local.persist(this.#own + headAt, head.length);
+  /**
+   * Encodes and stores in this node's own memory, where no verb can fail. Gives the images, where there are
+   * standbys; else one serves all, since an entry is looked at by nobody once it is stored.
+   *
+   * The number only where the chain has not been stored before, and in order: a head that is durable while
+   * its number is not yet would pass for one of the slot's chain before.
+   */
+  *#storeOwn(chains: readonly ChainAt[]): Program<readonly EntryImage[]> {
+    const images: EntryImage[] = [];
+    for (const { rows, row } of chains) {
+      const image = this.#encode(rows, row);
+      if (!rows.isNumbered(row)) {
+        yield* local.write(this.#own + image.at, image.number);
+        yield* local.persist(this.#own + image.at, image.number.length);
+        rows.setNumbered(row);
+      }
+      const { head } = image;
+      const headAddress = this.#own + image.headAt;
+      yield* local.write(headAddress, head);
+      yield* local.persist(headAddress, head.length);
+      if (this.#mirrors.size > 0) images.push(image);
+      else this.#spare.push(image);
     }
+    return images;
+  }
+
+  *#storeBeyond(images: readonly EntryImage[], beside: readonly Verb<unknown>[]): Program<void> {
     const swaps = [...this.#mirrors.values()].flatMap((base) =>
       images.map((image) => new EntrySwaps(base, image)),
     );
@@ -168,11 +207,15 @@ export class HeadTable {
     }
   }
 
-  /** Again until every standby has it, or is said to be lost: one that lags must not take over. */
+  /** As `store`; until every standby has it, or is said to be lost: one that lags must not take over. */
   *storeSurely(chains: readonly Chain[]): Program<void> {
-    // Encoded once: where one attempt has failed, a standby may still go by the head that is not overwritten.
-    const images = this.#encodeAll(chains);
-    yield* surely(() => this.#store(images, []));
+    yield* this.#storeBeyondSurely(yield* this.#storeOwn(chains));
+  }
+
+  /** Of what was encoded once: where one attempt has failed, a standby may still go by the other head. */
+  *#storeBeyondSurely(images: readonly EntryImage[]): Program<void> {
+    if (images.length === 0) return;
+    yield* surely(() => this.#storeBeyond(images, []));
     this.#spare.push(...images);
   }
 
@@ -252,21 +295,19 @@ export class HeadTable {
     return slot * this.#entryBytes;
   }
 
-  #encodeAll(chains: readonly Chain[]): EntryImage[] {
-    return chains.map((chain) => this.#encode(chain));
-  }
-
   /** All of it is written over. */
-  #encode(chain: Chain): EntryImage {
+  #encode(rows: ChainRows, row: number): EntryImage {
     const { replicas } = this.#layout;
-    const slot = this.#layout.slotOf(chain.number);
+    const number = rows.number(row);
+    assert(number > 0, 'a chain that is gone has moved');
+    const slot = this.#layout.slotOf(number);
     const move = nextMove(this.#moves[slot] as number);
     this.#moves[slot] = move;
     const image = this.#spare.pop() ?? new EntryImage(replicas);
     image.at = this.#offset(slot);
     image.headAt = image.at + headAt(move, replicas);
-    numberWord.set(image.number, 0, chain.number);
-    storeHead(image.head, chain, move, this.#layout);
+    numberWord.set(image.number, 0, number);
+    storeHead(image.head, rows, row, move, this.#layout);
     if (this.#bytes.length > 0) image.replace(this.#bytes);
     return image;
   }

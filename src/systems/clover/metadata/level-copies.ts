@@ -5,8 +5,8 @@ import { recordHead, sealRecord } from '../../../core/record.ts';
 import { loadHalf, storeHalf } from '../../../core/word.ts';
 import type { Place } from '../layout.ts';
 import { handleOf, type Reference, reference, tailLow, versionOf } from '../pointer.ts';
+import type { Chain } from './chain.ts';
 import type { CopyPart } from './late-verbs.ts';
-import type { Chain } from './namer.ts';
 import type { MetadataState } from './state.ts';
 
 /**
@@ -143,7 +143,7 @@ export function* moveCopies(
     const alsoAt = sourceAt(layout.bucketOf(old));
     const target = otherBuffer(state, old, used, alsoAt);
     used.add(handleOf(target));
-    chain.refs[copy] = target;
+    chain.setRef(copy, target);
     const bytes = imageOf(source, target, layout.replicas);
     const places = [layout.addressOf(target)];
     if (alsoAt !== undefined) places.push(layout.addressAt(target, alsoAt));

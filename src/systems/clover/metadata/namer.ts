@@ -1,46 +1,10 @@
 import { assert } from '../../../core/errors.ts';
 import type { CloverLayout } from '../layout.ts';
-import { noReference, type Reference } from '../pointer.ts';
+import type { Reference } from '../pointer.ts';
+import { Chain } from './chain.ts';
+import { ChainRows } from './chain-rows.ts';
 
-/** A version that was retired before its predecessor was. */
-export interface PendingLink {
-  readonly refs: Reference[];
-  readonly sequence: number;
-  readonly isInDoubt: boolean;
-}
-
-/** One life of a key, from insert to delete: what its metadata server knows of its versions. */
-export class Chain {
-  readonly text: string;
-  readonly number: number;
-  /** Newest version whose predecessors have all been retired. Never recycled while it stands here. */
-  refs: Reference[];
-  sequence: number;
-  /** Links that arrived early, by the version they replace; most chains have none. */
-  pending: Map<Reference, PendingLink> | undefined = undefined;
-  /** Primary copy of the tombstone, once the key has been removed. */
-  tombstone: Reference = noReference;
-  /** Nothing is left of it, or its opening failed: its slot is about to be free. */
-  isOver = false;
-
-  constructor(text: string, number: number, refs: Reference[], sequence: number) {
-    this.text = text;
-    this.number = number;
-    this.refs = refs;
-    this.sequence = sequence;
-  }
-
-  remembers(): unknown {
-    const { text, number, refs, sequence, pending, tombstone, isOver } = this;
-    return [text, number, refs, sequence, tombstone, isOver, linksIn(pending)];
-  }
-}
-
-function* linksIn(pending: Map<Reference, PendingLink> | undefined): Generator<unknown> {
-  for (const [old, { refs, sequence, isInDoubt }] of pending ?? []) {
-    yield [old, refs, sequence, isInDoubt];
-  }
-}
+const rowsFirst = 64;
 
 /** Shortcut slots of one memory node that this server may give out. */
 interface SlotPool {
@@ -55,6 +19,8 @@ export class Namer {
   readonly #byKey = new Map<string, Chain>();
   /** Chains that still have buffers: named ones, and removed ones on their way out. */
   readonly #byNumber = new Map<number, Chain>();
+  /** Of those chains, by slot. */
+  readonly rows: ChainRows;
   readonly #slots: SlotPool[];
   /** How many chains a slot has had before; absent: none. */
   readonly #generations = new Map<number, number>();
@@ -63,6 +29,7 @@ export class Namer {
   constructor(layout: CloverLayout, server: number) {
     this.#layout = layout;
     this.#server = server;
+    this.rows = new ChainRows(rowsFirst, layout.replicas);
     this.#slots = Array.from({ length: layout.buckets }, () => ({ next: 0, returned: [] }));
   }
 
@@ -99,18 +66,41 @@ export class Namer {
     return this.#byNumber.get(number);
   }
 
+  /** The row of that chain; -1 where it has no buffers any more, or never had. */
+  rowOf(number: number): number {
+    const row = this.#layout.rowOfSlot(this.#layout.slotOf(number), this.#server);
+    return row >= 0 && number > 0 && this.rows.number(row) === number ? row : -1;
+  }
+
+  /** The chain whose row that is. */
+  chainAt(row: number): Chain {
+    return this.#byNumber.get(this.rows.number(row)) as Chain;
+  }
+
+  #keep(chain: Chain): void {
+    const row = this.#layout.rowOfSlot(this.#layout.slotOf(chain.number), this.#server);
+    this.rows.reach(row);
+    this.#byNumber.set(chain.number, chain);
+    chain.moveTo(this.rows, row);
+  }
+
   /**
    * A chain for a key that is about to be named, with its slot; undefined where all slots are in use.
    * The shortcut lies on the memory node that the key hashes to, or the next that has room: shortcuts
    * given out in order would make one node serve the 8-byte READ of nearly every get.
    */
-  prepare(text: string, hash: number, refs: Reference[], sequence: number): Chain | undefined {
+  prepare(
+    text: string,
+    hash: number,
+    refs: readonly Reference[],
+    sequence: number,
+  ): Chain | undefined {
     const slot = this.#takeSlot(hash);
     if (slot === undefined) return undefined;
     const generation = (this.#generations.get(slot) ?? 0) + 1;
     this.#generations.set(slot, generation);
     const chain = new Chain(text, slot + generation * this.#layout.slots, refs, sequence);
-    this.#byNumber.set(chain.number, chain);
+    this.#keep(chain);
     return chain;
   }
 
@@ -129,7 +119,7 @@ export class Namer {
 
   /** A chain that a recovery has found. */
   adopt(chain: Chain): void {
-    this.#byNumber.set(chain.number, chain);
+    this.#keep(chain);
     this.name(chain);
   }
 
@@ -170,6 +160,8 @@ export class Namer {
     const slot = this.#layout.slotOf(chain.number);
     const [bucket, index] = this.#layout.partsOfSlot(slot, this.#server);
     (this.#slots[bucket] as SlotPool).returned.push(index);
+    // Whoever still holds the chain finds it as it was, and the next one an empty row.
+    chain.moveTo(new ChainRows(1, this.#layout.replicas), 0);
   }
 
   #takeSlot(hash: number): number | undefined {

@@ -7,6 +7,7 @@ import type { CloverLayout, Place } from '../layout.ts';
 import { nextSequence, noReference, ownIn, type Reference, versionOf } from '../pointer.ts';
 import { classBytes } from '../pools.ts';
 import { standingOf } from '../recovery/header.ts';
+import { Chain } from './chain.ts';
 import {
   type CopyImage,
   imageOf,
@@ -16,7 +17,7 @@ import {
   spoil,
   writeCopies,
 } from './level-copies.ts';
-import { Chain, Namer } from './namer.ts';
+import { Namer } from './namer.ts';
 import type { MetadataState } from './state.ts';
 import { clearStrays } from './strays.ts';
 
@@ -200,7 +201,7 @@ export class Rebuild {
     for (const known of this.#state.namer.all()) {
       const chain = namer.chain(known.number);
       if (chain === undefined) known.isOver = true;
-      else [known.refs, known.sequence] = [[...chain.refs], chain.sequence];
+      else known.standAt(chain.refs, chain.sequence);
     }
   }
 
@@ -239,7 +240,7 @@ export class Rebuild {
     const start = 8 * refs.length + recordHead.sizeBytes;
     const end = start + recordHead.field.keyBytes.get(bytes, 8 * refs.length);
     const text = String.fromCharCode(...bytes.subarray(start, end));
-    return new Chain(text, number, [...refs], sequence);
+    return new Chain(text, number, refs, sequence);
   }
 
   /** Shortcuts and heads point at what is left, and at nothing where nothing is. */

@@ -3,7 +3,9 @@ import { compute, type Program, reconnect, spawn, until, VerbError } from '../..
 import { assert, FarsideError } from '../../../core/errors.ts';
 import type { Message } from '../../../core/message.ts';
 import {
+  bufferAt,
   buffersAt,
+  buffersInto,
   inDoubtMark,
   keyIn,
   newReply,
@@ -19,8 +21,8 @@ import {
 } from '../messages.ts';
 import { noReference, type Reference } from '../pointer.ts';
 import { buffersPerRequest, sizeClassCount } from '../pools.ts';
-import type { Chain } from './namer.ts';
-import { acceptLink, hasEnded, RetiredBuffers, type Retiring } from './retire.ts';
+import type { Chain } from './chain.ts';
+import { acceptLink, RetiredBuffers } from './retire.ts';
 import type { MetadataState } from './state.ts';
 
 const bodyAt = requestHead.sizeBytes;
@@ -34,9 +36,12 @@ export class Requests {
   readonly #state: MetadataState;
   /** Keys that are being opened, and (false) those of which an opening has failed. */
   readonly #opening = new Map<string, boolean>();
+  /** Of the link that is being taken in. */
+  readonly #refs: Reference[];
 
   constructor(state: MetadataState) {
     this.#state = state;
+    this.#refs = new Array<Reference>(state.layout.replicas).fill(noReference);
   }
 
   remembers(): unknown {
@@ -90,10 +95,11 @@ export class Requests {
   }
 
   #describe(status: number, chain: Chain): Uint8Array {
-    const reply = newReply(status, chain.refs.length);
-    replyHead.field.chain.set(reply, 0, chain.number);
-    for (const [r, copy] of chain.refs.entries()) {
-      storeEntry(reply, replyHead.sizeBytes + 8 * r, copy, chain.sequence);
+    const { number, refs, sequence } = chain;
+    const reply = newReply(status, refs.length);
+    replyHead.field.chain.set(reply, 0, number);
+    for (const [r, copy] of refs.entries()) {
+      storeEntry(reply, replyHead.sizeBytes + 8 * r, copy, sequence);
     }
     return reply;
   }
@@ -161,7 +167,7 @@ export class Requests {
     yield* compute('update');
     const chain = this.#state.namer.chain(requestHead.field.number.get(body, 0));
     if (chain === undefined || chain.tombstone !== noReference) return newReply(statuses.absent);
-    const [tombstone] = buffersAt(body, bodyAt, 1, this.#state.layout) as [Reference];
+    const tombstone = bufferAt(body, bodyAt, this.#state.layout);
     assert(
       chain.text === keyIn(body, 8).text,
       () => `chain ${chain.number} belongs to another key`,
@@ -169,7 +175,7 @@ export class Requests {
     );
     this.#state.namer.unname(chain);
     chain.tombstone = tombstone;
-    if (hasEnded(chain)) yield* spawn(this.#state.end(chain), 'end of a chain');
+    if (chain.hasEnded) yield* spawn(this.#state.end(chain), 'end of a chain');
     return newReply(statuses.ok);
   }
 
@@ -205,52 +211,49 @@ export class Requests {
     const count = requestHead.field.count.get(body, 0);
     yield* compute('update', 3 * count);
     if (this.#isRefused(request)) return newReply(statuses.refused);
-    const { heads, allocator } = this.#state;
-    const moved = new Map<Chain, boolean>();
+    const { heads, allocator, namer } = this.#state;
     const retired = new RetiredBuffers();
+    const moved: number[] = [];
+    let ended: Chain[] | undefined;
     const recordBytes = retireRecordBytes(this.#state.layout.replicas);
     for (let i = 0; i < count; i++) {
-      const accepted = this.#acceptRecord(body, bodyAt + i * recordBytes, retired);
-      if (accepted !== undefined) moved.set(accepted.chain, accepted.hasEnded);
+      const row = this.#acceptRecord(body, bodyAt + i * recordBytes, retired);
+      if (row < 0) continue;
+      moved.push(row);
+      if (namer.rows.hasEnded(row)) (ended ??= []).push(namer.chainAt(row));
     }
-    if (retired.count > 0) {
+    if (moved.length > 0) {
+      for (const row of moved) heads.noteMove(namer.rows, row);
       // What the table of heads still names must not be handed out again.
-      yield* heads.follow([...moved.keys()]);
+      yield* heads.follow();
       retired.hand(allocator, this.#state.nowNs());
     }
-    for (const [chain, isLast] of moved) {
-      if (isLast) yield* spawn(this.#state.end(chain), 'end of a chain');
-    }
+    for (const chain of ended ?? []) yield* spawn(this.#state.end(chain), 'end of a chain');
     return newReply(statuses.ok);
   }
 
-  /** Gives the chain, and whether the link was its last; nothing where it was known. */
-  #acceptRecord(
-    body: Uint8Array,
-    at: number,
-    retiring: Retiring,
-  ): { readonly chain: Chain; readonly hasEnded: boolean } | undefined {
+  /** Gives the row of the chain that has moved by it; -1 where none has. */
+  #acceptRecord(body: Uint8Array, at: number, retired: RetiredBuffers): number {
     const { layout, namer, allocator, events } = this.#state;
-    const refs = buffersAt(body, at + retireHead.sizeBytes, layout.replicas, layout);
+    const refs = this.#refs;
+    buffersInto(refs, body, at + retireHead.sizeBytes, layout);
     // Without a lease, somebody has told of this version before: a recovery in the writer's place.
-    if (allocator.lesseeOf(refs[0] as Reference) === undefined) return undefined;
+    if (allocator.lesseeOf(refs[0] as Reference) === undefined) return -1;
     const number = retireHead.field.chain.get(body, at);
-    const chain = namer.chain(number);
+    const row = namer.rowOf(number);
     assert(
-      chain !== undefined,
+      row >= 0,
       () => `a link of chain ${number}, which has ended or never began`,
       'FARSIDE_CORRUPT',
     );
     const oldAt = at + retireHead.field.old.offsetBytes;
-    const [old] = buffersAt(body, oldAt, 1, layout);
+    const old = bufferAt(body, oldAt, layout);
     const isInDoubt = sequenceAt(body, oldAt) === inDoubtMark;
     const sequence = sequenceAt(body, at + retireHead.sizeBytes);
     events.linksAccepted++;
     allocator.settleLeases(refs);
     const nowNs = this.#state.nowNs();
-    return {
-      chain,
-      hasEnded: acceptLink(chain, old as Reference, refs, sequence, retiring, nowNs, isInDoubt),
-    };
+    const hasMoved = acceptLink(namer.rows, row, old, refs, sequence, retired, nowNs, isInDoubt);
+    return hasMoved ? row : -1;
   }
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Reference, reference } from '../pointer.ts';
 import type { Allocator } from './allocator.ts';
-import { Chain } from './namer.ts';
-import { acceptLink, hasEnded } from './retire.ts';
+import { Chain } from './chain.ts';
+import { acceptLink } from './retire.ts';
 
 const versions = 12;
 const copiesOf = (n: number): Reference[] => [reference(10 + n, 1), reference(100 + n, 7)];
@@ -13,11 +13,16 @@ function recorder(): { allocator: Allocator; retired: Reference[] } {
   return { retired, allocator: { retire: (ref: Reference) => retired.push(ref) } as never };
 }
 
-/** Links n -> n + 1, reported in that order. */
+/** Links n -> n + 1, reported in that order. Gives whether the chain had ended after each. */
 function report(chain: Chain, order: readonly number[], allocator: Allocator): boolean[] {
-  return order.map((n) =>
-    acceptLink(chain, copiesOf(n)[0] as Reference, copiesOf(n + 1), n + 1, allocator, 0),
-  );
+  const { rows, row } = chain;
+  return order.map((n) => {
+    const [stood] = chain.refs;
+    const old = copiesOf(n)[0] as Reference;
+    const hasMoved = acceptLink(rows, row, old, copiesOf(n + 1), n + 1, allocator, 0);
+    expect(hasMoved).toBe(chain.refs[0] !== stood);
+    return chain.hasEnded;
+  });
 }
 
 test('links reported in any order retire every version but the last, oldest first', () => {
@@ -48,7 +53,7 @@ test('a removed chain has ended when its tombstone is all that is left', () => {
   const chain = new Chain('key', 1, copiesOf(0), 0);
   const { allocator } = recorder();
   chain.tombstone = copiesOf(2)[0] as Reference;
-  expect(hasEnded(chain)).toBe(false);
+  expect(chain.hasEnded).toBe(false);
   expect(report(chain, [1, 0], allocator)).toEqual([false, true]);
 });
 

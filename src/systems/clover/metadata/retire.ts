@@ -1,6 +1,6 @@
 import { assert } from '../../../core/errors.ts';
 import { noReference, type Reference } from '../pointer.ts';
-import type { Chain, PendingLink } from './namer.ts';
+import type { ChainRows, PendingLink } from './chain-rows.ts';
 
 /** Takes the versions that a chain leaves behind. */
 export interface Retiring {
@@ -35,66 +35,68 @@ export class RetiredBuffers implements Retiring {
 /**
  * Takes in "`old` was superseded by `refs`" for one chain.
  *
- * Compute nodes report in any order, so a chain advances only along links that meet: `chain.refs`
- * (CURRENT) moves while the link from where it stands is known; others wait in `chain.pending`
- * (PENDING). Every version that CURRENT leaves goes to `allocator`, all its copies. Reclaiming `old` at
- * once instead would recycle a version that the server itself still hands out as the chain's head.
+ * Compute nodes report in any order, so a chain advances only along links that meet: where it stands
+ * (CURRENT) moves while the link from there is known; others wait (PENDING). Every version that CURRENT
+ * leaves goes to `retiring`, all its copies. Reclaiming `old` at once instead would recycle a version that
+ * the server itself still hands out as the chain's head.
  *
- * Gives true when the chain has thereby reached its tombstone: the caller ends it.
+ * Gives whether the chain has moved. It may then have reached its tombstone (`hasEnded`): the caller ends it.
  */
 export function acceptLink(
-  chain: Chain,
+  rows: ChainRows,
+  row: number,
   old: Reference,
-  refs: Reference[],
+  refs: readonly Reference[],
   sequence: number,
-  allocator: Retiring,
+  retiring: Retiring,
   nowNs: number,
   isInDoubt = false,
 ): boolean {
-  assert(old !== noReference && refs.length === chain.refs.length, 'a link without a predecessor');
-  if (old !== chain.refs[0]) {
-    chain.pending ??= new Map();
-    assert(
-      !chain.pending.has(old),
-      () => `version ${old} of chain ${chain.number} was superseded twice`,
-      'FARSIDE_CORRUPT',
-    );
-    chain.pending.set(old, { refs, sequence, isInDoubt });
+  assert(old !== noReference && refs.length === rows.replicas, 'a link without a predecessor');
+  if (old !== rows.ref(row, 0)) {
+    awaitOthers(rows, row, old, { refs: refs.slice(), sequence, isInDoubt });
     return false;
   }
-  advance(chain, { refs, sequence, isInDoubt }, allocator, nowNs);
-  followPending(chain, allocator, nowNs);
-  return hasEnded(chain);
+  leave(rows, row, retiring, nowNs, isInDoubt);
+  rows.standAt(row, refs, sequence);
+  if (rows.pending(row) !== undefined) followPending(rows, row, retiring, nowNs);
+  return true;
 }
 
-/** Whether nothing but the tombstone is left of a removed chain. */
-export function hasEnded(chain: Chain): boolean {
-  return chain.tombstone !== noReference && chain.refs[0] === chain.tombstone;
+function awaitOthers(rows: ChainRows, row: number, old: Reference, link: PendingLink): void {
+  const pending = rows.pending(row) ?? new Map<Reference, PendingLink>();
+  assert(
+    !pending.has(old),
+    () => `version ${old} of chain ${rows.number(row)} was superseded twice`,
+    'FARSIDE_CORRUPT',
+  );
+  pending.set(old, link);
+  rows.setPending(row, pending);
 }
 
-function followPending(chain: Chain, allocator: Retiring, nowNs: number): void {
-  const { pending } = chain;
-  if (pending === undefined) return;
+function followPending(rows: ChainRows, row: number, retiring: Retiring, nowNs: number): void {
+  const pending = rows.pending(row) as Map<Reference, PendingLink>;
   for (;;) {
-    const head = chain.refs[0] as Reference;
+    const head = rows.ref(row, 0);
     const link = pending.get(head);
     if (link === undefined) break;
     pending.delete(head);
-    advance(chain, link, allocator, nowNs);
+    leave(rows, row, retiring, nowNs, link.isInDoubt);
+    rows.standAt(row, link.refs, link.sequence);
   }
-  if (pending.size === 0) chain.pending = undefined;
+  if (pending.size === 0) rows.setPending(row, undefined);
 }
 
-function advance(
-  chain: Chain,
-  { refs, sequence, isInDoubt }: PendingLink,
-  allocator: Retiring,
+/** All copies of the version where the chain stands. */
+function leave(
+  rows: ChainRows,
+  row: number,
+  retiring: Retiring,
   nowNs: number,
+  isInDoubt: boolean,
 ): void {
-  for (const copy of chain.refs) {
-    if (isInDoubt) allocator.setAside(copy);
-    else allocator.retire(copy, nowNs);
+  for (let r = 0; r < rows.replicas; r++) {
+    if (isInDoubt) retiring.setAside(rows.ref(row, r));
+    else retiring.retire(rows.ref(row, r), nowNs);
   }
-  chain.refs = refs;
-  chain.sequence = sequence;
 }

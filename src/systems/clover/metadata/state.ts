@@ -19,11 +19,12 @@ import { entryLow, handleOf, highHalfFor, noReference, type Reference } from '..
 import { Servers } from '../recovery/servers.ts';
 import { restNs } from '../timing.ts';
 import { Allocator } from './allocator.ts';
+import type { Chain } from './chain.ts';
 import { HeadTable } from './head-table.ts';
 import { LateVerbs } from './late-verbs.ts';
 import { LoadReports } from './load-reports.ts';
 import { Members } from './members.ts';
-import { type Chain, Namer } from './namer.ts';
+import { Namer } from './namer.ts';
 
 const endRetryNs = 20_000;
 

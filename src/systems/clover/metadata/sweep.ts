@@ -15,9 +15,10 @@ import {
 import { standingOf } from '../recovery/header.ts';
 import { type Repairer, repairHeld } from '../recovery/repair.ts';
 import type { Allocator } from './allocator.ts';
+import type { Chain } from './chain.ts';
 import type { HeadTable } from './head-table.ts';
-import type { Chain, Namer } from './namer.ts';
-import { acceptLink, hasEnded, RetiredBuffers } from './retire.ts';
+import type { Namer } from './namer.ts';
+import { acceptLink, RetiredBuffers } from './retire.ts';
 
 /** Chains walked side by side: one doorbell a step. */
 const abreast = 32;
@@ -141,12 +142,12 @@ export class Sweep implements Repairer {
     for (const { old, refs, sequence } of links) {
       this.linksTaken++;
       allocator.settleLeases(refs);
-      acceptLink(chain, old, refs, sequence, retired, this.#host.nowNs());
+      acceptLink(chain.rows, chain.row, old, refs, sequence, retired, this.#host.nowNs());
     }
     if (retired.count > 0) yield* this.#host.heads.follow([chain]);
     retired.hand(allocator, this.#host.nowNs());
     // Not waited for: where a memory node is lost too, that ends with a rebuild, which waits for this sweep.
-    if (hasEnded(chain)) yield* spawn(this.#host.end(chain), 'end of a chain');
+    if (chain.hasEnded) yield* spawn(this.#host.end(chain), 'end of a chain');
   }
 
   /** By CAS, so that it never goes back behind what a live writer has put there meanwhile. */
