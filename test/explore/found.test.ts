@@ -188,6 +188,21 @@ const found: readonly Found[] = [
     schedules: 90,
   },
   {
+    what: 'a sweep does not begin between two attempts of a rebuild',
+    system: clover as System,
+    scenario: scenario('put get1 delete insert1/insert put1 get/delete1 get insert put', {
+      ...{ timing: 'asynchronous', durability: 'flush', keys: 2, seed: 888 },
+      ...{ memoryNodes: 3, replicas: 3 },
+      settings: { ...settings, reuse: 'epochs', roundNs: 1700, loadBalance: 'load' },
+      faults: [
+        { kind: 'cut', count: 1, node: 'ms0', amid: 'writes' },
+        { kind: 'crash', count: 1 },
+        { kind: 'lose', count: 1 },
+      ],
+    }),
+    schedules: 60,
+  },
+  {
     what: 'a server that meets a second lost memory node has not rebuilt its share',
     system: clover as System,
     scenario: scenario('put get1/get put1', {

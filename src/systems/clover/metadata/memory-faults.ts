@@ -64,6 +64,11 @@ export class MemoryFaults {
     return this.#underWay.size + this.#failed.size + this.#unfinished.size === 0;
   }
 
+  /** A rebuild of this server's share has ended in an error, and the next is yet to come or under way. */
+  get isHalfDone(): boolean {
+    return this.#unfinished.size > 0;
+  }
+
   /** At once, whatever is under way: a rebuild that cannot reach the node goes on without it. */
   hear(fault: MemoryFault): void {
     if (fault.kind !== 'memoryLost') return;

@@ -256,13 +256,16 @@ export class MetadataServer implements SystemServer {
   /**
    * Again where a verb failed: the memory node is about to start anew, or this server has lost its queue
    * pairs. Between two attempts whoever makes a node whole may go on; and where it is lost, that one walks
-   * every chain, and more.
+   * every chain, and more. Not between two attempts of such a rebuild: buckets are said to lie where nothing
+   * is yet. A walk that comes there begins again, for ever, while the next attempt waits for its end.
    */
   *#sweepSurely(incarnation: number): Program<RecoveryReport> {
     const { state } = this;
     for (;;) {
+      yield* until(() => !this.#memoryFaults.isHalfDone, pollNs);
       try {
-        return yield* this.#exclusive.run(() => this.#sweep(incarnation));
+        const done = yield* this.#exclusive.run(() => this.#sweep(incarnation));
+        if (done !== undefined) return done;
       } catch (error) {
         if (!(error instanceof VerbError)) throw error;
         state.events.interrupted++;
@@ -274,11 +277,12 @@ export class MetadataServer implements SystemServer {
     }
   }
 
-  *#sweep(incarnation: number): Program<RecoveryReport> {
-    const { state } = this;
-    const sweep = new Sweep(state, incarnation);
+  /** Undefined where a rebuild was left half done while this waited for its turn. */
+  *#sweep(incarnation: number): Program<RecoveryReport | undefined> {
+    if (this.#memoryFaults.isHalfDone) return undefined;
+    const sweep = new Sweep(this.state, incarnation);
     yield* sweep.run();
-    const buffersReclaimed = state.allocator.reclaim(incarnation, state.nowNs());
+    const buffersReclaimed = this.state.allocator.reclaim(incarnation, this.state.nowNs());
     return {
       locksBroken: sweep.repaired,
       entriesRepaired: sweep.repaired + sweep.linksTaken,
