@@ -78,7 +78,6 @@ export const declaredBy = {
     ...follows('index, term, version: constant, nobody takes over', [
       'node coordinator CoordinatorAddress 0',
       'node coordinator CoordinatorAddress 1',
-      'node coordinator CoordinatorAddress 2',
     ]),
     ...follows('reply port, request number: derived, operations that have begun are counted', [
       'node clients RpcCaller 0',
