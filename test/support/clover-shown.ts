@@ -119,9 +119,11 @@ export const cloverShown: Readonly<Record<string, Shown>> = {
         { kind: 'cut', count: 1, node: 'ms0', amid: 'writes' },
         { kind: 'restart', count: 1, node: 'mn1' },
       ],
+      // About one schedule in four thousand shows it; of this seed, an early one.
+      seed: 11,
     }),
     scheduler: 'slow',
-    schedules: 240,
+    schedules: 120,
     names: 'progress',
   },
   'leases forgotten': {
