@@ -79,9 +79,12 @@ function* load({ store, values }: ClientSeat, { key, valueBytes }: Operation): P
  */
 export class ClientLoop implements ProgramSeries {
   steps: Steps | undefined = undefined;
-  readonly #seat: ClientSeat;
+  readonly #context: NodeContext;
+  readonly #store: StoreClient;
+  readonly #values: Values;
   readonly #source: OperationSource;
   readonly #measuring: Measuring;
+  readonly #window: MeasuringWindow;
   readonly #starts: IntendedStarts | undefined;
   readonly #operation = newOperation();
   #underWay = false;
@@ -94,19 +97,22 @@ export class ClientLoop implements ProgramSeries {
     measuring: Measuring,
     starts: IntendedStarts | undefined,
   ) {
-    this.#seat = seat;
+    this.#context = seat.context;
+    this.#store = seat.store;
+    this.#values = seat.values;
     this.#source = source;
     this.#measuring = measuring;
+    this.#window = measuring.window;
     this.#starts = starts;
   }
 
   advance(result: unknown): Program<unknown> | Steps | undefined {
     this.steps = undefined;
     if (this.#underWay) {
-      this.#ended(outcomeOf(this.#operation, result, this.#seat.values));
+      this.#ended(outcomeOf(this.#operation, result, this.#values));
     } else if (this.#intendedNs >= 0) {
       // It slept until its intended start; the window may have closed in the meantime.
-      return this.#measuring.window.wanted ? this.#begin() : undefined;
+      return this.#window.wanted ? this.#begin() : undefined;
     }
     return this.#draw();
   }
@@ -119,39 +125,38 @@ export class ClientLoop implements ProgramSeries {
   }
 
   #draw(): Program<unknown> | Steps | undefined {
-    const { window } = this.#measuring;
+    const window = this.#window;
     if (!window.wanted || !this.#source.next(this.#operation)) return undefined;
     if (this.#starts === undefined) return this.#begin();
     this.#intendedNs = this.#starts.next(this.#operation);
-    return sleepUntil(this.#seat.context, this.#intendedNs, window);
+    return sleepUntil(this.#context, this.#intendedNs, window);
   }
 
   #begin(): Program<unknown> | Steps {
-    const { context, store, values } = this.#seat;
+    const context = this.#context;
     context.charge('request');
     context.counters.reset(this.#measuring.nextOperation());
     this.#underWay = true;
     this.#startNs = context.nowNs();
     const { kind, key } = this.#operation;
+    const store = this.#store;
     if (kind !== 'read' || store.getSteps === undefined) {
-      return perform(store, this.#operation, values);
+      return perform(store, this.#operation, this.#values);
     }
     this.steps = store.getSteps(key);
     return this.steps;
   }
 
   #ended(outcome: Outcome): void {
-    const { context } = this.#seat;
-    const { window, recorder } = this.#measuring;
     this.#underWay = false;
-    const endNs = context.nowNs();
+    const endNs = this.#context.nowNs();
     this.#source.done?.(this.#operation);
     const intendedNs = this.#intendedNs;
     this.#intendedNs = -1;
-    if (!window.ended(endNs)) return;
+    if (!this.#window.ended(endNs)) return;
     const fromIntendedNs = intendedNs < 0 ? -1 : endNs - intendedNs;
-    const record = recorder.of(this.#operation.kind);
-    record.record(endNs - this.#startNs, fromIntendedNs, context.counters, outcome);
+    const record = this.#measuring.recorder.of(this.#operation.kind);
+    record.record(endNs - this.#startNs, fromIntendedNs, this.#context.counters, outcome);
   }
 }
 

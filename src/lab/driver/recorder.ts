@@ -9,6 +9,7 @@ export const roundTripBuckets = 17;
 
 /** What one kind of operation did inside the measuring window; plain sums, so that they can be added. */
 export class KindRecord {
+  readonly kind: OperationKind;
   readonly latency = new LatencyRecorder();
   /** Open loop: from the intended start. */
   readonly intended = new LatencyRecorder();
@@ -24,6 +25,10 @@ export class KindRecord {
   doorbells = 0;
   bytesOut = 0;
   bytesIn = 0;
+
+  constructor(kind: OperationKind) {
+    this.kind = kind;
+  }
 
   record(latencyNs: number, intendedNs: number, counters: Counters, outcome: Outcome): void {
     this.latency.record(latencyNs);
@@ -45,24 +50,19 @@ export class KindRecord {
 
 /** All kinds of one process. Whoever makes it calls `destroy`: histograms live outside the heap. */
 export class Recorder {
-  readonly #kinds = new Map<OperationKind, KindRecord>();
-  /** Asked for last: nearly all operations are of the kind of the one before. */
-  #last: { readonly kind: OperationKind; readonly record: KindRecord } | undefined = undefined;
+  /** A handful, in the order in which they came: names are compared by address. */
+  readonly #kinds: KindRecord[] = [];
 
   of(kind: OperationKind): KindRecord {
-    if (this.#last?.kind === kind) return this.#last.record;
-    let record = this.#kinds.get(kind);
-    if (record === undefined) {
-      record = new KindRecord();
-      this.#kinds.set(kind, record);
-    }
-    this.#last = { kind, record };
+    for (const record of this.#kinds) if (record.kind === kind) return record;
+    const record = new KindRecord(kind);
+    this.#kinds.push(record);
     return record;
   }
 
   toSums(): KindSums[] {
-    return [...this.#kinds].map(([kind, record]) => ({
-      kind,
+    return this.#kinds.map((record) => ({
+      kind: record.kind,
       latency: record.latency.toResult(),
       intended: record.intended.toResult(),
       roundTripCounts: record.roundTripCounts,
@@ -73,12 +73,11 @@ export class Recorder {
   }
 
   destroy(): void {
-    for (const { latency, intended } of this.#kinds.values()) {
+    for (const { latency, intended } of this.#kinds) {
       latency.destroy();
       intended.destroy();
     }
-    this.#kinds.clear();
-    this.#last = undefined;
+    this.#kinds.length = 0;
   }
 }
 
