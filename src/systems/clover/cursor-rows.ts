@@ -1,11 +1,10 @@
 import type { Address } from '../../core/address.ts';
 import type { CloverLayout } from './layout.ts';
 import { type Reference, versionOf } from './pointer.ts';
+import { Rows, rowDoubles, rowInts } from './rows.ts';
 
 /**
- * Cursors as rows of 64 bytes. A get reads one row and nothing else of its cursor: as an object with an
- * array of references and doubles of its own, a cursor that is not in the CPU's cache costs half a dozen
- * misses, which is more than all else that a get does.
+ * Cursors as rows of 64 bytes. A get reads one row and nothing else of its cursor.
  *
  *      0 +----------------------+----------------------+
  *        | epoch i32            | shape i32            |  shape: version | class << 8 | server << 16
@@ -21,105 +20,79 @@ import { type Reference, versionOf } from './pointer.ts';
  *        | R references, f64 each, the primary first   |
  *     64 +---------------------------------------------+
  */
-const rowDoubles = 8;
-const rowInts = 16;
 const at = { epoch: 0, shape: 1, sequence: 2, shortcutSequence: 3 } as const;
 const atDouble = { address: 2, shortcut: 3, chain: 4, refs: 5 } as const;
 
-export class CursorRows {
-  capacity: number;
-  #ints: Int32Array;
-  #doubles: Float64Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.#doubles = new Float64Array(capacity * rowDoubles);
-    this.#ints = new Int32Array(this.#doubles.buffer);
-  }
-
-  grow(): void {
-    const doubles = new Float64Array(2 * this.#doubles.length);
-    doubles.set(this.#doubles);
-    this.capacity *= 2;
-    this.#doubles = doubles;
-    this.#ints = new Int32Array(doubles.buffer);
-  }
-
+export class CursorRows extends Rows {
   /** A row, but for the sequence of its last shortcut: that is its retire queue's. */
   remembers(row: number): readonly unknown[] {
-    const ints = this.#ints.subarray(row * rowInts, row * rowInts + at.shortcutSequence);
-    return [ints, this.#doubles.subarray(row * rowDoubles + 2, (row + 1) * rowDoubles)];
-  }
-
-  /** Copies a row of other rows. */
-  take(row: number, from: CursorRows, fromRow: number): void {
-    const start = fromRow * rowDoubles;
-    this.#doubles.set(from.#doubles.subarray(start, start + rowDoubles), row * rowDoubles);
+    const ints = this.ints.subarray(row * rowInts, row * rowInts + at.shortcutSequence);
+    return [ints, this.doubles.subarray(row * rowDoubles + 2, (row + 1) * rowDoubles)];
   }
 
   /** The server's epoch when an operation that found this to be the newest version began. */
   epoch(row: number): number {
-    return this.#ints[row * rowInts + at.epoch] as number;
+    return this.ints[row * rowInts + at.epoch] as number;
   }
 
   setEpoch(row: number, epoch: number): void {
-    this.#ints[row * rowInts + at.epoch] = epoch;
+    this.ints[row * rowInts + at.epoch] = epoch;
   }
 
   /** Of the primary copy. */
   version(row: number): number {
-    return (this.#ints[row * rowInts + at.shape] as number) & 0xff;
+    return (this.ints[row * rowInts + at.shape] as number) & 0xff;
   }
 
   sizeClass(row: number): number {
-    return ((this.#ints[row * rowInts + at.shape] as number) >> 8) & 0xff;
+    return ((this.ints[row * rowInts + at.shape] as number) >> 8) & 0xff;
   }
 
   server(row: number): number {
-    return (this.#ints[row * rowInts + at.shape] as number) >> 16;
+    return (this.ints[row * rowInts + at.shape] as number) >> 16;
   }
 
   sequence(row: number): number {
-    return this.#ints[row * rowInts + at.sequence] as number;
+    return this.ints[row * rowInts + at.sequence] as number;
   }
 
   /** Sequence of the last shortcut update that this node has WRITTEN for the chain. */
   shortcutSequence(row: number): number {
-    return this.#ints[row * rowInts + at.shortcutSequence] as number;
+    return this.ints[row * rowInts + at.shortcutSequence] as number;
   }
 
   setShortcutSequence(row: number, sequence: number): void {
-    this.#ints[row * rowInts + at.shortcutSequence] = sequence;
+    this.ints[row * rowInts + at.shortcutSequence] = sequence;
   }
 
   /** Of the primary copy. */
   address(row: number): Address {
-    return this.#doubles[row * rowDoubles + atDouble.address] as number;
+    return this.doubles[row * rowDoubles + atDouble.address] as number;
   }
 
   /** Of the chain's shortcut. */
   shortcut(row: number): Address {
-    return this.#doubles[row * rowDoubles + atDouble.shortcut] as number;
+    return this.doubles[row * rowDoubles + atDouble.shortcut] as number;
   }
 
   chain(row: number): number {
-    return this.#doubles[row * rowDoubles + atDouble.chain] as number;
+    return this.doubles[row * rowDoubles + atDouble.chain] as number;
   }
 
   setChain(row: number, chain: number, layout: CloverLayout): void {
-    this.#doubles[row * rowDoubles + atDouble.chain] = chain;
-    this.#doubles[row * rowDoubles + atDouble.shortcut] = layout.shortcutAddressOf(chain);
+    this.doubles[row * rowDoubles + atDouble.chain] = chain;
+    this.doubles[row * rowDoubles + atDouble.shortcut] = layout.shortcutAddressOf(chain);
   }
 
   /** The reference to the primary copy: names the version. */
   primary(row: number): Reference {
-    return this.#doubles[row * rowDoubles + atDouble.refs] as number;
+    return this.doubles[row * rowDoubles + atDouble.refs] as number;
   }
 
   refs(row: number, replicas: number): Reference[] {
     const start = row * rowDoubles + atDouble.refs;
-    const refs = [this.#doubles[start] as Reference];
-    for (let r = 1; r < replicas; r++) refs.push(this.#doubles[start + r] as Reference);
+    const refs = [this.doubles[start] as Reference];
+    for (let r = 1; r < replicas; r++) refs.push(this.doubles[start + r] as Reference);
     return refs;
   }
 
@@ -132,13 +105,13 @@ export class CursorRows {
     layout: CloverLayout,
   ): void {
     const primary = refs[0] as Reference;
-    const doubles = this.#doubles;
+    const doubles = this.doubles;
     for (let r = 0; r < refs.length; r++) {
       doubles[row * rowDoubles + atDouble.refs + r] = refs[r] as Reference;
     }
     doubles[row * rowDoubles + atDouble.address] = layout.addressOf(primary);
     const shape = versionOf(primary) | (layout.sizeClassOf(primary) << 8) | (server << 16);
-    this.#ints[row * rowInts + at.shape] = shape;
-    this.#ints[row * rowInts + at.sequence] = sequence;
+    this.ints[row * rowInts + at.shape] = shape;
+    this.ints[row * rowInts + at.sequence] = sequence;
   }
 }

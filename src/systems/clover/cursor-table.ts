@@ -72,7 +72,7 @@ export class CursorTable {
     const { key } = cursor;
     this.remove(key);
     const row = this.#freeRows.pop() ?? this.#index.size;
-    if (row === this.rows.capacity) this.rows.grow();
+    this.rows.reach(row);
     cursor.moveTo(this.rows, row);
     this.#cursors[row] = cursor;
     this.#index.add(key, row);

@@ -42,7 +42,7 @@ export class Cursor {
 
   /** Its state lies in that row from now on. */
   moveTo(rows: CursorRows, row: number): void {
-    rows.take(row, this.#rows, this.#row);
+    rows.copyRow(row, this.#rows, this.#row);
     this.#rows = rows;
     this.#row = row;
   }

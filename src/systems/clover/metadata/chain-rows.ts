@@ -1,9 +1,9 @@
 import { noReference, type Reference } from '../pointer.ts';
+import { Rows, rowDoubles, rowInts } from '../rows.ts';
 
 /**
  * What a metadata server knows of its chains as rows of 64 bytes. To take in a link of a put it looks at one
- * row, and at nothing else of the chain: as objects with an array of references each, found by a map, chains
- * cost it half a dozen misses of the CPU's cache, since between two puts many gets have used that.
+ * row, and at nothing else of the chain: between two puts many gets have used the CPU's cache.
  *
  *      0 +----------------------+----------------------+
  *        | sequence i32         | flags i32            |  flags: below
@@ -17,8 +17,6 @@ import { noReference, type Reference } from '../pointer.ts';
  *        | -                                           |
  *     64 +---------------------------------------------+
  */
-const rowDoubles = 8;
-const rowInts = 16;
 const at = { sequence: 0, flags: 1 } as const;
 const atDouble = { number: 1, tombstone: 2, refs: 3 } as const;
 const flag = { isOver: 1, isMoved: 2, isNumbered: 4, hasPending: 8 } as const;
@@ -30,36 +28,20 @@ export interface PendingLink {
   readonly isInDoubt: boolean;
 }
 
-export class ChainRows {
+export class ChainRows extends Rows {
   readonly replicas: number;
-  #capacity: number;
-  #ints: Int32Array;
-  #doubles: Float64Array;
   /** By row, links that arrived early, by the version they replace; most chains have none. */
   #pending: Map<number, Map<Reference, PendingLink>> | undefined = undefined;
 
   constructor(capacity: number, replicas: number) {
+    super(capacity);
     this.replicas = replicas;
-    this.#capacity = capacity;
-    this.#doubles = new Float64Array(capacity * rowDoubles);
-    this.#ints = new Int32Array(this.#doubles.buffer);
-  }
-
-  /** Makes room for that row. */
-  reach(row: number): void {
-    if (row < this.#capacity) return;
-    while (row >= this.#capacity) this.#capacity *= 2;
-    const doubles = new Float64Array(this.#capacity * rowDoubles);
-    doubles.set(this.#doubles);
-    this.#doubles = doubles;
-    this.#ints = new Int32Array(doubles.buffer);
   }
 
   /** Takes over a row of other rows, which is nobody's then. */
   take(row: number, from: ChainRows, fromRow: number): void {
-    const start = fromRow * rowDoubles;
-    this.#doubles.set(from.#doubles.subarray(start, start + rowDoubles), row * rowDoubles);
-    from.#doubles.fill(0, start, start + rowDoubles);
+    this.copyRow(row, from, fromRow);
+    from.clearRow(fromRow);
     const pending = from.#pending?.get(fromRow);
     if (pending === undefined) return;
     this.setPending(row, pending);
@@ -68,32 +50,32 @@ export class ChainRows {
 
   /** Of the chain whose row this is; 0 where it is none's, or beyond all. */
   number(row: number): number {
-    return row < this.#capacity ? (this.#doubles[row * rowDoubles + atDouble.number] as number) : 0;
+    return row < this.capacity ? (this.doubles[row * rowDoubles + atDouble.number] as number) : 0;
   }
 
   setNumber(row: number, number: number): void {
-    this.#doubles[row * rowDoubles + atDouble.number] = number;
+    this.doubles[row * rowDoubles + atDouble.number] = number;
   }
 
   tombstone(row: number): Reference {
-    return this.#doubles[row * rowDoubles + atDouble.tombstone] as number;
+    return this.doubles[row * rowDoubles + atDouble.tombstone] as number;
   }
 
   setTombstone(row: number, tombstone: Reference): void {
-    this.#doubles[row * rowDoubles + atDouble.tombstone] = tombstone;
+    this.doubles[row * rowDoubles + atDouble.tombstone] = tombstone;
   }
 
   sequence(row: number): number {
-    return this.#ints[row * rowInts + at.sequence] as number;
+    return this.ints[row * rowInts + at.sequence] as number;
   }
 
   /** Copy `r` of where the chain stands; of the primary, 0. */
   ref(row: number, r: number): Reference {
-    return this.#doubles[row * rowDoubles + atDouble.refs + r] as number;
+    return this.doubles[row * rowDoubles + atDouble.refs + r] as number;
   }
 
   setRef(row: number, r: number, target: Reference): void {
-    this.#doubles[row * rowDoubles + atDouble.refs + r] = target;
+    this.doubles[row * rowDoubles + atDouble.refs + r] = target;
   }
 
   refs(row: number): Reference[] {
@@ -102,7 +84,7 @@ export class ChainRows {
 
   standAt(row: number, refs: readonly Reference[], sequence: number): void {
     for (let r = 0; r < this.replicas; r++) this.setRef(row, r, refs[r] as Reference);
-    this.#ints[row * rowInts + at.sequence] = sequence;
+    this.ints[row * rowInts + at.sequence] = sequence;
   }
 
   /** Whether nothing but the tombstone is left of a removed chain. */
@@ -152,12 +134,12 @@ export class ChainRows {
   }
 
   #has(row: number, bit: number): boolean {
-    return ((this.#ints[row * rowInts + at.flags] as number) & bit) !== 0;
+    return ((this.ints[row * rowInts + at.flags] as number) & bit) !== 0;
   }
 
   #set(row: number, bit: number, isSet: boolean): void {
     const place = row * rowInts + at.flags;
-    const flags = this.#ints[place] as number;
-    this.#ints[place] = isSet ? flags | bit : flags & ~bit;
+    const flags = this.ints[place] as number;
+    this.ints[place] = isSet ? flags | bit : flags & ~bit;
   }
 }
