@@ -2,9 +2,9 @@ export const rowDoubles = 8;
 export const rowInts = 16;
 
 /**
- * Rows of 64 bytes, a cache line each, as doubles and as 32-bit integers; as many as are asked for. For tables
- * of which an operation looks at one row that is in no cache: as an object with arrays and doubles of its own
- * an entry costs half a dozen misses, which is more than all else that is done with it.
+ * Rows of 64 bytes, a cache line each, as doubles and as 32-bit integers; as many as are asked for. For
+ * tables of which an operation looks at one row that is in no cache: as an object with arrays and doubles of
+ * its own an entry costs half a dozen misses, which is more than all else that is done with it.
  */
 export class Rows {
   protected ints: Int32Array;
