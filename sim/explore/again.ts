@@ -30,11 +30,11 @@ const roundStepsMax = 256;
 export function mayLookAgain(world: World): boolean {
   // Where programs look at the clock, it is the clock that gets them out of it.
   if (world.looksLeft === 0 || world.clockRead || world.foreground === 0) return false;
-  return world.tasks.some(isIdle);
+  return world.tasks.some(looksOn);
 }
 
 /** Those that wait for nothing but a timer which is known to fire for nothing, or spin. */
-function isIdle(task: Task): boolean {
+function looksOn(task: Task): boolean {
   return task.blocked || task.dueNs < Number.POSITIVE_INFINITY;
 }
 
@@ -52,7 +52,7 @@ function letGoOn(world: World): number {
   let resumed = 0;
   world.looksLeft--;
   for (let round = 0; round < roundsMax; round++) {
-    for (const task of world.tasks.filter(isIdle)) {
+    for (const task of world.tasks.filter(looksOn)) {
       resumed |= 1 << task.node.id;
       if (!goesRound(world, task)) return resumed;
     }

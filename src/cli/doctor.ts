@@ -1,7 +1,6 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { type FabricKind, fabricKinds } from '../core/context.ts';
-
 import { counted } from '../lab/output/format.ts';
 import { farsideVersion } from '../lab/package.ts';
 import { verbsStatus } from '../lab/verbs-status.ts';

@@ -21,6 +21,14 @@ export function assembleCluster<C>(system: System<C>, shape: StoreShape, config:
   );
 }
 
+/** What is wrong where copies have too few memory nodes, for whoever names the setting before it. */
+export function tooFewMemoryNodes(replicas: number, memoryNodes: number): string {
+  return (
+    `${replicas} replicas need ${replicas} memory nodes and there are ${memoryNodes}; ` +
+    'raise memory nodes or lower replicas'
+  );
+}
+
 /** FARSIDE_USAGE where standbys would have nothing to stand by for. */
 export function refuseStandbys<C>(system: System<C>, shape: StoreShape, config: C): void {
   assert(

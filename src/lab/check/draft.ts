@@ -4,8 +4,9 @@ import type { Durability } from '../../core/context.ts';
 import { assert, FarsideError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { randomStream } from '../../core/random.ts';
-import { refuseStandbys } from '../../systems/assemble.ts';
+import { refuseStandbys, tooFewMemoryNodes } from '../../systems/assemble.ts';
 import type { System } from '../../systems/system.ts';
+import { counted } from '../output/format.ts';
 import type { ParameterValue } from '../result.ts';
 import { promisesMade } from './promises.ts';
 import {
@@ -100,17 +101,14 @@ function refuseCopies(draft: ScenarioDraft, memoryNodes: number, faults: readonl
     throw new FarsideError('FARSIDE_USAGE', message);
   };
   if (replicas > memoryNodes) {
-    refuse(
-      `--replicas ${replicas}: ${replicas} replicas need ${replicas} memory nodes and there are ` +
-        `${memoryNodes}; raise memory nodes or lower replicas`,
-    );
+    refuse(`--replicas ${replicas}: ${tooFewMemoryNodes(replicas, memoryNodes)}`);
   }
   const lost = faults.reduce((sum, { kind, count }) => sum + (kind === 'lose' ? count : 0), 0);
   if (lost >= replicas) {
     const copies = replicas === 1 ? 'one copy does' : `${replicas} copies do`;
     refuse(
-      `--faults ${draft.faults}: ${copies} not outlive the loss of ${lost} memory ` +
-        `node${lost === 1 ? '' : 's'}, and nothing promises it: ` +
+      `--faults ${draft.faults}: ${copies} not outlive the loss of ` +
+        `${counted(lost, 'memory node')}, and nothing promises it: ` +
         (lost < 3 ? `--replicas ${lost + 1}` : 'lose fewer'),
     );
   }

@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import { FarsideError } from '../../core/errors.ts';
 import { missingFor } from '../../fabric/index.ts';
 import type { ClusterMap } from '../../memory/cluster.ts';
-import { assembleCluster, refuseStandbys } from '../../systems/assemble.ts';
+import { assembleCluster, refuseStandbys, tooFewMemoryNodes } from '../../systems/assemble.ts';
 import type { Workload } from '../../workload/workload.ts';
 import { YcsbWorkload } from '../../workload/ycsb.ts';
 import { refuseUnserved, shapeOf } from '../engine/prepare.ts';
@@ -82,10 +82,7 @@ function refuseReplicas({ spec, settings }: PlannedRun): void {
   const nodes = settings.get('cluster.memoryNodes') as Setting;
   // The message begins with what the user wrote, whichever of the two that was.
   const written = setting.origin.source === 'default' ? nodes : setting;
-  throw usageError([
-    `${said(written)}: ${replicas} replicas need ${replicas} memory nodes and there are ` +
-      `${memoryNodes}; raise memory nodes or lower replicas`,
-  ]);
+  throw usageError([`${said(written)}: ${tooFewMemoryNodes(replicas, memoryNodes)}`]);
 }
 
 interface Opened {

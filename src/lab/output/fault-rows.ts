@@ -1,5 +1,6 @@
 import type { ExperimentResult, FaultResult, RunResult } from '../result.ts';
 import { estimate } from '../statistics/estimate.ts';
+import { groupRuns } from '../statistics/summary.ts';
 import { formatInterval } from './columns.ts';
 import { counted, formatBytes, formatCount, formatNs } from './format.ts';
 import { pointLabel, systemLabel } from './names.ts';
@@ -13,7 +14,6 @@ export interface SideTable {
   readonly rows: readonly string[][];
 }
 
-const moment = ['at'];
 const cost = [
   'served again\nafter',
   'operations\nfailed',
@@ -27,8 +27,8 @@ export function faultTable(result: ExperimentResult): SideTable {
   const title = 'faults';
   const seeds = new Set(result.runs.map(({ seed }) => seed));
   if (seeds.size > 1) {
-    const heads = ['system', 'fault', ...moment, 'recovered\nafter', '95 %\ninterval', ...cost];
-    return { title, heads, textColumns: 2, rows: groupsOf(result.runs).flatMap(medianRows) };
+    const heads = ['system', 'fault', 'at', 'recovered\nafter', '95 %\ninterval', ...cost];
+    return { title, heads, textColumns: 2, rows: groupRuns(result).flatMap(medianRows) };
   }
   const rows = result.runs.flatMap((run) =>
     (run.faults?.faults ?? []).map((fault) => [
@@ -44,23 +44,14 @@ export function faultTable(result: ExperimentResult): SideTable {
       formatBytes(fault.bytesMoved),
     ]),
   );
-  const heads = ['system', 'seed', 'fault', ...moment, 'recovered\nafter', ...cost];
+  const heads = ['system', 'seed', 'fault', 'at', 'recovered\nafter', ...cost];
   return { title, heads, textColumns: 3, rows };
 }
 
-/** Runs that differ in their seeds only: all have the same plan. */
-function groupsOf(runs: readonly RunResult[]): RunResult[][] {
-  const groups = new Map<string, RunResult[]>();
-  for (const run of runs) {
-    const name = nameOf(run);
-    groups.set(name, [...(groups.get(name) ?? []), run]);
-  }
-  return [...groups.values()];
-}
-
 /**
- * A row a fault, over those seeds in which it happened. Times are medians of what there was to measure;
- * where clients of some seeds were never served again the cell says so, since no median would.
+ * Of runs that differ in their seeds only, and so have one plan: a row a fault, over those seeds in which it
+ * happened. Times are medians of what there was to measure; where clients of some seeds were never served
+ * again the cell says so, since no median would.
  */
 function medianRows(runs: readonly RunResult[]): string[][] {
   return (runs[0]?.faults?.faults ?? []).map(({ text }, index) => {

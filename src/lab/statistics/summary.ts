@@ -70,8 +70,12 @@ export interface MemorySummary {
   readonly serverMetadataBytes: Estimate;
 }
 
-/** Groups of runs in the order in which systems and points first came. */
 export function summarize(result: ExperimentResult): GroupSummary[] {
+  return groupRuns(result).map(summarizeGroup);
+}
+
+/** Runs that differ in their seeds only, in the order in which systems and points first came. */
+export function groupRuns(result: ExperimentResult): RunResult[][] {
   const groups = new Map<string, RunResult[]>();
   for (const run of result.runs) {
     const key = JSON.stringify([run.system, result.axes.map((axis) => run.point[axis.path])]);
@@ -79,7 +83,7 @@ export function summarize(result: ExperimentResult): GroupSummary[] {
     if (group === undefined) groups.set(key, [run]);
     else group.push(run);
   }
-  return [...groups.values()].map(summarizeGroup);
+  return [...groups.values()];
 }
 
 function summarizeGroup(runs: readonly RunResult[]): GroupSummary {
