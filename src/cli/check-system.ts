@@ -47,7 +47,7 @@ const flags: Readonly<Record<string, { readonly kind: ValueKind; readonly text: 
     kind: { type: 'text' },
     text:
       'exhaustive: timers that fire while anything else could happen, a schedule: a number, or ' +
-      'any (default: 0)',
+      'any (default: any)',
   },
   states: { kind: small(1e8), text: 'states that exhaustive may visit (default: 3M)' },
   script: {

@@ -53,8 +53,12 @@ export class PeerState {
    */
   readonly staging: (Uint8Array | undefined)[];
 
-  constructor(peer: MailboxPeer, firstMessage: number) {
+  /** How often the peer has started anew before. */
+  readonly starts: number;
+
+  constructor(peer: MailboxPeer, firstMessage: number, starts = 0) {
     this.peer = peer;
+    this.starts = starts;
     this.sent = this.acknowledged = this.received = this.told = firstMessage;
     this.staging = new Array<Uint8Array | undefined>(peer.shape.slots).fill(undefined);
   }

@@ -25,9 +25,20 @@ export function creditsIn(memory: MailboxMemory, { peer: { inbound } }: PeerStat
   return memory.loadLow(inbound) + memory.loadHigh(inbound) * twoTo32;
 }
 
-/** Which peers would make a sender wait, or give up: all that a sender sees of its rings. */
+/**
+ * The credit word holds the whole count, not its low half: it can be as old as the ring, and a
+ * count of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the
+ * word changes in between, the count read is the old one, or (where the high half grew) more than
+ * was ever sent, and is not believed.
+ */
+export function learnFromCredit(memory: MailboxMemory, state: PeerState): void {
+  const consumed = creditsIn(memory, state);
+  if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
+}
+
+/** Which peers would make a sender wait, give up, or send again: all that a sender sees of its rings. */
 export function roomIn({ peers }: MailboxInside): readonly number[] {
-  return peers.map((state) => 2 * Number(isFull(state)) + Number(state.isLost));
+  return peers.map((state) => 4 * state.starts + 2 * Number(isFull(state)) + Number(state.isLost));
 }
 
 /**

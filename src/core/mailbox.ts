@@ -20,7 +20,7 @@ import {
   PeerState,
   ringBytes,
 } from './mailbox-peer.ts';
-import { creditsIn, type MailboxInside, type MailboxMemory } from './mailbox-state.ts';
+import { learnFromCredit, type MailboxInside, type MailboxMemory } from './mailbox-state.ts';
 import {
   type Caller,
   type Message,
@@ -125,10 +125,18 @@ export class MailboxHub {
   reconnect(node: number): void {
     const state = this.#byNode.get(node);
     if (state === undefined) return;
-    const fresh = new PeerState(state.peer, 0);
+    const fresh = new PeerState(state.peer, 0, state.starts + 1);
     this.#byNode.set(node, fresh);
     this.#peers[this.#peers.indexOf(state)] = fresh;
     this.#owed = this.#owed.filter((owed) => owed !== state);
+  }
+
+  /**
+   * The pair of rings with a peer, as it is until that starts anew: what was sent on it reaches the peer, if
+   * both live, and is read once. So to send the same once more serves only where this has become another one.
+   */
+  connectionTo(node: number): unknown {
+    return this.#peer(node);
   }
 
   /** What a node remembers of its mailboxes, for whoever compares states (mailbox-state.ts). */
@@ -192,7 +200,7 @@ export class MailboxHub {
     const { from: node, replyPort, request } = caller;
     const state = this.#peer(node);
     checkFits(state, body);
-    this.#learnFromCreditWord(state);
+    learnFromCredit(this.#memory, state);
     if (isFull(state)) return undefined;
     const envelope = { node, port: replyPort, replyPort: from, request, flags: messageFlags.reply };
     return this.#put(state, envelope, body, counters);
@@ -218,7 +226,7 @@ export class MailboxHub {
   *#awaitCredit(full: PeerState, timeoutNs: number): Program<PeerState> {
     for (let tries = 0; ; tries++) {
       const state = this.#peer(full.peer.node);
-      this.#learnFromCreditWord(state);
+      learnFromCredit(this.#memory, state);
       if (!isFull(state)) return state;
       if (state.isLost) yield* sleep(lostPauseNs);
       if (state.isLost || tries * sendRetryNs >= timeoutNs) {
@@ -337,17 +345,6 @@ export class MailboxHub {
     message.open();
     port.queue.push(message);
     port.onArrival?.();
-  }
-
-  /**
-   * The credit word holds the whole count, not its low half: it can be as old as the ring, and a
-   * count of 2^32 messages ago must not pass for a new one. Its low half is loaded first. If the
-   * word changes in between, the count read is the old one, or (where the high half grew) more than
-   * was ever sent, and is not believed.
-   */
-  #learnFromCreditWord(state: PeerState): void {
-    const consumed = creditsIn(this.#memory, state);
-    if (consumed > state.acknowledged && consumed <= state.sent) state.acknowledged = consumed;
   }
 
   /** Peers that have been told of too few of their messages; the fabric runs `returnCredits`. */

@@ -35,14 +35,26 @@ export class RpcCaller {
    * As `call`, for as long as `isGone` says no: it is asked every `pollNs`, and then nothing more is
    * waited for. Undefined: the call may have been served, and nobody will say.
    */
-  *callUnless(
+  callUnless(
     node: number,
     port: number,
     body: Uint8Array,
     pollNs: number,
     isGone: () => boolean,
   ): Program<Uint8Array | undefined> {
-    const request = (this.#request = (this.#request + 1) >>> 0);
+    this.#request = (this.#request + 1) >>> 0;
+    return this.callAgainUnless(node, port, body, pollNs, isGone);
+  }
+
+  /** As `callAgain`, and as `callUnless`. */
+  *callAgainUnless(
+    node: number,
+    port: number,
+    body: Uint8Array,
+    pollNs: number,
+    isGone: () => boolean,
+  ): Program<Uint8Array | undefined> {
+    const request = this.#request;
     this.#context.charge('rpcSend');
     const envelope = { node, port, replyPort: this.#replies.id, request, flags: 0 };
     const { hub, counters } = this.#context;

@@ -98,8 +98,19 @@ function endsOf(system: System, chosen: Scenario): Seen {
 }
 
 const repaired = { faults: crash, computeNodes: 3 };
+const anyTime = { earlyTimers: Number.POSITIVE_INFINITY };
 const compared: readonly (readonly [string, System, Scenario])[] = [
-  ['central, one early timer', central as System, scenario('put/get', { earlyTimers: 1 })],
+  ['central, timers at any time', central as System, scenario('put/get', anyTime)],
+  [
+    'central, an early timer, and a standby to ask',
+    central as System,
+    scenario('put/get', { earlyTimers: 1, standbys: 1 }),
+  ],
+  [
+    'central, a crash, timers at any time',
+    central as System,
+    scenario('put/get', { ...anyTime, ...repaired }),
+  ],
   ['central, a crash', central as System, scenario('put/get', { earlyTimers: 0, ...repaired })],
   [
     'clover, one early timer',

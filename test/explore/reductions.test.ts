@@ -42,7 +42,8 @@ function endsOf(system: System, chosen: Scenario, reduced: boolean, sleeps = tru
 const anyNumber = Number.POSITIVE_INFINITY;
 const bare = { grain: 'waits' } as const;
 /** Crashes with recoverers, so that fences are among what commutes. */
-const repaired = { faults: crash, computeNodes: 3, settings: { handlers: 1 } };
+const few = { settings: { handlers: 1 } };
+const repaired = { faults: crash, computeNodes: 3, ...few };
 const compared: readonly (readonly [string, System, Scenario])[] = [
   ['a lock', locked, scenario('put get/put get')],
   ['a lock, with a crash', locked, scenario('put get/put get', { faults: crash })],
@@ -97,9 +98,14 @@ const fenced: readonly (readonly [string, System, Scenario])[] = [
     scenario('put/get', { ...repaired, timing: 'bounded', earlyTimers: anyNumber }),
   ],
   [
-    'central, a timer early',
+    'central, timers at any time',
     central as System,
-    scenario('put/get', { settings: { handlers: 1 }, earlyTimers: 1 }),
+    scenario('put/get', { ...repaired, earlyTimers: anyNumber }),
+  ],
+  [
+    'central, a timer early, and a standby to ask',
+    central as System,
+    scenario('put/get', { ...few, standbys: 1, earlyTimers: 1 }),
   ],
 ];
 
@@ -212,33 +218,36 @@ describe('twins that a search of all schedules finds', () => {
   const hooks = { progress: () => undefined, stopped: () => false };
   const find = (system: unknown, chosen: Scenario, reduced: boolean): unknown =>
     searchAll(stageOf(chosen, system as System), 1e5, hooks, { reduced }).failure?.judgement;
-  const few = { settings: { handlers: 1 } };
   const cases = [
-    ['no-checksum', directTwins, scenario('put/get get'), 'read committed'],
-    ['unlock-first', directTwins, scenario('put get/put get'), undefined],
-    ['free before invalid', centralTwins, scenario('put put get/put get', few), undefined],
+    ['no-checksum', directTwins, scenario('put/get get'), { promise: 'read committed' }],
+    ['unlock-first', directTwins, scenario('put get/put get'), { kind: 'liveness' }],
+    ['free before invalid', centralTwins, scenario('put put get/put get', few), { kind: 'safety' }],
     [
       'call served twice',
       centralTwins,
-      scenario('put get/put get', { ...few, earlyTimers: 1 }),
-      undefined,
+      scenario('put/put get', { ...few, standbys: 1, earlyTimers: 2 }),
+      { promise: 'linearizable' },
     ],
   ] as const;
 
-  test.each(cases)('%s, with the reduction as without it', (name, twins, chosen, promise) => {
+  test.each(cases)('%s, with the reduction as without it', (name, twins, chosen, judged) => {
     const twin = twins.find((one) => one.name === name)?.system;
     for (const reduced of [true, false]) {
-      const judgement = find(twin, chosen, reduced);
-      expect(judgement).toMatchObject(promise === undefined ? {} : { promise });
+      expect(find(twin, chosen, reduced)).toMatchObject(judged);
     }
   });
 });
 
 describe('every schedule of a small scope, with one crash anywhere', () => {
+  const anyTime = { earlyTimers: anyNumber };
   const scopes: readonly (readonly [string, System, Scenario])[] = [
     ['direct', direct as System, scenario('put/get', { ...repaired, settings: {} })],
-    ['central', central as System, scenario('put get/put get', repaired)],
-    ['clover', clover as System, scenario('put/get', { ...repaired, timing: 'bounded' })],
+    ['central', central as System, scenario('put get/put get', { ...repaired, ...anyTime })],
+    [
+      'clover',
+      clover as System,
+      scenario('put/get', { ...repaired, ...anyTime, timing: 'bounded' }),
+    ],
   ];
 
   test.each(scopes)('%s keeps what it promises', (_, system, chosen) => {

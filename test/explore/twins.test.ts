@@ -132,7 +132,8 @@ const families: Readonly<Record<string, Family>> = {
         names: 'read committed',
       },
       'call served twice': {
-        scenario: scenario(mixed, { settings: { handlers } }),
+        // Who has a standby to ask comes back to who is still at it.
+        scenario: scenario(mixed, { settings: { handlers }, standbys: 1 }),
         schedules: 40,
         names: 'linearizable',
       },
@@ -155,7 +156,7 @@ const families: Readonly<Record<string, Family>> = {
       'void buffers not listed': {
         scenario: scenario('put put/delete get', {
           ...{ settings: { handlers }, memoryNodes: 1 },
-          faults: [{ kind: 'cut', count: 1, node: 'coordinator' }],
+          faults: [{ kind: 'cut', count: 1, node: 'coordinator', amid: 'writes' }],
         }),
         scheduler: 'pct',
         schedules: 200,

@@ -53,7 +53,6 @@ export interface ScenarioDraft {
 /** Keys of a scenario at most, as `--keys` has it. */
 export const keysMax = 16;
 const smallest = { clients: 2, operations: 2, valueWords: 1 };
-const earlyTimers = 0;
 const usual = { clients: 3, operations: 4, valueWords: 2 };
 
 export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
@@ -82,7 +81,7 @@ export function scenarioOf(draft: ScenarioDraft, system: System): Scenario {
     recoverers: draft.recoverers,
     linearizable: draft.linearizable,
     grain: draft.grain ?? (isExhaustive ? 'turns' : 'effects'),
-    ...(isExhaustive ? bounded(draft.earlyTimers ?? earlyTimers) : {}),
+    ...(isExhaustive ? bounded(draft.earlyTimers ?? Number.POSITIVE_INFINITY) : {}),
     seed: draft.seed,
   };
   refuseIdleStandbys(system, scenario);

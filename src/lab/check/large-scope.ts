@@ -47,7 +47,7 @@ export function tooLarge({ scenario }: Stage, size: string, statesMax: number): 
   const operations = Math.max(...clients.map(({ length }) => length));
   const cuts = [
     ...(clients.length > 2 ? [`--clients ${clients.length - 1}`] : []),
-    ...((earlyTimers ?? 0) > 0 ? ['--early-timers 0'] : []),
+    ...(earlyTimers !== 0 ? ['--early-timers 0'] : []),
     ...(operations > 1 ? [`--operations ${operations - 1}`] : []),
     ...(faults.length > 0 ? ['--faults none'] : []),
     ...(scenario.replicas > 1 ? ['--replicas 1'] : []),

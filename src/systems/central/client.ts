@@ -35,6 +35,11 @@ export class CoordinatorAddress {
     this.handlers = handlers;
   }
 
+  /** There are no standbys. */
+  get isOnly(): boolean {
+    return this.#nodes.length === 1;
+  }
+
   /** The one that answered last, or was told to be the one, and then the others in turn. */
   nodeAt(offset: number): number {
     return this.#nodes[(this.#index + offset) % this.#nodes.length] as number;
@@ -162,10 +167,16 @@ export class CentralClient implements StoreClient {
   }
 
   /**
-   * Calls the coordinator, and calls again after each time-out, under the same request number: so the
-   * one who has served a call knows it, and a successor knows that it cannot know (calls.ts). Where
-   * there is a standby, the calls go to all of them in turn; one that does not serve drops them. Who
-   * coordinates in another term than this node knows of says so, and is called anew in that one.
+   * Calls until somebody answers, always under one request number: so the one who has served a call knows
+   * it, and a successor knows that it cannot know (calls.ts). Who coordinates in another term than this node
+   * knows of says so, and is called anew in that one.
+   *
+   * Where there is nobody else to ask, the coordinator is called again only when it has started anew. What
+   * was sent to this start of it is there, or on its way, and so is its answer, as long as both live: to send
+   * it once more would tell it nothing, and give one that has too much to do still more to do.
+   *
+   * With standbys, the call goes to all of them in turn, at each time-out to the next one, again and again:
+   * one that does not serve drops it, and may serve a moment later.
    */
   *#exchange(body: Uint8Array): Program<Uint8Array> {
     for (;;) {
@@ -177,24 +188,21 @@ export class CentralClient implements StoreClient {
   /** Undefined where the call was not served, because it was of another term. */
   *#oneCall(body: Uint8Array): Program<Uint8Array | undefined> {
     const coordinator = this.#coordinator;
-    const { callTimeoutUs, giveUpUs } = this.#config;
-    const timeoutNs = callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
-    const startNs = callTimeoutUs === 0 ? 0 : this.#context.nowNs();
+    const isOver = this.#patience();
     const field = requestHead.field.call;
     field.set(body, 0, termBits(coordinator.term));
     let first = coordinator.nodeAt(0);
     for (let offset = 0, isAgain = false; ; isAgain = true) {
-      const node = coordinator.nodeAt(offset);
-      const reply = yield* orTimeout(this.#send(node, body, timeoutNs, isAgain));
-      if (!(reply instanceof FarsideError)) {
+      const reply = yield* this.#send(coordinator.nodeAt(offset), body, isAgain, isOver);
+      if (reply !== undefined) {
         if (!isStale(reply)) return reply;
         // Of several sendings, another one may have been served by who is gone.
         if (isAgain) throw unknowable();
         return undefined;
       }
-      if (this.#context.nowNs() - startNs >= giveUpUs * 1000) {
+      if (isOver()) {
         coordinator.abandoned++;
-        throw reply;
+        throw this.#unanswered();
       }
       coordinator.repeated++;
       // Only what is news sends it back to the first: to be told the same again and again, as often as calls
@@ -206,19 +214,83 @@ export class CentralClient implements StoreClient {
     }
   }
 
-  *#send(node: number, body: Uint8Array, timeoutNs: number, isAgain: boolean): Program<Uint8Array> {
+  /** Tells after each wait of the call that begins whether it is to be given up. */
+  #patience(): () => boolean {
+    const { callTimeoutUs, giveUpUs } = this.#config;
+    if (callTimeoutUs === 0) return () => false;
+    if (this.#waitsOnce) return () => true;
+    const startNs = this.#context.nowNs();
+    return () => this.#context.nowNs() - startNs >= giveUpUs * 1000;
+  }
+
+  /** A call is given up before it would be sent again. */
+  get #waitsOnce(): boolean {
+    const { callTimeoutUs, giveUpUs } = this.#config;
+    return callTimeoutUs > 0 && giveUpUs <= callTimeoutUs;
+  }
+
+  #unanswered(): FarsideError {
+    const { giveUpUs } = this.#config;
+    const message = `no coordinator has answered within ${giveUpUs} us: the outcome is unknown`;
+    return new FarsideError('FARSIDE_TIMEOUT', message);
+  }
+
+  /** Undefined where no answer has come, and it is time to ask somebody else, or a new start of the same. */
+  *#send(
+    node: number,
+    body: Uint8Array,
+    isAgain: boolean,
+    isOver: () => boolean,
+  ): Program<Uint8Array | undefined> {
     // A queue pair that broke, or that leads to an earlier start of the node, would not do again.
     if (isAgain) yield* reconnect(node);
-    const { handlers } = this.#coordinator;
+    const { handlers, isOnly } = this.#coordinator;
     const port = handlers === 1 ? 0 : this.#random.below(handlers);
-    const reply = isAgain
-      ? yield* this.#caller.callAgain(node, port, body, timeoutNs)
-      : yield* this.#caller.call(node, port, body, timeoutNs);
-    if (reply.length >= replyHead.sizeBytes) {
+    const reply =
+      isOnly && !this.#waitsOnce
+        ? yield* this.#callStart(node, port, body, isAgain, isOver)
+        : yield* this.#callFor(node, port, body, isAgain);
+    if (reply !== undefined && reply.length >= replyHead.sizeBytes) {
       const from = this.#caller.answeredBy ?? node;
       this.#coordinator.answeredBy(from, replyHead.field.term.get(reply, 0));
     }
     return reply;
+  }
+
+  /** Waits for an answer of this start of the node. */
+  #callStart(
+    node: number,
+    port: number,
+    body: Uint8Array,
+    isAgain: boolean,
+    isOver: () => boolean,
+  ): Program<Uint8Array | undefined> {
+    const { hub } = this.#context;
+    const connection = hub.connectionTo(node);
+    const isGone = (): boolean => hub.connectionTo(node) !== connection || isOver();
+    const call = isAgain ? this.#caller.callAgainUnless : this.#caller.callUnless;
+    return call.call(this.#caller, node, port, body, this.#timeoutNs, isGone);
+  }
+
+  /** Waits for an answer until the time-out. */
+  *#callFor(
+    node: number,
+    port: number,
+    body: Uint8Array,
+    isAgain: boolean,
+  ): Program<Uint8Array | undefined> {
+    const call = isAgain ? this.#caller.callAgain : this.#caller.call;
+    try {
+      return yield* call.call(this.#caller, node, port, body, this.#timeoutNs);
+    } catch (error) {
+      if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return undefined;
+      throw error;
+    }
+  }
+
+  get #timeoutNs(): number {
+    const { callTimeoutUs } = this.#config;
+    return callTimeoutUs === 0 ? Number.POSITIVE_INFINITY : callTimeoutUs * 1000;
   }
 
   /** The request's first `length` bytes, head filled in. */
@@ -238,15 +310,6 @@ export class CentralClient implements StoreClient {
       () => `a key of ${length} bytes: expected 1 to ${this.#shape.keyBytesMax}`,
       'FARSIDE_KEY',
     );
-  }
-}
-
-function* orTimeout(sending: Program<Uint8Array>): Program<Uint8Array | FarsideError> {
-  try {
-    return yield* sending;
-  } catch (error) {
-    if (error instanceof FarsideError && error.code === 'FARSIDE_TIMEOUT') return error;
-    throw error;
   }
 }
 

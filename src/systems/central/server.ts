@@ -87,7 +87,7 @@ export class CentralServer implements SystemServer {
       return new CentralServer(site, config, parts, openPorts(site, config), fault);
     }
     if (known.state === 'stoodDown') {
-      for (const port of known.#ports) port.queue.length = 0;
+      // With what waits in its ports: who has nobody else to call sends nothing twice to one start of a node.
       return new CentralServer(site, config, parts, known.#ports, fault);
     }
     // Told twice: the one that is there goes on.

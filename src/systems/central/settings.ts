@@ -39,8 +39,8 @@ export const centralParameters = [
     default: 5000,
     unit: 'us',
     summary:
-      'after which a client sends a call again, to the next coordinator if there is a standby; ' +
-      '0: it waits for ever',
+      'after which a client sends a call again: to the next one where there are standbys, else if ' +
+      'the coordinator has started anew; 0: it waits for ever',
   },
   {
     name: 'giveUpUs',
