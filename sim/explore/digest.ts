@@ -27,6 +27,12 @@ export class Digest {
     this.b = (this.b + scramble(seedB, place, other.a, other.b)) | 0;
   }
 
+  /** Adds all that was added to another one. */
+  join(other: Digest): void {
+    this.a = (this.a + other.a) | 0;
+    this.b = (this.b + other.b) | 0;
+  }
+
   copy(other: Digest): void {
     this.a = other.a;
     this.b = other.b;

@@ -1,12 +1,17 @@
+import { assert } from '../../src/core/errors.ts';
 import { choiceKind, kindOf } from './choice.ts';
 import type { CommuteCheck } from './commute-check.ts';
 import type { Crew, Job } from './crew.ts';
-import type { Digest } from './digest.ts';
+import { Digest } from './digest.ts';
 import type { Footprint } from './footprint.ts';
 import { KnownStates } from './known-states.ts';
+import type { KnownSteps } from './known-steps.ts';
 import { type MergeCheck, textOf } from './merge-check.ts';
+import { type ExhaustiveCounts, noCounts } from './search-counts.ts';
 import { Sharing } from './sharing.ts';
 import { type Standing, standAt, standingOf } from './standing.ts';
+import { KeyParts } from './state-key.ts';
+import { type Surroundings, surroundingsOf } from './surroundings.ts';
 import type { World } from './world.ts';
 
 /** One run that can be taken further; opened anew for every branch. */
@@ -26,29 +31,6 @@ export interface ExhaustiveHooks<R extends Run> {
   giveUp(counts: ExhaustiveCounts, states: number): boolean;
 }
 
-export interface ExhaustiveCounts {
-  /** Schedules that were run to their end. */
-  schedules: number;
-  /** Distinct states, and steps taken from one to another. */
-  states: number;
-  steps: number;
-  /** Branches that came to a state already searched, and those that sleep sets left out. */
-  cutByState: number;
-  cutBySleep: number;
-  /** Branches left out because a verb there is nobody else's business. */
-  cutByLonely: number;
-  /** How often the search began anew, having taken a word for lonely that is not. */
-  restarts: number;
-  /** Schedules that lie behind the branches cut by state: what they would have been without it. */
-  schedulesSaved: number;
-  longestSchedule: number;
-  /**
-   * States in which a timer was held back, because as many had been early as may be. None: the search is
-   * complete for any number of early timers.
-   */
-  heldTimers: number;
-}
-
 /** `wrong`: a word taken for lonely is not; of a search by several, which whoever began them begins anew. */
 export type ExhaustiveEnd = 'complete' | 'stopped' | 'gave up' | 'wrong';
 
@@ -64,6 +46,8 @@ export interface SearchOptions {
   /** False: both orders of choices that commute are tried. */
   readonly sleeps?: boolean;
   readonly together?: Together | undefined;
+  /** What steps come to, where they were taken before; else every branch is taken to see where it leads. */
+  readonly steps?: KnownSteps | undefined;
   /** Takes much longer, and finds keys that say too little. */
   readonly mergeCheck?: MergeCheck | undefined;
   /** Of a search without sleep sets: finds choices that are taken to commute and do not. */
@@ -74,6 +58,9 @@ interface Frame {
   readonly state: number;
   readonly choices: readonly number[];
   next: number;
+  readonly key: Digest;
+  /** What each choice's step would see; none where no steps are known. */
+  readonly around: readonly (Surroundings | undefined)[];
   /** Choices that need not be tried from here, with what they touch. */
   readonly sleep: Map<number, Footprint>;
   /** Complete schedules below it, found since it was entered. */
@@ -92,6 +79,7 @@ export class ExhaustiveSearch<R extends Run> {
   readonly #crew: Crew | undefined;
   readonly #sleeps: boolean;
   readonly #sharing: Sharing | undefined;
+  readonly #steps: KnownSteps | undefined;
   readonly #mergeCheck: MergeCheck | undefined;
   readonly #commuteCheck: CommuteCheck | undefined;
   /** Of the state that the run was in before its last step. */
@@ -101,6 +89,11 @@ export class ExhaustiveSearch<R extends Run> {
   /** Choices before the first frame's. */
   #base: readonly number[] = [];
   #run: R;
+  /** The run stands in the state of the topmost frame. */
+  #isThere = false;
+  /** Of the state that the run came to last, and whether nothing can happen there. */
+  #key = new Digest();
+  #isEnd = false;
 
   constructor(hooks: ExhaustiveHooks<R>, options: SearchOptions = { sharing: new Sharing() }) {
     this.#hooks = hooks;
@@ -108,6 +101,7 @@ export class ExhaustiveSearch<R extends Run> {
     this.#known = options.together?.known ?? new KnownStates();
     this.#crew = options.together?.crew;
     this.#sleeps = options.sleeps !== false;
+    this.#steps = options.steps;
     this.#mergeCheck = options.mergeCheck;
     this.#commuteCheck = options.commuteCheck;
     this.#run = this.#open();
@@ -137,6 +131,10 @@ export class ExhaustiveSearch<R extends Run> {
     }
   }
 
+  get #isChecked(): boolean {
+    return this.#mergeCheck !== undefined || this.#commuteCheck !== undefined;
+  }
+
   #ends(end: ExhaustiveEnd): ExhaustiveEnd {
     if (end !== 'complete') this.#crew?.stop();
     return end;
@@ -156,14 +154,17 @@ export class ExhaustiveSearch<R extends Run> {
         continue;
       }
       const frame = this.#frames[this.#frames.length - 1] as Frame;
+      const around = frame.around[frame.next];
       const choice = frame.choices[frame.next++];
       if (choice === undefined) {
         this.#leave(frame);
         continue;
       }
       if (this.#mustGiveUp()) return 'gave up';
-      if (frame.next > 1) this.#restore();
+      if (around !== undefined && this.#leadsNowhere(frame, choice, around)) continue;
+      if (!this.#isThere) this.#restore();
       if (this.#take(frame.sleep, choice)) return 'stopped';
+      if (around !== undefined) this.#note(frame, around);
       if (this.#crew?.isHungry === true) this.#share(this.#crew);
     }
     return 'complete';
@@ -178,6 +179,7 @@ export class ExhaustiveSearch<R extends Run> {
     const restarts = this.counts.restarts + 1;
     Object.assign(this.counts, noCounts(), { restarts });
     this.#sharing?.restart();
+    this.#steps?.clear();
     this.#known.clear();
     this.#frames.length = 0;
     this.#commuteCheck?.restart();
@@ -191,7 +193,9 @@ export class ExhaustiveSearch<R extends Run> {
     this.#path.splice(0, this.#path.length, ...path);
     this.#run = this.#open(standing === undefined);
     const { world } = this.#run;
+    world.repeats = standing !== undefined;
     for (const choice of path) world.take(choice);
+    world.repeats = false;
     if (standing === undefined) return;
     standAt(world, standing);
     world.tracks = true;
@@ -200,7 +204,11 @@ export class ExhaustiveSearch<R extends Run> {
   /** Back to the state of the topmost frame, by running its prefix again. */
   #restore(): void {
     const depth = this.#frames.length - 1;
-    this.#goTo(this.#path.slice(0, this.#base.length + depth), this.#frames[depth]?.standing);
+    const { key, standing } = this.#frames[depth] as Frame;
+    this.#goTo(this.#path.slice(0, this.#base.length + depth), standing);
+    if (!this.#isChecked) return;
+    const again = textOf(this.#run.world.key());
+    assert(again === textOf(key), 'a run that is repeated comes to another state');
   }
 
   /** The next branch of the lowest frame that has one is for somebody else. */
@@ -225,26 +233,66 @@ export class ExhaustiveSearch<R extends Run> {
   /** Takes a choice, from where those `asleep` need not be tried. True where the search should stop. */
   #take(asleep: Map<number, Footprint>, choice: number): boolean {
     const { world } = this.#run;
-    const isChecked = this.#mergeCheck !== undefined || this.#commuteCheck !== undefined;
-    if (isChecked) this.#before = textOf(world.key());
+    if (this.#isChecked) this.#before = textOf(world.key());
     if (this.#mergeCheck === undefined) world.take(choice);
     else this.#mergeCheck.take(world, choice);
     this.#commuteCheck?.note(this.#before, choice, textOf(world.key()), world.footprint);
     this.counts.steps++;
     this.#path.push(choice);
     const { footprint } = world;
-    const sleep = new Map<number, Footprint>();
-    for (const [other, touched] of asleep) {
-      // A timer that is early now may be due once this step is taken, and then it counts for nothing.
-      if (world.earlyTimersLeft < Number.POSITIVE_INFINITY && kindOf(other) === choiceKind.wake)
-        continue;
-      if (touched.commutesWith(footprint)) sleep.set(other, touched);
-    }
+    const sleep = this.#stillAsleep(asleep, footprint);
     if (this.#sleeps) asleep.set(choice, footprint);
+    this.#isThere = false;
     return this.#enter(sleep);
   }
 
+  /** Of those that need not be tried before a step, those that need not be tried behind it. */
+  #stillAsleep(
+    asleep: ReadonlyMap<number, Footprint>,
+    footprint: Footprint,
+  ): Map<number, Footprint> {
+    const countsTimers = this.#run.world.rules.earlyTimersMax < Number.POSITIVE_INFINITY;
+    const sleep = new Map<number, Footprint>();
+    for (const [other, touched] of asleep) {
+      // A timer that is early now may be due once this step is taken, and then it counts for nothing.
+      if (countsTimers && kindOf(other) === choiceKind.wake) continue;
+      if (touched.commutesWith(footprint)) sleep.set(other, touched);
+    }
+    return sleep;
+  }
+
+  /** What the step from that frame's state has come to; one that ends a run may let time pass as well. */
+  #note({ key }: Frame, around: Surroundings): void {
+    const { footprint } = this.#run.world;
+    if (!this.#isEnd) this.#steps?.note(around, footprint, key, this.#key);
+  }
+
+  /** By what the same step did elsewhere, it leads to a known state, from which nothing is left to try. */
+  #leadsNowhere(frame: Frame, choice: number, around: Surroundings): boolean {
+    const step = this.#steps?.find(around);
+    if (step === undefined) return false;
+    const { key, sleep } = frame;
+    const state = this.#known.closed(
+      (key.a + step.a) | 0,
+      (key.b + step.b) | 0,
+      this.#stillAsleep(sleep, step.footprint),
+    );
+    if (state === undefined) return false;
+    if (this.#sleeps) sleep.set(choice, step.footprint);
+    this.counts.steps++;
+    this.#cut(state);
+    return true;
+  }
+
+  /** The branch that was about to be tried, or has just been taken, is one into a known state. */
+  #cut(state: number): void {
+    this.counts.cutByState++;
+    this.counts.schedulesSaved += this.#known.schedulesBelow(state);
+    this.#count(this.#known.schedulesBelow(state));
+  }
+
   #leave(frame: Frame): void {
+    this.#isThere = false;
     this.#frames.pop();
     this.#known.addSchedules(frame.state, frame.schedules);
     this.#count(this.#known.schedulesBelow(frame.state));
@@ -262,29 +310,42 @@ export class ExhaustiveSearch<R extends Run> {
     const all = this.#run.choices();
     const reduced = this.#sharing?.reduce(this.#run.world, all) ?? all;
     const choices = this.#mergeCheck?.inOrder(reduced) ?? reduced;
-    counts.cutByLonely += all.length - choices.length;
     // What follows is to look at the end of the run, and no part of it.
     if (choices.length === 0) this.#run.world.sharing = undefined;
-    const key = this.#run.world.key();
+    const parts = this.#steps === undefined ? undefined : new KeyParts();
+    const key = this.#run.world.key(parts);
+    this.#key = key;
+    this.#isEnd = choices.length === 0;
     if (choices.length === 0) this.#run.world.tracks = false;
     this.#compare(key, all);
     const { state, isNew, open } = this.#known.enter(key.a, key.b, choices, sleep);
     if (isNew) {
       counts.states++;
       if (this.#run.world.holdsTimers) counts.heldTimers++;
+      counts.cutByLonely += all.length - choices.length;
       counts.cutBySleep += choices.length - open.length;
       if (choices.length === 0) return this.#ended(state);
     } else if (open.length === 0) {
-      counts.cutByState++;
-      counts.schedulesSaved += this.#known.schedulesBelow(state);
-      this.#count(this.#known.schedulesBelow(state));
+      this.#cut(state);
       this.#mergeCheck?.follow(this.#run);
     }
-    if (open.length > 0) {
-      const standing = open.length > 1 ? standingOf(this.#run.world) : undefined;
-      this.#frames.push({ state, choices: open, next: 0, sleep, schedules: 0, standing });
-    }
+    if (open.length > 0) this.#push(state, open, sleep, parts);
     return false;
+  }
+
+  #push(
+    state: number,
+    choices: readonly number[],
+    sleep: Map<number, Footprint>,
+    parts?: KeyParts,
+  ): void {
+    const { world } = this.#run;
+    const standing = choices.length > 1 ? standingOf(world) : undefined;
+    const around =
+      parts === undefined ? [] : choices.map((choice) => surroundingsOf(world, choice, parts));
+    const key = this.#key;
+    this.#frames.push({ state, key, choices, around, next: 0, sleep, schedules: 0, standing });
+    this.#isThere = true;
   }
 
   /** With all runs that came to that state before. */
@@ -305,19 +366,4 @@ export class ExhaustiveSearch<R extends Run> {
     this.#count(1);
     return this.#hooks.ended(this.#run, this.#path);
   }
-}
-
-function noCounts(): ExhaustiveCounts {
-  return {
-    schedules: 0,
-    states: 0,
-    steps: 0,
-    cutByState: 0,
-    cutBySleep: 0,
-    cutByLonely: 0,
-    restarts: 0,
-    schedulesSaved: 0,
-    longestSchedule: 0,
-    heldTimers: 0,
-  };
 }

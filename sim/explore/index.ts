@@ -28,7 +28,6 @@ export { Crew, type CrewBuffers } from './crew.ts';
 export type { Digest } from './digest.ts';
 export type { WorldEvents } from './events.ts';
 export {
-  type ExhaustiveCounts,
   type ExhaustiveEnd,
   type ExhaustiveHooks,
   ExhaustiveSearch,
@@ -40,6 +39,7 @@ export { type Flight, flightState } from './flight.ts';
 export { Footprint } from './footprint.ts';
 export { type Knowledge, together } from './knowledge.ts';
 export { KnownStates, type StateBuffers } from './known-states.ts';
+export { KnownSteps } from './known-steps.ts';
 export { WorldMemory } from './memory.ts';
 export { MergeCheck, textOf } from './merge-check.ts';
 export type { WorldNode } from './node.ts';
@@ -47,6 +47,7 @@ export type { WorldObserver } from './observer.ts';
 export type { WorldOptions } from './options.ts';
 export { PctScheduler } from './pct.ts';
 export { pick, RandomScheduler, type Scheduler, withRandomOption } from './random.ts';
+export type { ExhaustiveCounts } from './search-counts.ts';
 export { Sharing } from './sharing.ts';
 export { SlowScheduler } from './slow.ts';
 export { boundaryNs, type Task } from './task.ts';

@@ -130,6 +130,24 @@ export class KnownStates {
     return { state, isNew: false, open };
   }
 
+  /** The state with that key, if it has been entered, and nothing is left to try where these are asleep. */
+  closed(a: number, b: number, sleep: ReadonlyMap<number, unknown>): number | undefined {
+    this.#mutex?.lock();
+    try {
+      const state = (this.#table[this.#slotOf(a, b)] as number) - 1;
+      if (state < 0) return undefined;
+      const at = state * recordWords;
+      const from = this.#records[at + field.asleepAt] as number;
+      const count = this.#records[at + field.asleepCount] as number;
+      for (let i = from; i < from + count; i++) {
+        if (!sleep.has(this.#asleep[i] as number)) return undefined;
+      }
+      return state;
+    } finally {
+      this.#mutex?.unlock();
+    }
+  }
+
   schedulesBelow(state: number): number {
     return this.#schedules[state] as number;
   }

@@ -9,6 +9,8 @@ interface Space {
   readonly halves: Int32Array;
   /** Words from here on are the mailbox: how messages lie there is part of no state. */
   readonly mailboxFrom: number;
+  /** Of the words before that. */
+  readonly digest: Digest;
 }
 
 interface Word {
@@ -17,6 +19,9 @@ interface Word {
 }
 
 const nodeFactor = 2 ** 32;
+/** Tell words, and what is durable of them, from all else that is in the key of a state. */
+const wordTag = 1 << 30;
+const durableTag = 1 << 31;
 const toldNobody = (): void => undefined;
 
 /**
@@ -25,7 +30,6 @@ const toldNobody = (): void => undefined;
  */
 export class WorldMemory {
   readonly cluster: ClusterMap;
-  readonly digest = new Digest();
   /** What a loss of power would bring back, by word. */
   readonly durableDigest = new Digest();
   readonly #flushes: boolean;
@@ -44,7 +48,8 @@ export class WorldMemory {
       const bytes = new Uint8Array(node.spaceBytes);
       const mailbox = node.regions.find((region) => region.name === mailboxRegionName);
       const from = mailbox === undefined ? node.spaceBytes : offsetOf(mailbox.address);
-      return { bytes, halves: new Int32Array(bytes.buffer), mailboxFrom: from / 8 };
+      const halves = new Int32Array(bytes.buffer);
+      return { bytes, halves, mailboxFrom: from / 8, digest: new Digest() };
     });
   }
 
@@ -57,8 +62,27 @@ export class WorldMemory {
     }
     this.#touched.length = 0;
     this.#unflushed.clear();
-    this.digest.clear();
+    for (const { digest } of this.#spaces) digest.clear();
     this.durableDigest.clear();
+  }
+
+  /** Of all words but those of mailboxes. */
+  get digest(): Digest {
+    const sum = new Digest();
+    for (const { digest } of this.#spaces) sum.join(digest);
+    return sum;
+  }
+
+  /** Of the words of one node. */
+  digestOf(node: number): Digest {
+    return this.#space(node).digest;
+  }
+
+  /** A word's value, and what a loss of power would make of it. */
+  chainWord(node: number, word: number, into: Digest): void {
+    into.chain(this.low(node, word), this.high(node, word));
+    const durable = this.#unflushed.get(node * nodeFactor + word);
+    if (durable !== undefined) into.chain(durable.low, durable.high);
   }
 
   /** All bytes of a node's space. */
@@ -84,7 +108,7 @@ export class WorldMemory {
   }
 
   store(node: number, word: number, low: number, high: number): void {
-    const { halves, mailboxFrom } = this.#space(node);
+    const { halves, mailboxFrom, digest } = this.#space(node);
     const oldLow = halves[2 * word] as number;
     const oldHigh = halves[2 * word + 1] as number;
     if (oldLow === low && oldHigh === high) return;
@@ -94,12 +118,12 @@ export class WorldMemory {
     halves[2 * word] = low;
     halves[2 * word + 1] = high;
     if (word >= mailboxFrom) return;
-    const place = (node << 24) ^ word;
-    if ((oldLow | oldHigh) !== 0) this.digest.remove(place, oldLow, oldHigh);
-    if ((low | high) !== 0) this.digest.add(place, low, high);
+    const place = wordTag ^ (node << 24) ^ word;
+    if ((oldLow | oldHigh) !== 0) digest.remove(place, oldLow, oldHigh);
+    if ((low | high) !== 0) digest.add(place, low, high);
     if (this.#flushes && !this.#unflushed.has(key)) {
       this.#unflushed.set(key, { low: oldLow, high: oldHigh });
-      this.durableDigest.add(place, oldLow, oldHigh);
+      this.durableDigest.add(durableTag ^ (node << 24) ^ word, oldLow, oldHigh);
     }
     this.onChange(node, word);
   }
@@ -119,7 +143,7 @@ export class WorldMemory {
     if (durable === undefined) return false;
     this.changes++;
     this.#unflushed.delete(key);
-    this.durableDigest.remove((node << 24) ^ word, durable.low, durable.high);
+    this.durableDigest.remove(durableTag ^ (node << 24) ^ word, durable.low, durable.high);
     return true;
   }
 

@@ -64,7 +64,8 @@ function goesOnAtOnce(world: World, task: Task): boolean {
 function advance(world: World, task: Task): boolean {
   const { node } = task;
   const polled = task.timedOut ? pollOf(task) : undefined;
-  const before = polled !== undefined && world.tracks ? standing(task) : undefined;
+  const before =
+    polled !== undefined && (world.tracks || world.repeats) ? standing(task) : undefined;
   tell(world, task);
   node.resumes++;
   task.resumes++;
@@ -112,12 +113,15 @@ interface Before extends Digests {
 }
 
 function standing(task: Task): Before {
+  // Where nobody keeps track, nobody has said that the node may be another one since.
+  task.node.touched();
   return { ...digestsOf(task), shared: task.node.shared.clone() };
 }
 
 /** It has changed what its node remembers, and so done something. */
 function hasChanged({ node }: Task, before: Before | undefined): boolean {
   if (before === undefined || node.describe?.() === undefined) return false;
+  node.touched();
   const { a, b } = node.shared;
   return a !== before.shared.a || b !== before.shared.b;
 }
@@ -126,7 +130,8 @@ function hasChanged({ node }: Task, before: Before | undefined): boolean {
 function pollAgain(world: World, task: Task, ns: number, before: Before | undefined): void {
   if (before !== undefined) {
     goBack(task, before);
-    if (world.rules.clockStands && world.nowNs === 0) world.names.wokeForNothing(whereIs(task));
+    const isKnown = world.tracks && world.rules.clockStands && world.nowNs === 0;
+    if (isKnown) world.names.wokeForNothing(whereIs(task));
   }
   block(world, task);
   task.dueNs = world.nowNs + ns;
@@ -234,6 +239,7 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   const signature = signatureOf(effect);
   const foreign = node.resumes - task.resumes;
   const loop = spin.loop(signature, foreign, (flight) => world.hasChangedSince(flight));
+  world.footprint.repeats ||= spin.repeats;
   if (loop === undefined) {
     const digests = world.tracks ? digestsOf(task) : untold;
     spin.yielded(signature, foreign, task.serial, digests, isPure(effect));

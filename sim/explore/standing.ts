@@ -64,22 +64,28 @@ export function whereIs({ number, state, node, looksAt }: Task): Digest {
   return where;
 }
 
-/** All digests of programs and nodes, in the order of both. */
-export type Standing = readonly number[];
+/** All digests of a world. */
+export interface Standing {
+  /** Of nodes and programs, in the order of both. */
+  readonly numbers: readonly number[];
+  /** What a program that spins would go back to. */
+  readonly logs: readonly (readonly Digests[])[];
+}
 
 export function standingOf(world: World): Standing {
-  const all: number[] = [];
-  for (const digest of digestsIn(world)) all.push(digest.a, digest.b);
-  return all;
+  const numbers: number[] = [];
+  for (const digest of digestsIn(world)) numbers.push(digest.a, digest.b);
+  return { numbers, logs: world.tasks.map(({ spin }) => spin.standings) };
 }
 
 /** The same state has been reached again without looking where programs stand. */
-export function standAt(world: World, standing: Standing): void {
+export function standAt(world: World, { numbers, logs }: Standing): void {
   let i = 0;
   for (const digest of digestsIn(world)) {
-    digest.a = standing[i++] as number;
-    digest.b = standing[i++] as number;
+    digest.a = numbers[i++] as number;
+    digest.b = numbers[i++] as number;
   }
+  for (const [at, { spin }] of world.tasks.entries()) spin.standings = logs[at] ?? [];
   for (const node of world.nodes) node?.touched();
 }
 

@@ -11,28 +11,45 @@ import { chainValue } from './plain-state.ts';
 import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
-/** The hash of a whole state, into two numbers; docs/verification.md says what is in it, and why. */
-export function keyOf(world: World): Digest {
+/** What some parts of a state came to in its key. */
+export class KeyParts {
+  /** By the node's id. */
+  readonly nodes: Digest[] = [];
+  /** Of those with verbs in flight. */
+  readonly pairs = new Map<Pair, Digest>();
+  readonly fences = new Digest();
+}
+
+/**
+ * The hash of a whole state, into two numbers; docs/verification.md says what is in it, and why. It is a sum
+ * of its parts, and some of them are for `parts`.
+ */
+export function keyOf(world: World, parts?: KeyParts): Digest {
   const key = new Digest();
-  key.include(1, world.memory.digest);
-  key.include(2, world.memory.durableDigest);
+  key.join(world.memory.digest);
+  key.join(world.memory.durableDigest);
   key.include(4, world.history);
   key.include(5, world.faults);
+  const fences = parts?.fences ?? new Digest();
   for (const [node, refused] of world.fenced.entries()) {
-    for (const incarnation of refused) key.add(7, node, incarnation);
+    for (const incarnation of refused) fences.add(7, node, incarnation);
   }
+  key.join(fences);
   const part = new Digest();
   for (const node of world.nodes) {
     if (node?.up !== true) continue;
     part.clear();
     chainNode(world, node, part);
     key.include(16 + node.id, part);
+    if (parts !== undefined) parts.nodes[node.id] = part.clone();
   }
   for (const pair of world.pairs) {
     part.clear();
-    if (chainPair(world, pair, part)) key.include(3, part);
+    if (!chainPair(world, pair, part)) continue;
+    key.include(3, part);
+    parts?.pairs.set(pair, part.clone());
   }
-  if (world.timing === 'bounded') addOrder(world, key);
+  for (const task of world.tasks) key.join(reliance(world, task));
   if (world.clockRead) key.add(6, world.rules.clockStands ? 0 : world.nowNs, 0);
   if (world.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, world.earlyTimersLeft, 0);
   if (world.looksLeft < looksMax) key.add(11, world.looksLeft, 0);
@@ -124,16 +141,18 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
 /**
  * In bounded timing a program that sleeps for the bound of a verb wakes only when those are over that were
  * in flight when it fell asleep; but for verbs of a crashed program, which nobody waits for (`mayWake`).
+ * Gives which, of that program; of `only`, whether it is among them.
  */
-function addOrder(world: World, key: Digest): void {
-  for (const task of world.tasks) {
-    if (!reliesOnVerbs(world, task)) continue;
-    for (const { flights } of world.pairs) {
-      for (const flight of flights) {
-        if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;
-        if (flight.isOrphan && !flight.isInDoubt) continue;
-        key.add(10, task.number, flight.task.number * 1024 + flight.slot);
-      }
+export function reliance(world: World, task: Task, only?: Flight): Digest {
+  const relied = new Digest();
+  if (world.timing !== 'bounded' || !reliesOnVerbs(world, task)) return relied;
+  for (const { flights } of world.pairs) {
+    for (const flight of flights) {
+      if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;
+      if (flight.isOrphan && !flight.isInDoubt) continue;
+      if (only !== undefined && flight !== only) continue;
+      relied.add(10, task.number, flight.task.number * 1024 + flight.slot);
     }
   }
+  return relied;
 }

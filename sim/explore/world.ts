@@ -20,7 +20,7 @@ import type { WorldOptions } from './options.ts';
 import { resume, takeFence, takeTurns } from './resume.ts';
 import type { Sharing } from './sharing.ts';
 import { inherit, restAt } from './standing.ts';
-import { keyOf } from './state-key.ts';
+import { type KeyParts, keyOf } from './state-key.ts';
 import { noteAccess, noteChanges, swallow } from './step.ts';
 import { Task } from './task.ts';
 
@@ -70,6 +70,8 @@ export class World implements NodeHost {
   holdsTimers = false;
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
+  /** A run of a search is repeated up to a state that it has been in: it must come to the very same one. */
+  repeats = false;
   /** A timer that is known to fire for nothing does not: false to see whether that is so. */
   skipsIdle = true;
   onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;
@@ -192,8 +194,8 @@ export class World implements NodeHost {
   }
 
   /** The hash of the whole state, into two numbers. */
-  key(): Digest {
-    return keyOf(this);
+  key(parts?: KeyParts): Digest {
+    return keyOf(this, parts);
   }
 
   /** Whose program it is that goes on. */

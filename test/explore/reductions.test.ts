@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CommuteCheck, Footprint } from '../../sim/explore/index.ts';
+import { CommuteCheck, Footprint, KnownSteps } from '../../sim/explore/index.ts';
 import type { Scenario } from '../../src/lab/check/scenario.ts';
 import { type Findings, searchAll } from '../../src/lab/check/search.ts';
 import type { Session } from '../../src/lab/check/session.ts';
@@ -28,7 +28,13 @@ interface Seen {
 }
 
 /** Everything that clients and memory can come to. */
-function endsOf(system: System, chosen: Scenario, reduced: boolean, sleeps = true): Seen {
+function endsOf(
+  system: System,
+  chosen: Scenario,
+  reduced: boolean,
+  sleeps = true,
+  steps?: KnownSteps | false,
+): Seen {
   const stage = stageOf(chosen, system);
   const ends = new Set<string>();
   const note = (session: Session): void => {
@@ -36,7 +42,8 @@ function endsOf(system: System, chosen: Scenario, reduced: boolean, sleeps = tru
     ends.add(`${answersOf(session)} ${a} ${b}`);
   };
   const hooks = { progress: () => undefined, stopped: () => false };
-  return { found: searchAll(stage, 1e6, hooks, { onEnd: note, reduced, sleeps }), ends };
+  const options = { onEnd: note, reduced, sleeps, ...(steps === undefined ? {} : { steps }) };
+  return { found: searchAll(stage, 1e6, hooks, options), ends };
 }
 
 const anyNumber = Number.POSITIVE_INFINITY;
@@ -211,6 +218,53 @@ describe('steps that are taken to commute', () => {
     other.sent = 0;
     other.changed = 2;
     expect(one.commutesWith(other)).toBe(false);
+  });
+});
+
+const server = { kind: 'crash', count: 1, node: 'coordinator' } as const;
+const foreseen: readonly (readonly [string, System, Scenario])[] = [
+  ['a lock', locked, scenario('put get/put get', { faults: crash })],
+  ['marks', marked, scenario('put get/get put')],
+  ['direct', direct as System, scenario('put/get', { ...repaired, settings: {} })],
+  [
+    'direct, two copies, durably',
+    direct as System,
+    scenario('put/get', { replicas: 2, memoryNodes: 2, durability: 'flush' }),
+  ],
+  ['central', central as System, scenario('put get/put', { ...repaired, earlyTimers: anyNumber })],
+  [
+    'central, its coordinator lost',
+    central as System,
+    scenario('put/get', { ...few, faults: [server] }),
+  ],
+  ['central, durably', central as System, scenario('put/delete', { ...few, durability: 'flush' })],
+  [
+    'clover',
+    clover as System,
+    scenario('put/get', { ...repaired, timing: 'bounded', earlyTimers: anyNumber }),
+  ],
+  [
+    'clover, a timer early',
+    clover as System,
+    scenario('put/get', { timing: 'bounded', earlyTimers: 1 }),
+  ],
+];
+
+describe('knowing where a step leads that was taken elsewhere', () => {
+  test.each(foreseen)('%s: steps with the same around them do the same', (_, system, chosen) => {
+    const steps = new KnownSteps(true);
+    expect(endsOf(system, chosen, true, true, steps).found.exhaustive?.end).toBe('complete');
+    expect(steps.repeated.alike).toBeGreaterThan(10);
+    expect(steps.repeated.otherwise).toBe(0);
+  });
+
+  test.each(foreseen)('%s: the search is the same as without', (_, system, chosen) => {
+    const [known, unknown] = [
+      endsOf(system, chosen, true),
+      endsOf(system, chosen, true, true, false),
+    ];
+    expect([...known.ends].sort()).toEqual([...unknown.ends].sort());
+    expect(known.found.exhaustive).toEqual(unknown.found.exhaustive);
   });
 });
 

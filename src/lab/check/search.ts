@@ -7,6 +7,7 @@ import {
   type ExhaustiveCounts,
   type ExhaustiveEnd,
   ExhaustiveSearch,
+  KnownSteps,
   kindOf,
   type MergeCheck,
   optionOf,
@@ -120,6 +121,8 @@ export interface ExhaustiveOptions {
   readonly mergeCheck?: MergeCheck;
   /** Holds footprints to what they say; without `sleeps`. */
   readonly commuteCheck?: CommuteCheck;
+  /** What steps come to; false: each branch is taken. Default, unless something is held to what it says. */
+  readonly steps?: KnownSteps | false;
 }
 
 /** All schedules, up to the first that breaks a promise, or until there are more states than `statesMax`. */
@@ -131,6 +134,9 @@ export function searchAll(
 ): Findings {
   const { prefix, onEnd, reduced = true, sleeps = true, together } = options;
   const { sharing = new Sharing(), mergeCheck, commuteCheck } = options;
+  const takesAll =
+    options.steps === false || mergeCheck !== undefined || commuteCheck !== undefined;
+  const steps = takesAll ? undefined : (options.steps ?? new KnownSteps());
   let events: Record<string, number> = {};
   let failure: Failure | undefined;
   let unrepaired = 0;
@@ -159,7 +165,7 @@ export function searchAll(
         return states > statesMax || hooks.stopped();
       },
     },
-    { sharing: reduced ? sharing : undefined, sleeps, together, mergeCheck, commuteCheck },
+    { sharing: reduced ? sharing : undefined, sleeps, together, steps, mergeCheck, commuteCheck },
   );
   const end = search.search(prefix);
   const { counts } = search;

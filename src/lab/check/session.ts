@@ -11,7 +11,7 @@ import {
   World,
   type WorldObserver,
 } from '../../../sim/explore/index.ts';
-import { absent, type HistoryRecorder, type Outcome, torn } from '../../check/history.ts';
+import { absent, type HistoryRecorder, type Outcome } from '../../check/history.ts';
 import type { Parts } from '../../core/context.ts';
 import { atRest, type Program, sleep, VerbError } from '../../core/effect.ts';
 import { FarsideError } from '../../core/errors.ts';
@@ -21,7 +21,7 @@ import type { Site, StoreClient, SystemNode, SystemServer } from '../../systems/
 import { tellOfFault, victimsOf } from './failures.ts';
 import { type ClientOperation, pauseNs, verbBoundNs } from './scenario.ts';
 import type { Stage } from './stage.ts';
-import { decodeValue, encodeValue, loadedValue, writtenValue } from './values.ts';
+import { decodeValue, encodeValue, foundText, loadedValue, writtenValue } from './values.ts';
 
 /** Something that must never be, seen before any history was checked. */
 export interface Defect {
@@ -249,12 +249,16 @@ export class Session {
   }
 
   *#loadOn(client: StoreClient, node: number, keys: readonly Key[]): Program<void> {
-    const { operations } = this.stage.system;
+    const { system, scenario } = this.stage;
+    const warms = (operation: 'put' | 'get'): boolean => system.operations.includes(operation);
+    // What an insert or a put has warmed need not be warmed again: a search loads as often as it goes back.
+    const isBrief = scenario.grain !== 'effects';
     for (const i of keys.keys()) {
       const number = loadedValue(node, i);
       if (node === 0) yield* this.operate(client, -1, 'insert', i, number);
-      if (operations.includes('put')) yield* this.operate(client, -1, 'put', i, number + 128);
-      if (operations.includes('get')) yield* this.operate(client, -1, 'get', i, number);
+      if (isBrief && node === 0) continue;
+      if (warms('put')) yield* this.operate(client, -1, 'put', i, number + 128);
+      if (warms('get') && !isBrief) yield* this.operate(client, -1, 'get', i, number);
     }
   }
 
@@ -391,9 +395,4 @@ export class Session {
     }
     return outcome;
   }
-}
-
-function foundText(value: number): string {
-  if (value === absent) return 'finds nothing';
-  return value === torn ? 'gives torn bytes' : `gives ${value}`;
 }

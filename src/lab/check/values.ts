@@ -1,4 +1,4 @@
-import { torn } from '../../check/history.ts';
+import { absent, torn } from '../../check/history.ts';
 import { loadHalf, storeHalf } from '../../core/word.ts';
 
 /** Of a value's words after the first: a mix of two values is none. */
@@ -30,4 +30,10 @@ export function writtenValue(client: number, operation: number): number {
 /** What the load phase writes. */
 export function loadedValue(node: number, key: number): number {
   return 256 * node + key + 1;
+}
+
+/** For people: what a get gave. */
+export function foundText(value: number): string {
+  if (value === absent) return 'finds nothing';
+  return value === torn ? 'gives torn bytes' : `gives ${value}`;
 }
