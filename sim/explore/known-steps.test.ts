@@ -54,6 +54,8 @@ test('compares, and gives none away', () => {
     steps.note(around(), footprint(), digest(0, 0), to);
   }
   steps.note(around(), footprint({ sent: 2 }), digest(0, 0), digest(1, 2));
-  expect(steps.repeated).toEqual({ alike: 1, otherwise: 2 });
+  // As if it had been used where the step was the last of the run.
+  steps.note(around(), footprint({ sent: 2, global: true }), digest(0, 0), digest(1, 2));
+  expect(steps.repeated).toEqual({ alike: 1, otherwise: 3 });
   expect(steps.find(around())).toBeUndefined();
 });

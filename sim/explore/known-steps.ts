@@ -37,21 +37,21 @@ export class KnownSteps {
 
   /** A step was taken, which led from one key to another. */
   note(around: Surroundings, footprint: Footprint, from: Digest, to: Digest): void {
-    const { global, clock, rests, repeats, fenced } = footprint;
-    if (global || clock || rests || repeats || fenced >= 0) return;
-    if (((footprint.resumed | footprint.arrived) & ~around.nodes) !== 0) return;
-    if (this.#entries.size >= entriesMax) this.#entries = new Map();
     const seen = footprint.began || footprint.ended ? around.withHistory : around.digest;
     const difference = { a: (to.a - from.a) | 0, b: (to.b - from.b) | 0 };
+    const isDecided = isDecidedBy(around, footprint);
     const entry = { ...difference, footprint, check: seen.b };
-    if (this.#compares) this.#compare(this.#at(seen), entry);
+    if (this.#compares) this.#compare(this.#at(seen), isDecided ? entry : undefined);
+    if (!isDecided) return;
+    if (this.#entries.size >= entriesMax) this.#entries = new Map();
     this.#entries.set(placeOf(seen), entry);
   }
 
-  #compare(before: KnownStep | undefined, now: KnownStep): void {
+  /** `now`: undefined where it turns out that more than its surroundings decided it. */
+  #compare(before: KnownStep | undefined, now: KnownStep | undefined): void {
     if (before === undefined) return;
     const isAlike =
-      before.a === now.a &&
+      before.a === now?.a &&
       before.b === now.b &&
       String(before.footprint.toNumbers()) === String(now.footprint.toNumbers());
     this.repeated[isAlike ? 'alike' : 'otherwise']++;
@@ -70,6 +70,13 @@ export class KnownSteps {
   clear(): void {
     this.#entries.clear();
   }
+}
+
+/** Nothing but its surroundings has decided what the step did. */
+function isDecidedBy({ nodes }: Surroundings, footprint: Footprint): boolean {
+  const { global, clock, rests, repeats, fenced, resumed, arrived } = footprint;
+  if (global || clock || rests || repeats || fenced >= 0) return false;
+  return ((resumed | arrived) & ~nodes) === 0;
 }
 
 /** 53 of the 64 bits; an entry has the others. */

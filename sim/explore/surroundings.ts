@@ -30,7 +30,10 @@ export interface Surroundings {
  *   its own memory, and what is in flight from it, on its queue pairs, or to its mailbox;
  * - how much of what such a node has taken from others these have heard, which is in the next message's head;
  * - which verbs are over that others count on, in bounded timing;
- * - what has failed, who is fenced, and the clock.
+ * - what has failed, who is fenced, and the clock;
+ * - how many programs the run waits for: whoever is the last to end commutes with nothing. (With a step that
+ *   ended another one's place in it, a sibling of this step would be taken to have been tried behind it, when
+ *   behind it the run was over.)
  *
  * That no other node went on is for the step to show (`KnownSteps.note`).
  */
@@ -56,6 +59,7 @@ export function surroundingsOf(
   digest.chain(world.faults.a, world.faults.b);
   digest.chain(parts.fences.a, parts.fences.b);
   digest.chain(world.clockRead ? 1 : 0, world.nowNs);
+  digest.chain(world.foreground, nodes.length);
   if (flight !== undefined) chainVerb(world, flight, parts, digest);
   for (const node of nodes) chainNode(world, node, parts, digest);
   const withHistory = digest.clone();

@@ -2,7 +2,8 @@ import type { Program } from '../../core/effect.ts';
 import { type Fault, nothingRecovered, type RecoveryReport } from '../recovery.ts';
 import { LateStatistics } from '../statistics.ts';
 import type { Site, SystemNode } from '../system.ts';
-import { type CentralClient, CoordinatorAddress } from './client.ts';
+import type { CentralClient } from './client.ts';
+import { CoordinatorAddress } from './coordinator-address.ts';
 import type { CentralParts } from './parts.ts';
 import { type CentralConfig, coordinatorNodes } from './settings.ts';
 
