@@ -5,6 +5,12 @@ import type { Message, Port } from './message.ts';
 
 const forever = Number.POSITIVE_INFINITY;
 
+/** How long to wait for an answer that may not come: until `isGone`, asked every `pollNs`, says yes. */
+export interface Patience {
+  readonly pollNs: number;
+  readonly isGone: () => boolean;
+}
+
 /**
  * Remote procedure calls over mailboxes, once, here. A call is one round trip plus what the server
  * waits for. A caller has one call outstanding; it owns the port that its replies come to.
@@ -32,18 +38,17 @@ export class RpcCaller {
   }
 
   /**
-   * As `call`, for as long as `isGone` says no: it is asked every `pollNs`, and then nothing more is
-   * waited for. Undefined: the call may have been served, and nobody will say.
+   * As `call`, for as long as it makes sense to wait. Undefined: the call may have been served, and nobody
+   * will say.
    */
   callUnless(
     node: number,
     port: number,
     body: Uint8Array,
-    pollNs: number,
-    isGone: () => boolean,
+    patience: Patience,
   ): Program<Uint8Array | undefined> {
     this.#request = (this.#request + 1) >>> 0;
-    return this.callAgainUnless(node, port, body, pollNs, isGone);
+    return this.callAgainUnless(node, port, body, patience);
   }
 
   /** As `callAgain`, and as `callUnless`. */
@@ -51,8 +56,7 @@ export class RpcCaller {
     node: number,
     port: number,
     body: Uint8Array,
-    pollNs: number,
-    isGone: () => boolean,
+    { pollNs, isGone }: Patience,
   ): Program<Uint8Array | undefined> {
     const request = this.#request;
     this.#context.charge('rpcSend');

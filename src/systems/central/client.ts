@@ -228,7 +228,7 @@ export class CentralClient implements StoreClient {
     const connection = hub.connectionTo(node);
     const isGone = (): boolean => hub.connectionTo(node) !== connection || isOver();
     const call = isAgain ? this.#caller.callAgainUnless : this.#caller.callUnless;
-    return call.call(this.#caller, node, port, body, this.#timeoutNs, isGone);
+    return call.call(this.#caller, node, port, body, { pollNs: this.#timeoutNs, isGone });
   }
 
   /** Waits for an answer until the time-out. */

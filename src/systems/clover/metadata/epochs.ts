@@ -93,7 +93,10 @@ function* firstSilent(
       const isGone = (): boolean => members.incarnationOf(node) !== incarnation;
       const isOver = (): boolean => isGone() || context.nowNs() >= dueNs;
       const request = newRequest(operations.epoch, 0, epoch);
-      const reply = yield* caller.callUnless(node, requestPort, request, lookNs, isOver);
+      const reply = yield* caller.callUnless(node, requestPort, request, {
+        pollNs: lookNs,
+        isGone: isOver,
+      });
       consents = reply !== undefined && replyHead.field.status.get(reply, 0) === statuses.ok;
       caller.release();
       if (!consents && !isGone()) return node;

@@ -160,7 +160,10 @@ export class Pausing {
     this.#callers.set(node, caller);
     const dueNs = context.nowNs() + 2 * config.epochNs + 1000 * context.verbBoundNs;
     const isOver = (): boolean => isGone() || context.nowNs() >= dueNs;
-    const reply = yield* caller.callUnless(node, requestPort, request, lookNs, isOver);
+    const reply = yield* caller.callUnless(node, requestPort, request, {
+      pollNs: lookNs,
+      isGone: isOver,
+    });
     if (reply === undefined) return { status: undefined, doubts: [] };
     const status = replyHead.field.status.get(reply, 0);
     if (learns && status === statuses.ok) this.#learn(node, reply);

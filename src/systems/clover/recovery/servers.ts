@@ -129,7 +129,7 @@ export class Servers {
     const isGone = (): boolean =>
       (this.#isLost[server] as boolean) || this.#moves[server] !== moves;
     const node = this.node(server);
-    const reply = yield* caller.callUnless(node, requestPort, request, lookNs, isGone);
+    const reply = yield* caller.callUnless(node, requestPort, request, { pollNs: lookNs, isGone });
     if (reply !== undefined) return reply;
     throw new LostError(
       `metadata server ${server} on node ${node} is lost: whether it did what it was asked is unknown`,
