@@ -4,6 +4,7 @@ import { Digest } from './digest.ts';
 import type { Flight } from './flight.ts';
 import type { WorldNode } from './node.ts';
 import { type KeyParts, reliance } from './state-key.ts';
+import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
 /** A verb of more words than that is not looked at word by word. */
@@ -30,7 +31,7 @@ export interface Surroundings {
  *   its own memory, and what is in flight from it, on its queue pairs, or to its mailbox;
  * - how much of what such a node has taken from others these have heard, which is in the next message's head;
  * - which verbs are over that others count on, in bounded timing;
- * - what has failed, who is fenced, and the clock;
+ * - what has failed and started anew, who is fenced, the clock, and how many timers may be early;
  * - how many programs the run waits for: whoever is the last to end commutes with nothing. (With a step that
  *   ended another one's place in it, a sibling of this step would be taken to have been tried behind it, when
  *   behind it the run was over.)
@@ -51,20 +52,31 @@ export function surroundingsOf(
   const flight = kind === choiceKind.act ? world.flightOf(choice) : undefined;
   if (flight !== undefined && !isSmall(flight, optionOf(choice))) return undefined;
   const nodes = nodesOf(world, flight?.task.node ?? world.taskOf(choice).node, flight);
-  // A step could end what they wait for.
-  if (world.tasks.some((task) => task.blocked && task.held && !nodes.includes(task.node)))
-    return undefined;
+  // A step could end what others wait for that have spun.
+  if (world.tasks.some((task) => isWatching(task) && !nodes.includes(task.node))) return undefined;
   const digest = new Digest();
   digest.chain(choice | 0, (choice / 2 ** 32) | 0);
-  digest.chain(world.faults.a, world.faults.b);
-  digest.chain(parts.fences.a, parts.fences.b);
-  digest.chain(world.clockRead ? 1 : 0, world.nowNs);
-  digest.chain(world.foreground, nodes.length);
+  chainWorld(world, parts, digest);
   if (flight !== undefined) chainVerb(world, flight, parts, digest);
   for (const node of nodes) chainNode(world, node, parts, digest);
   const withHistory = digest.clone();
   withHistory.chain(world.history.a, world.history.b);
   return { digest, withHistory, nodes: nodes.reduce((bits, { id }) => bits | (1 << id), 0) };
+}
+
+function isWatching({ blocked, spin }: Task): boolean {
+  return blocked && spin.watched.length > 0;
+}
+
+function chainWorld(world: World, { fences }: KeyParts, into: Digest): void {
+  into.chain(world.faults.a, world.faults.b);
+  into.chain(fences.a, fences.b);
+  for (const [id, incarnation] of world.incarnations.entries()) {
+    into.chain(incarnation, world.down[id] === true ? 1 : 0);
+  }
+  into.chain(world.clockRead ? 1 : 0, world.nowNs);
+  // Where no timer may be early any more, nobody relies on verbs.
+  into.chain(world.foreground, Math.min(world.earlyTimersLeft, 255));
 }
 
 function isSmall(flight: Flight, option: number): boolean {
