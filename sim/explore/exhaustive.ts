@@ -193,9 +193,9 @@ export class ExhaustiveSearch<R extends Run> {
     this.#path.splice(0, this.#path.length, ...path);
     this.#run = this.#open(standing === undefined);
     const { world } = this.#run;
-    world.repeats = standing !== undefined;
+    world.retraces = standing !== undefined;
     for (const choice of path) world.take(choice);
-    world.repeats = false;
+    world.retraces = false;
     if (standing === undefined) return;
     standAt(world, standing);
     world.tracks = true;

@@ -34,7 +34,7 @@ export class Footprint {
   /** The clock was moved, or read. */
   clock = false;
   /** A program came to equal rounds: what has changed since decides whether it spins. */
-  repeats = false;
+  wentRound = false;
   /** Commutes with nothing: faults, and fences of who still runs. */
   global = false;
   /** Bit set of nodes at which a verb that was no READ acted, whether it changed anything or not. */

@@ -116,18 +116,21 @@ export class KnownStates {
 
   /** What slept each time before and does not now is for the caller to try. */
   #enterAgain(state: number, sleep: ReadonlyMap<number, unknown>): Entered {
-    const at = state * recordWords;
-    const from = this.#records[at + field.asleepAt] as number;
-    const count = this.#records[at + field.asleepCount] as number;
     const open: number[] = [];
+    const asleep = this.#asleepIn(state);
     let kept = 0;
-    for (let i = from; i < from + count; i++) {
-      const choice = this.#asleep[i] as number;
-      if (sleep.has(choice)) this.#asleep[from + kept++] = choice;
+    for (const choice of asleep) {
+      if (sleep.has(choice)) asleep[kept++] = choice;
       else open.push(choice);
     }
-    this.#records[at + field.asleepCount] = kept;
+    this.#records[state * recordWords + field.asleepCount] = kept;
     return { state, isNew: false, open };
+  }
+
+  #asleepIn(state: number): Float64Array {
+    const at = state * recordWords;
+    const from = this.#records[at + field.asleepAt] as number;
+    return this.#asleep.subarray(from, from + (this.#records[at + field.asleepCount] as number));
   }
 
   /** The state with that key, if it has been entered, and nothing is left to try where these are asleep. */
@@ -136,13 +139,7 @@ export class KnownStates {
     try {
       const state = (this.#table[this.#slotOf(a, b)] as number) - 1;
       if (state < 0) return undefined;
-      const at = state * recordWords;
-      const from = this.#records[at + field.asleepAt] as number;
-      const count = this.#records[at + field.asleepCount] as number;
-      for (let i = from; i < from + count; i++) {
-        if (!sleep.has(this.#asleep[i] as number)) return undefined;
-      }
-      return state;
+      return this.#asleepIn(state).every((choice) => sleep.has(choice)) ? state : undefined;
     } finally {
       this.#mutex?.unlock();
     }

@@ -38,7 +38,7 @@ test.each([
   ['commutes with nothing', { global: true }],
   ['depends on the clock', { clock: true }],
   ['counts on all verbs in flight', { rests: true }],
-  ['may be taken for spinning', { repeats: true }],
+  ['may be taken for spinning', { wentRound: true }],
   ['is a fence', { fenced: 7 }],
   ['made another node go on', { resumed: 1 << 2 }],
   ['came to another node', { arrived: 1 << 2 }],

@@ -74,8 +74,8 @@ export class KnownSteps {
 
 /** Nothing but its surroundings has decided what the step did. */
 function isDecidedBy({ nodes }: Surroundings, footprint: Footprint): boolean {
-  const { global, clock, rests, repeats, fenced, resumed, arrived } = footprint;
-  if (global || clock || rests || repeats || fenced >= 0) return false;
+  const { global, clock, rests, wentRound, fenced, resumed, arrived } = footprint;
+  if (global || clock || rests || wentRound || fenced >= 0) return false;
   return ((resumed | arrived) & ~nodes) === 0;
 }
 

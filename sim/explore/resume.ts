@@ -65,7 +65,7 @@ function advance(world: World, task: Task): boolean {
   const { node } = task;
   const polled = task.timedOut ? pollOf(task) : undefined;
   const before =
-    polled !== undefined && (world.tracks || world.repeats) ? standing(task) : undefined;
+    polled !== undefined && (world.tracks || world.retraces) ? standing(task) : undefined;
   tell(world, task);
   node.resumes++;
   task.resumes++;
@@ -239,7 +239,7 @@ function spins(world: World, task: Task, effect: Effect): boolean {
   const signature = signatureOf(effect);
   const foreign = node.resumes - task.resumes;
   const loop = spin.loop(signature, foreign, (flight) => world.hasChangedSince(flight));
-  world.footprint.repeats ||= spin.repeats;
+  world.footprint.wentRound ||= spin.wentRound;
   if (loop === undefined) {
     const digests = world.tracks ? digestsOf(task) : untold;
     spin.yielded(signature, foreign, task.serial, digests, isPure(effect));

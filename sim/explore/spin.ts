@@ -37,7 +37,7 @@ export class SpinLog {
   /** What a program looked at in the round that it would repeat. */
   watched: readonly Flight[] = [];
   /** It has gone through equal rounds; whether it spins, words decide that may have changed since. */
-  repeats = false;
+  wentRound = false;
 
   clear(): void {
     this.#entries.length = 0;
@@ -47,12 +47,12 @@ export class SpinLog {
   loop(signature: number, foreign: number, isStale: (flight: Flight) => boolean): Loop | undefined {
     const entries = this.#entries;
     const n = entries.length;
-    this.repeats = false;
+    this.wentRound = false;
     for (let length = 1; length <= roundMax && 2 * length <= n; length++) {
       const first = entries[n - 2 * length] as Entry;
       if (first.signature !== signature || first.foreign !== foreign) continue;
       if (!this.#repeats(length)) continue;
-      this.repeats = true;
+      this.wentRound = true;
       // A torn READ may have seen what was changed before it ended: then nobody would wake the program.
       if (entries.slice(n - length).some(({ flights }) => flights.some(isStale))) continue;
       const round = entries.splice(n - length, length);

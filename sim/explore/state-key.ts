@@ -49,7 +49,7 @@ export function keyOf(world: World, parts?: KeyParts): Digest {
     key.include(3, part);
     parts?.pairs.set(pair, part.clone());
   }
-  for (const task of world.tasks) key.join(reliance(world, task));
+  for (const task of world.tasks) addReliance(world, task, key);
   if (world.clockRead) key.add(6, world.rules.clockStands ? 0 : world.nowNs, 0);
   if (world.earlyTimersLeft < Number.POSITIVE_INFINITY) key.add(9, world.earlyTimersLeft, 0);
   if (world.looksLeft < looksMax) key.add(11, world.looksLeft, 0);
@@ -141,18 +141,16 @@ function chainMessage(world: World, { verb, node }: Flight, into: Digest): void 
 /**
  * In bounded timing a program that sleeps for the bound of a verb wakes only when those are over that were
  * in flight when it fell asleep; but for verbs of a crashed program, which nobody waits for (`mayWake`).
- * Gives which, of that program; of `only`, whether it is among them.
+ * Adds which, of that program; of `only`, whether it is among them.
  */
-export function reliance(world: World, task: Task, only?: Flight): Digest {
-  const relied = new Digest();
-  if (world.timing !== 'bounded' || !reliesOnVerbs(world, task)) return relied;
+export function addReliance(world: World, task: Task, into: Digest, only?: Flight): void {
+  if (world.timing !== 'bounded' || !reliesOnVerbs(world, task)) return;
   for (const { flights } of world.pairs) {
     for (const flight of flights) {
       if (flight.state === flightState.acted || flight.postedAtStep > task.sleptAtStep) continue;
       if (flight.isOrphan && !flight.isInDoubt) continue;
       if (only !== undefined && flight !== only) continue;
-      relied.add(10, task.number, flight.task.number * 1024 + flight.slot);
+      into.add(10, task.number, flight.task.number * 1024 + flight.slot);
     }
   }
-  return relied;
 }

@@ -3,7 +3,7 @@ import { choiceKind, kindOf, optionOf } from './choice.ts';
 import { Digest } from './digest.ts';
 import type { Flight } from './flight.ts';
 import type { WorldNode } from './node.ts';
-import { type KeyParts, reliance } from './state-key.ts';
+import { addReliance, type KeyParts } from './state-key.ts';
 import type { Task } from './task.ts';
 import type { World } from './world.ts';
 
@@ -100,7 +100,9 @@ function chainVerb(world: World, flight: Flight, parts: KeyParts, into: Digest):
       memory.chainWord(flight.node, word, into);
   }
   chainOf(parts.pairs.get(flight.pair), into);
-  for (const task of world.tasks) chainOf(reliance(world, task, flight), into);
+  const relied = new Digest();
+  for (const task of world.tasks) addReliance(world, task, relied, flight);
+  chainOf(relied, into);
 }
 
 function chainNode(world: World, node: WorldNode, parts: KeyParts, into: Digest): void {
@@ -114,11 +116,13 @@ function chainNode(world: World, node: WorldNode, parts: KeyParts, into: Digest)
     into.chain(pair.owner, pair.node);
     chainOf(digest, into);
   }
+  const relied = new Digest();
   for (const task of node.tasks) {
-    chainOf(reliance(world, task), into);
+    addReliance(world, task, relied);
     // For the key, who polls stands where it stood; but another one's step makes it look again.
     into.chain(task.idleRounds, task.blocked ? 1 : 0);
   }
+  chainOf(relied, into);
   for (const { peer, received } of node.hub.inside.peers) {
     const theirs = world.nodes[peer.node]?.hub.inside.peers.find(
       (state) => state.peer.node === node.id,

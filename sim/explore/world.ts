@@ -71,7 +71,7 @@ export class World implements NodeHost {
   /** Whether digests say where programs stand: for searches, which have keys of states. */
   tracks = false;
   /** A run of a search is repeated up to a state that it has been in: it must come to the very same one. */
-  repeats = false;
+  retraces = false;
   /** A timer that is known to fire for nothing does not: false to see whether that is so. */
   skipsIdle = true;
   onFault: (entry: FaultMenuEntry, node: number) => void = ignoreFault;

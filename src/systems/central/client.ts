@@ -147,7 +147,7 @@ export class CentralClient implements StoreClient {
   /** Undefined where the call was not served, because it was of another term. */
   *#oneCall(body: Uint8Array): Program<Uint8Array | undefined> {
     const coordinator = this.#coordinator;
-    const isOver = this.#patience();
+    const isOver = this.#givingUp();
     const field = requestHead.field.call;
     field.set(body, 0, termBits(coordinator.term));
     let first = coordinator.nodeAt(0);
@@ -174,7 +174,7 @@ export class CentralClient implements StoreClient {
   }
 
   /** Tells after each wait of the call that begins whether it is to be given up. */
-  #patience(): () => boolean {
+  #givingUp(): () => boolean {
     const { callTimeoutUs, giveUpUs } = this.#config;
     if (callTimeoutUs === 0) return () => false;
     if (this.#waitsOnce) return () => true;
