@@ -2,6 +2,7 @@ import { counted, formatCount } from '../output/format.ts';
 import type { CheckResult } from './check.ts';
 import type { Judgement } from './judge.ts';
 import { operationsText, type Scenario } from './scenario.ts';
+import type { Findings } from './search.ts';
 
 /** Counters of the world, as people call what they count; those of a system it names itself. */
 const worldCounters: Readonly<Record<string, string>> = {
@@ -81,13 +82,15 @@ export function describeSearch({ plan, findings, seconds, threads, partial }: Ch
     `${n(schedules)} schedules of up to ${longestSchedule} steps ${took} on ${on} (${all}), ` +
     `${n(states)} states; not run again: ${n(cutByState)} branches into known states, which stand ` +
     `for ${n(schedulesSaved)} schedules, ${n(cutBySleep)} that commute with one that was run, and ` +
-    `${n(cutByLonely)} beside a verb that is nobody else's business; ${heldText(exhaustive.heldTimers)}`
+    `${n(cutByLonely)} beside a verb that is nobody else's business; ${heldText(exhaustive)}`
   );
 }
 
 /** Whether the bound on early timers left anything out. */
-function heldText(heldTimers: number): string {
-  if (heldTimers === 0) return 'no timer was held back: complete for timers at any time';
+function heldText({ heldTimers, end }: NonNullable<Findings['exhaustive']>): string {
+  if (heldTimers === 0) {
+    return `no timer was held back${end === 'complete' ? ': complete for timers at any time' : ''}`;
+  }
   return `in ${formatCount(heldTimers)} states a timer was held back that could have been early`;
 }
 
